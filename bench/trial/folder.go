@@ -1,0 +1,160 @@
+package trial
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+)
+
+// Folder is a run's folder: run.json and one file a trial.
+type Folder string
+
+// ErrDamaged says that a result file was truncated or altered.
+var ErrDamaged = errors.New("damaged result file")
+
+// envelope is what a trial's file holds: the body and its checksum.
+type envelope struct {
+	SHA256 string          `json:"sha256"`
+	Trial  json.RawMessage `json:"trial"`
+}
+
+func (f Folder) path(elem ...string) string {
+	return filepath.Join(append([]string{string(f)}, elem...)...)
+}
+
+// Path joins names to the folder's path.
+func (f Folder) Path(elem ...string) string { return f.path(elem...) }
+
+// WriteTrial keeps a trial under trials/<key>.json. It is written once: an
+// existing file is an error.
+func (f Folder) WriteTrial(t Trial) error {
+	body, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("trial %s: %w", t.Key, err)
+	}
+	sum := sha256.Sum256(body)
+	b, err := json.Marshal(envelope{hex.EncodeToString(sum[:]), body})
+	if err != nil {
+		return fmt.Errorf("trial %s: %w", t.Key, err)
+	}
+	path := f.path("trials", t.Key+".json")
+	if _, err := os.Stat(path); err == nil {
+		return fmt.Errorf("trial %s: %s is there already and is never changed", t.Key, path)
+	}
+	return writeAtomically(path, b)
+}
+
+// ReadTrial reads one trial's file and checks it.
+func ReadTrial(path string) (Trial, error) {
+	var e envelope
+	var t Trial
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return t, err
+	}
+	if err := json.Unmarshal(b, &e); err != nil {
+		return t, fmt.Errorf("%w: %s is not whole JSON (%v): delete it and resume the run to measure it again", ErrDamaged, path, err)
+	}
+	if sum := sha256.Sum256(e.Trial); hex.EncodeToString(sum[:]) != e.SHA256 {
+		return t, fmt.Errorf("%w: %s does not match its checksum: restore it, or delete it and resume the run", ErrDamaged, path)
+	}
+	if err := json.Unmarshal(e.Trial, &t); err != nil {
+		return t, fmt.Errorf("%w: %s: %v", ErrDamaged, path, err)
+	}
+	return t, nil
+}
+
+// Trials reads all trials of the run in the order in which they were made. A
+// folder without any gives an empty slice.
+func (f Folder) Trials() ([]Trial, error) {
+	paths, err := filepath.Glob(f.path("trials", "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	trials := make([]Trial, 0, len(paths))
+	for _, p := range paths {
+		t, err := ReadTrial(p)
+		if err != nil {
+			return nil, err
+		}
+		trials = append(trials, t)
+	}
+	sort.SliceStable(trials, func(i, j int) bool { return trials[i].Order < trials[j].Order })
+	return trials, nil
+}
+
+// WriteRun writes the manifest, replacing an earlier state of it.
+func (f Folder) WriteRun(r Run) error {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("run.json: %w", err)
+	}
+	return writeAtomically(f.path("run.json"), append(b, '\n'))
+}
+
+// ReadRun reads the manifest and checks that each rule still has the hash that
+// was noted before the first trial.
+func (f Folder) ReadRun() (Run, error) {
+	var r Run
+	b, err := os.ReadFile(f.path("run.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, fmt.Errorf("%s holds no run.json: name a run's folder, such as results/reference", f)
+	}
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(b, &r); err != nil {
+		return r, fmt.Errorf("%w: %s: %v", ErrDamaged, f.path("run.json"), err)
+	}
+	if len(r.Rules) != len(r.RuleHashes) {
+		return r, fmt.Errorf("%w: %s has %d rules and %d rule hashes", ErrDamaged, f.path("run.json"), len(r.Rules), len(r.RuleHashes))
+	}
+	for i, rule := range r.Rules {
+		if rule.Hash() != r.RuleHashes[i] {
+			return r, fmt.Errorf("%w: %s: the rule of %s was changed after the run began", ErrDamaged, f.path("run.json"), rule.Claim)
+		}
+	}
+	return r, nil
+}
+
+// writeAtomically leaves either the old file or the whole new one: temporary
+// file, fsync, rename, fsync of the folder.
+func writeAtomically(path string, b []byte) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // no-op once renamed
+	_, err = tmp.Write(b)
+	if err == nil {
+		err = tmp.Chmod(0o644)
+	}
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if cerr := tmp.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

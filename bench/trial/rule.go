@@ -1,0 +1,125 @@
+package trial
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// Selector picks one figure out of a block: which cell of the experiment, and
+// which phase of its trial. Zero fields match anything, but within a block a
+// selector must match exactly one trial.
+type Selector struct {
+	Arm      Arm      `json:"arm"`
+	Balancer Balancer `json:"balancer,omitempty"`
+	Replicas int      `json:"replicas,omitempty"`
+	Lifetime Duration `json:"lifetime,omitempty"`
+	Label    string   `json:"label,omitempty"`
+	Phase    string   `json:"phase,omitempty"`
+}
+
+// Matches says whether a spec is the one meant.
+func (s Selector) Matches(spec Spec) bool {
+	return s.Arm == spec.Arm &&
+		(s.Balancer == "" || s.Balancer == spec.Balancer) &&
+		(s.Replicas == 0 || s.Replicas == spec.Replicas) &&
+		(s.Lifetime == 0 || s.Lifetime == spec.Lifetime) &&
+		s.Label == spec.Label
+}
+
+// Contrast is how a comparison's figures are set against each other.
+type Contrast string
+
+const (
+	Difference Contrast = "difference" // A - B, paired by block; margin in the metric's unit
+	Ratio      Contrast = "ratio"      // A / B, paired by block on the log scale; margin 0.05 is 5 %
+	Against    Contrast = "against"    // A - Reference; margin in the metric's unit
+	Count      Contrast = "count"      // A is a number of events in n chances, pooled over blocks, against the share Reference; margin is a share; 0 of n bounds it by 3/n
+)
+
+// Direction is how A stands to B (or to the reference) beyond the margin.
+type Direction string
+
+const (
+	More    Direction = "more"
+	Less    Direction = "less"
+	Same    Direction = "same"    // the whole interval lies within the margin
+	Unclear Direction = "unclear" // the interval reaches over the margin's edge, or there are too few blocks
+)
+
+// Comparison is one question that comes out as a Direction.
+type Comparison struct {
+	Name      string   `json:"name"` // e.g. "jwt/HS256 vs session/redis at 60 %"
+	A         Selector `json:"a"`
+	B         Selector `json:"b"`                   // unused by Against and Count
+	Reference float64  `json:"reference,omitempty"` // for Against and Count
+	Factors   []string `json:"factors,omitempty"`   // what a mixed result may depend on, e.g. "algorithm=HS256", "store=redis"
+}
+
+// Rule turns figures into a verdict. It is written into the run, with its hash,
+// before the first trial. The claim is supported when every comparison comes
+// out as Supports, refuted when every one comes out clearly otherwise, it
+// depends when both happen, and it is inconclusive when neither side is whole
+// because some are unclear.
+type Rule struct {
+	Claim      string       `json:"claim"` // "C01"
+	Statement  string       `json:"statement"`
+	Experiment string       `json:"experiment"`
+	Metric     string       `json:"metric"` // a name that package analysis knows
+	Contrast   Contrast     `json:"contrast"`
+	Supports   Direction    `json:"supports"`
+	Margin     float64      `json:"margin"` // below it a difference does not matter
+	MinBlocks  int          `json:"minBlocks"`
+	Compare    []Comparison `json:"compare"`
+}
+
+// Hash identifies the rule, so that a reader sees that it was not changed after the run.
+func (r Rule) Hash() string {
+	b, err := json.Marshal(r)
+	if err != nil {
+		panic(fmt.Sprintf("trial: a rule that cannot be written as JSON: %v", err))
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:6])
+}
+
+// Answer is what a rule says of a claim.
+type Answer string
+
+const (
+	Supported    Answer = "supported"
+	Refuted      Answer = "refuted"
+	Depends      Answer = "depends"
+	Inconclusive Answer = "inconclusive"
+)
+
+// Interval is an estimate with its 95 % confidence interval.
+type Interval struct {
+	Estimate float64 `json:"estimate"`
+	Low      float64 `json:"low"`
+	High     float64 `json:"high"`
+	N        int     `json:"n"` // trials (or chances, for a count) behind it
+}
+
+// Finding is how one comparison came out.
+type Finding struct {
+	Comparison Comparison `json:"comparison"`
+	Interval   Interval   `json:"interval"`
+	A          Interval   `json:"a"`      // the metric itself on side A
+	B          Interval   `json:"b"`      // and on side B
+	Margin     float64    `json:"margin"` // as used: the rule's, or the noise floor where that is larger
+	P          float64    `json:"p"`      // Holm-adjusted within the rule
+	Outcome    Direction  `json:"outcome"`
+	Why        string     `json:"why,omitempty"` // of an unclear outcome
+}
+
+// Verdict is a claim's answer with all that led to it.
+type Verdict struct {
+	Rule     Rule      `json:"rule"`
+	RuleHash string    `json:"ruleHash"`
+	Answer   Answer    `json:"answer"`
+	Why      string    `json:"why"` // one or two sentences for a person
+	Findings []Finding `json:"findings"`
+	Warnings []string  `json:"warnings,omitempty"`
+}

@@ -1,0 +1,45 @@
+package trial
+
+import (
+	"time"
+)
+
+// Run is a run's manifest, run.json: all that is known before the first trial,
+// and how the run ended.
+type Run struct {
+	Name        string     `json:"name"`
+	Profile     string     `json:"profile"` // smoke, standard, full
+	Runtime     string     `json:"runtime"` // native
+	Seed        uint64     `json:"seed"`
+	Started     time.Time  `json:"started"`
+	Ended       time.Time  `json:"ended,omitzero"`
+	Status      string     `json:"status"` // running, complete, interrupted, failed
+	Failure     string     `json:"failure,omitempty"`
+	Commit      string     `json:"commit"`  // of authbench, with -dirty
+	Command     []string   `json:"command"` // that repeats it
+	Experiments []string   `json:"experiments"`
+	Rules       []Rule     `json:"rules"`
+	RuleHashes  []string   `json:"ruleHashes"`
+	Machine     Machine    `json:"machine"`
+	Software    []Software `json:"software"`
+	Budgeting   string     `json:"budgeting"` // cgroup v1, cgroup v2, none
+	Warnings    []string   `json:"warnings,omitempty"`
+}
+
+// Machine describes where the run took place.
+type Machine struct {
+	OS            string `json:"os"`
+	Kernel        string `json:"kernel"`
+	CPU           string `json:"cpu"`
+	CPUs          int    `json:"cpus"`
+	MemoryMiB     int64  `json:"memoryMiB"`
+	GeneratorCPUs string `json:"generatorCPUs"` // e.g. "0"
+	SystemCPUs    string `json:"systemCPUs"`    // e.g. "1"
+}
+
+// Software is one binary that took part.
+type Software struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	SHA256  string `json:"sha256"`
+}

@@ -1,0 +1,141 @@
+// Package trial holds the words that every room of the instrument shares: what
+// is asked (Arm, Phase, Load, Spec), what was measured (Trial, Measurement,
+// Histogram), how figures become verdicts (Rule, Verdict), and the one file
+// format in which they are kept.
+//
+// It imports no sibling and starts nothing. Units stand last in a name:
+// _seconds, _us (microseconds), _per_second, _bytes.
+package trial
+
+import (
+	"fmt"
+	"time"
+)
+
+// Status says what a trial is worth.
+type Status string
+
+const (
+	OK      Status = "ok"      // counts
+	Invalid Status = "invalid" // measured, but the instrument itself is in doubt: repeated
+	Aborted Status = "aborted" // interrupted or failed: kept for the reader, never counted
+)
+
+// Trial is one cell of an experiment in one block: the sample of all statistics.
+// It is written once and never changed.
+type Trial struct {
+	Key      string        `json:"key"` // Spec.Key(block, attempt)
+	Spec     Spec          `json:"spec"`
+	Block    int           `json:"block"` // 0 is calibration, which feeds later rates and no verdict
+	Attempt  int           `json:"attempt"`
+	Order    int           `json:"order"` // position within the run, from 1
+	Status   Status        `json:"status"`
+	Warnings []string      `json:"warnings,omitempty"` // doubts travel with the figures
+	Started  time.Time     `json:"started"`
+	Seconds  float64       `json:"seconds"` // from asking the stack up to having it down
+	Phases   []Measurement `json:"phases"`
+	Journey  *Journey      `json:"journey,omitempty"` // what a k6 script counted
+}
+
+// Phase finds a measurement by its phase's name.
+func (t *Trial) Phase(name string) (*Measurement, bool) {
+	for i := range t.Phases {
+		if t.Phases[i].Phase.Name == name {
+			return &t.Phases[i], true
+		}
+	}
+	return nil, false
+}
+
+// Warn adds a doubt to the trial.
+func (t *Trial) Warn(format string, args ...any) {
+	t.Warnings = append(t.Warnings, fmt.Sprintf(format, args...))
+}
+
+// Outcome classes of a request. Every completed request is exactly one of them.
+const (
+	Success   = "2xx"
+	Refused   = "401"        // also 403
+	Shed      = "429"        // told to slow down
+	Failed    = "5xx"        // 502, 503, 504 and their kin
+	Other     = "other"      // any other status
+	Transport = "transport"  // connection refused, reset, time-out: no answer
+	WrongUser = "wrong_user" // a 2xx that names somebody else: fails the run
+)
+
+// Measurement is what one phase of a trial showed. Latency runs from the
+// request's intended start in open phases, from its dispatch in closed ones.
+type Measurement struct {
+	Phase   Phase     `json:"phase"` // as carried out: a searched or derived rate is filled in
+	Started time.Time `json:"started"`
+	Seconds float64   `json:"seconds"` // wall time over which completions were counted
+
+	Offered    int64 `json:"offered"`    // requests that should have started (open), that started (closed)
+	Completed  int64 `json:"completed"`  // requests that ended, whatever their outcome
+	Dropped    int64 `json:"dropped"`    // requests that never started
+	Reconnects int64 `json:"reconnects"` // connections opened again within the phase
+	Users      int64 `json:"users"`      // distinct credentials used in the phase
+
+	Outcomes  map[string]int64 `json:"outcomes"`  // by outcome class
+	Replicas  map[string]int64 `json:"replicas"`  // completions by answering replica
+	PerSecond []int64          `json:"perSecond"` // completions in each whole second
+
+	Latency   map[string]*Histogram `json:"latency"`             // by outcome class
+	PacerLag  *Histogram            `json:"pacerLag,omitempty"`  // intended start to dispatch: the generator's own fault
+	QueueWait *Histogram            `json:"queueWait,omitempty"` // dispatch to a free connection
+
+	SentBytes     int64 `json:"sentBytes"`     // at the client's sockets
+	ReceivedBytes int64 `json:"receivedBytes"` //
+
+	Usage Usage    `json:"usage"`
+	Notes []string `json:"notes,omitempty"`
+}
+
+// Throughput is the rate of successes in requests per second.
+func (m *Measurement) Throughput() float64 {
+	if m.Seconds <= 0 {
+		return 0
+	}
+	return float64(m.Outcomes[Success]) / m.Seconds
+}
+
+// Errors counts the completed requests that are not a success.
+func (m *Measurement) Errors() int64 { return m.Completed - m.Outcomes[Success] }
+
+// Tier is a layer whose CPU is accounted for on its own.
+type Tier string
+
+const (
+	GeneratorTier Tier = "generator"
+	BalancerTier  Tier = "balancer"
+	ReplicaTier   Tier = "replicas"
+	StoreTier     Tier = "store"
+)
+
+// Usage is what probes read around a phase: after minus before.
+type Usage struct {
+	CPU       map[Tier]float64    `json:"cpuSeconds"`          // CPU-seconds by tier
+	Component map[string]float64  `json:"componentSeconds"`    // CPU-seconds by component: nginx, r1, redis, postgres, ...
+	Throttled map[string]Throttle `json:"throttled,omitempty"` // by component under a budget
+	RSS       map[string]int64    `json:"rssBytes,omitempty"`  // by component, at the end of the phase
+	Counters  map[string]float64  `json:"counters,omitempty"`  // store and balancer counters, e.g. redis_commands, postgres_calls, nginx_requests
+	Steal     float64             `json:"stealSeconds"`        // taken by the hypervisor from the CPUs in use
+	Foreign   float64             `json:"foreignSeconds"`      // CPU that neither we nor the system under test used
+	Busy      map[string]float64  `json:"busyShare,omitempty"` // busy share of each CPU in use, 0..1, by "cpu0", ...
+}
+
+// Throttle counts what a CPU budget withheld.
+type Throttle struct {
+	Periods   int64   `json:"periods"`
+	Throttled int64   `json:"throttled"` // periods in which the quota ran out
+	Seconds   float64 `json:"seconds"`   // time spent waiting for the next period
+}
+
+// Journey is what a k6 script reported: counters by name, and samples where
+// every single value matters.
+type Journey struct {
+	Script   string               `json:"script"`
+	ExitCode int                  `json:"exitCode"`
+	Counters map[string]float64   `json:"counters"` // e.g. lost_sessions, authenticated_requests, unauthorized_successes
+	Samples  map[string][]float64 `json:"samples"`  // e.g. revocation_lag_seconds
+}
