@@ -1,0 +1,84 @@
+# Everything a person types is here; the work is done in tools/setup.sh and bin/authbench.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# Tools built here come first; Debian keeps servers in sbin, which not every user's PATH has.
+export PATH := $(CURDIR)/bin:$(PATH):/usr/local/go/bin:/usr/sbin:/sbin
+# authbench reads RUNTIME (native or compose) where it is set; so it is passed on only then.
+ifdef RUNTIME
+export RUNTIME
+endif
+
+PROFILE ?= standard
+FUZZTIME ?= 10s
+COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.commit=$(COMMIT)'
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: tools-run build ## install what a run needs (says what first) and build everything into bin/
+
+.PHONY: bench
+bench: profile setup ## measure and report into results/: PROFILE=smoke|standard|full, RUNTIME=native|compose
+	bin/authbench run --profile $(PROFILE)
+
+.PHONY: test
+test: tools-test vet ## every test, with the race detector, against real nginx, Redis and PostgreSQL
+	go test -race -count=1 -p 2 -timeout 25m ./...
+
+.PHONY: up
+up: setup ## start replicas, nginx and stores and leave them running for a look by hand
+	bin/authbench up
+
+.PHONY: compare
+compare: build ## compare two runs: make compare A=results/one B=results/two
+	@[[ -n "$(A)" && -n "$(B)" ]] || { echo 'name two runs: make compare A=results/one B=results/two' >&2; exit 2; }
+	bin/authbench compare "$(A)" "$(B)"
+
+.PHONY: report
+report: build ## make charts and report of a run anew: make report RUN=results/one
+	@[[ -n "$(RUN)" ]] || { echo 'name a run: make report RUN=results/one' >&2; exit 2; }
+	bin/authbench report "$(RUN)"
+
+.PHONY: bench-load
+bench-load: tools-load build ## compare our load driver with wrk, vegeta and k6 on one target
+	bin/authbench bench-load
+
+.PHONY: doctor
+doctor: build ## say what this machine can measure, and what it lacks
+	bin/authbench doctor
+
+.PHONY: vet
+vet: build ## go vet over everything
+	go vet ./...
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	@go test -list '^Fuzz' ./... | \
+	awk '/^Fuzz/ {name[++n] = $$1} /^ok/ {for (i = 1; i <= n; i++) print $$2, name[i]; n = 0}' | \
+	while read -r package name; do \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
+	done
+
+.PHONY: clean
+clean: ## remove bin/; results/ stays as it is
+	rm -rf bin
+
+.PHONY: build
+build:
+	@$(GOBUILD) -o bin/server ./servers
+	@$(GOBUILD) -o bin/authbench ./bench
+
+.PHONY: tools-run tools-load tools-test
+tools-run tools-load tools-test:
+	@tools/setup.sh $(@:tools-%=%)
+
+.PHONY: profile
+profile:
+	@case '$(PROFILE)' in smoke|standard|full) ;; \
+	*) echo "there is no profile '$(PROFILE)'; choose smoke, standard or full" >&2; exit 2 ;; esac

@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# Usage: tools/setup.sh [run|load|test]
+#
+# Gets what authbench needs and this machine lacks: Debian packages by way of tools/apt-install.sh, and the
+# command-line tools pinned in tools/go.mod, built into bin/. When nothing is missing it ends in an instant.
+#   run   what a benchmark run needs: nginx, Redis, PostgreSQL, k6, benchstat
+#   load  and the load generators it is checked against: wrk, vegeta
+#   test  and what the tests need: a C compiler for the race detector, Chromium
+# Says what it will install before it does. A terminal is asked, a script is not.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin
+
+fail() { echo "setup: $*" >&2; exit 1; }
+has() { command -v "$1" >/dev/null; }
+has_postgres() { has initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
+has_compiler() { has gcc && gcc -E -x c - <<<'#include <stdlib.h>' >/dev/null 2>&1; }
+has_browser() {
+  local name
+  for name in chromium chromium-browser google-chrome google-chrome-stable headless-shell; do
+    if has "$name"; then return 0; fi
+  done
+  return 1
+}
+
+# missing_packages LEVEL: the Debian packages to install, one a line.
+missing_packages() {
+  has nginx || echo nginx
+  has redis-server || echo redis-server
+  has_postgres || echo postgresql
+  if [[ $1 == run ]]; then return; fi
+  has wrk || echo wrk
+  if [[ $1 == load ]]; then return; fi
+  has_compiler || printf '%s\n' gcc libc6-dev
+  has_browser || echo chromium
+}
+
+need_go() {
+  local want have
+  want=$(awk '$1 == "go" {print $2}' go.mod)
+  has go || fail "Go $want or newer is needed, and there is no go in PATH; see https://go.dev/doc/install"
+  # From 1.21 on, an older go fails here or fetches the right one, as it is configured; before, it just answers.
+  have=$(go env GOVERSION 2>/dev/null) || have=$(GOTOOLCHAIN=local go version | awk '{print $3}')
+  printf '%s\n' "$want" "${have##*go}" | sort -V -C ||
+    fail "Go $want or newer is needed, this one is ${have##*go}; see https://go.dev/doc/install"
+}
+
+# install_packages PACKAGE...: says what and how, asks if there is someone to ask, and installs as root.
+install_packages() {
+  local as_root=() answer
+  has apt-get || fail "missing: $*. These are Debian's names; install them with this system's package manager."
+  echo "setup: missing here: $*"
+  echo "setup: will run: apt-get install --no-install-recommends $*"
+  echo "setup: (by tools/apt-install.sh, which neither starts nor enables any service)"
+  if (($(id -u) != 0)); then
+    as_root=(sudo)
+    if [[ ! -t 0 ]]; then as_root=(sudo -n); fi
+    if ! has sudo || { [[ ! -t 0 ]] && ! sudo -n true 2>/dev/null; }; then
+      fail "this needs root. As root, run: bash $PWD/tools/apt-install.sh $*"
+    fi
+  fi
+  if [[ -t 0 && -z ${CI:-} ]]; then
+    read -r -p 'Install? [y/N] ' answer
+    [[ $answer == [yY]* ]] || fail "nothing was installed"
+  fi
+  start_building
+  ${as_root[@]+"${as_root[@]}"} bash tools/apt-install.sh "$@"
+  echo "setup: installed $*"
+}
+
+# build_tool NAME PACKAGE: bin/NAME at the version pinned in tools/go.mod. The note beside it says what it
+# was built from, so that another version or another Go builds it again.
+build_tool() {
+  local from
+  from="$(go env GOVERSION) $(cat tools/go.mod tools/go.sum | cksum)"
+  if [[ -x bin/$1 && -f bin/.$1.from && $(<"bin/.$1.from") == "$from" ]]; then return; fi
+  echo "setup: building bin/$1 ($2)"
+  CGO_ENABLED=0 go build -C tools -trimpath -buildvcs=false -o "../bin/$1" "$2"
+  echo "$from" >"bin/.$1.from"
+}
+
+build_tools() {
+  build_tool benchstat golang.org/x/perf/cmd/benchstat
+  if [[ $level != run ]]; then build_tool vegeta github.com/tsenart/vegeta/v12; fi
+  build_tool k6 go.k6.io/k6/v2
+}
+
+# start_building: the tools need the processor and the packages need the network, so they go side by side.
+# A process group of its own (set -m), so that go's children end with it when the installation fails.
+start_building() {
+  echo 'setup: building the pinned tools meanwhile'
+  set -m
+  build_tools >bin/.tools.log 2>&1 &
+  builder=$!
+  set +m
+  trap 'kill -- "-$builder" 2>/dev/null || true' EXIT
+}
+
+finish_building() {
+  if [[ -z $builder ]]; then
+    build_tools
+    return
+  fi
+  wait "$builder" || { cat bin/.tools.log >&2; fail 'a tool could not be built; the reason is above'; }
+  trap - EXIT
+  grep '^setup:' bin/.tools.log || true
+}
+
+level=${1:-run}
+builder=''
+case $level in
+  run | load | test) ;;
+  *) fail "unknown level '$level'; choose run, load or test" ;;
+esac
+need_go
+mkdir -p bin
+if [[ $(uname -s) == Linux ]]; then
+  mapfile -t missing < <(missing_packages "$level")
+  if ((${#missing[@]})); then
+    install_packages "${missing[@]}"
+    mapfile -t missing < <(missing_packages "$level")
+    if ((${#missing[@]})); then fail "installed, but their programs are not in PATH: ${missing[*]}"; fi
+  fi
+else
+  echo 'setup: this is not Linux: runs need RUNTIME=compose, so no server is installed here'
+fi
+finish_building
