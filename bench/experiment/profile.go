@@ -1,0 +1,177 @@
+package experiment
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"authbench/bench/trial"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Profile says how thoroughly to measure. A configuration file may override
+// single settings of a named profile.
+type Profile struct {
+	Name string `yaml:"-"`
+
+	Users       int `yaml:"users"`       // distinct credentials of a driver trial
+	Resident    int `yaml:"resident"`    // sessions in a shared store
+	Connections int `yaml:"connections"` // of the driver, to the balancer
+	Sources     int `yaml:"sources"`     // /24 networks that requests come from
+
+	CostBlocks       int      `yaml:"cost_blocks"`
+	CostPhaseSeconds float64  `yaml:"cost_phase_seconds"`
+	CostLoads        []int    `yaml:"cost_loads"` // percent of each arm's capacity, besides the common rate
+	CostArms         []string `yaml:"cost_arms"`  // besides the control; empty is every arm
+
+	ScaleBlocks          int      `yaml:"scale_blocks"`
+	ScaleReplicas        []int    `yaml:"scale_replicas"`
+	ScaleArms            []string `yaml:"scale_arms"` // besides the control
+	ScalePhaseSeconds    float64  `yaml:"scale_phase_seconds"`
+	ScaleSearchSteps     int      `yaml:"scale_search_steps"`
+	ScaleReplicaCPU      float64  `yaml:"scale_replica_cpu"` // budget of one replica, in CPUs
+	ScaleP99Milliseconds float64  `yaml:"scale_p99_milliseconds"`
+
+	StickyBlocks   int   `yaml:"sticky_blocks"`
+	StickyReplicas []int `yaml:"sticky_replicas"`
+	StickyRequests int   `yaml:"sticky_requests"` // of memory without stickiness; other cells send 4,000, or this if fewer
+
+	RevokeBlocks    int      `yaml:"revoke_blocks"`
+	RevokeLifetimes []string `yaml:"revoke_lifetimes"` // of JWTs, such as 2s
+
+	BenchTime  string `yaml:"bench_time"` // of one Go micro-benchmark, as go test -benchtime takes it
+	BenchCount int    `yaml:"bench_count"`
+}
+
+// Profiles lists the named profiles: smoke shows that everything works,
+// standard gives verdicts in minutes, full gives narrow intervals.
+func Profiles() []Profile {
+	standard := Profile{
+		Name: "standard", Users: 10_000, Resident: 100_000, Connections: 64, Sources: 16,
+		CostBlocks: 4, CostPhaseSeconds: 1.5, CostLoads: []int{30, 60, 85},
+		ScaleBlocks: 3, ScaleReplicas: []int{1, 2, 4}, ScalePhaseSeconds: 1.5, ScaleSearchSteps: 2,
+		ScaleArms:       []string{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
+		ScaleReplicaCPU: 0.1, ScaleP99Milliseconds: 250,
+		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000,
+		RevokeBlocks: 3, RevokeLifetimes: []string{"2s", "4s"},
+		BenchTime: "100ms", BenchCount: 5,
+	}
+	smoke := standard
+	smoke.Name, smoke.Resident = "smoke", 10_000
+	smoke.CostBlocks, smoke.CostPhaseSeconds, smoke.CostLoads = 2, 0.5, nil
+	smoke.CostArms = []string{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"}
+	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScalePhaseSeconds, smoke.ScaleSearchSteps = 2, []int{1, 2}, 0.5, 0
+	smoke.ScaleArms = []string{"session/redis", "jwt/HS256"}
+	smoke.StickyReplicas, smoke.StickyRequests = []int{2}, 1_000
+	smoke.RevokeBlocks, smoke.RevokeLifetimes = 2, []string{"2s"}
+	smoke.BenchTime, smoke.BenchCount = "5ms", 2
+	full := standard
+	full.Name = "full"
+	full.CostBlocks, full.CostPhaseSeconds = 10, 10
+	full.ScaleBlocks, full.ScalePhaseSeconds, full.ScaleSearchSteps = 8, 5, 5
+	full.StickyBlocks, full.StickyRequests = 5, 20_000
+	full.RevokeBlocks, full.RevokeLifetimes = 6, []string{"2s", "5s", "15s"}
+	full.BenchTime, full.BenchCount = "1s", 10
+	return []Profile{smoke, standard, full}
+}
+
+// ParseProfile finds a profile by name.
+func ParseProfile(name string) (Profile, error) {
+	for _, p := range Profiles() {
+		if p.Name == name {
+			return p, nil
+		}
+	}
+	return Profile{}, fmt.Errorf("unknown profile %q: allowed are smoke, standard, full", name)
+}
+
+// Override reads settings from a YAML file over the profile. An unknown key or
+// a value of the wrong type is an error with file, line and column.
+func (p *Profile) Override(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("configuration file: %w", err)
+	}
+	if err := yaml.UnmarshalWithOptions(b, p, yaml.Strict()); err != nil {
+		return fmt.Errorf("configuration file %s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, true)))
+	}
+	if err := p.Check(); err != nil {
+		return fmt.Errorf("configuration file %s: %w", path, err)
+	}
+	return nil
+}
+
+// Check says everything that is wrong with the settings.
+func (p *Profile) Check() error {
+	var errs []error
+	atLeast := func(key string, v, low float64) {
+		if !(v >= low) {
+			errs = append(errs, fmt.Errorf("%s is %v: at least %v is needed", key, v, low))
+		}
+	}
+	atLeast("users", float64(p.Users), 1)
+	atLeast("resident", float64(p.Resident), float64(p.Users))
+	atLeast("connections", float64(p.Connections), 1)
+	atLeast("sources", float64(p.Sources), 1)
+	atLeast("cost_blocks", float64(p.CostBlocks), 1)
+	atLeast("cost_phase_seconds", p.CostPhaseSeconds, 0.1)
+	atLeast("scale_blocks", float64(p.ScaleBlocks), 1)
+	atLeast("scale_phase_seconds", p.ScalePhaseSeconds, 0.1)
+	atLeast("scale_replica_cpu", p.ScaleReplicaCPU, 0.1) // a quota under 10 ms in 100 ms lies
+	atLeast("scale_p99_milliseconds", p.ScaleP99Milliseconds, 1)
+	atLeast("sticky_blocks", float64(p.StickyBlocks), 1)
+	atLeast("sticky_requests", float64(p.StickyRequests), 100)
+	atLeast("revoke_blocks", float64(p.RevokeBlocks), 1)
+	atLeast("bench_count", float64(p.BenchCount), 1)
+	for key, n := range map[string]int{"scale_replicas": len(p.ScaleReplicas), "scale_arms": len(p.ScaleArms), "sticky_replicas": len(p.StickyReplicas), "revoke_lifetimes": len(p.RevokeLifetimes)} {
+		atLeast("the number of "+key, float64(n), 1)
+	}
+	for _, n := range slices.Concat(p.ScaleReplicas, p.StickyReplicas) {
+		if n < 1 || n > 64 {
+			errs = append(errs, fmt.Errorf("a replica count of %d: 1 to 64 are allowed", n))
+		}
+	}
+	for _, l := range p.CostLoads {
+		if l < 1 || l > 95 {
+			errs = append(errs, fmt.Errorf("cost_loads holds %d: 1 to 95 percent are allowed", l))
+		}
+	}
+	for _, name := range slices.Concat(p.CostArms, p.ScaleArms) {
+		if a, err := trial.ParseArm(name); err != nil {
+			errs = append(errs, err)
+		} else if a == trial.Control {
+			errs = append(errs, errors.New("the arm none is the control and always runs: leave it out of cost_arms and scale_arms"))
+		}
+	}
+	for _, l := range p.RevokeLifetimes {
+		if _, err := parseLifetime(l); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// parseLifetime reads a JWT's lifetime for the revoke experiment. A token counts
+// in whole seconds.
+func parseLifetime(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < time.Second || d > time.Minute || d%time.Second != 0 {
+		return 0, fmt.Errorf("revoke_lifetimes holds %q: a whole number of seconds from 1s to 60s is allowed", s)
+	}
+	return d, nil
+}
+
+// lifetimes are RevokeLifetimes, which Check has found good.
+func (p *Profile) lifetimes() []time.Duration {
+	var ds []time.Duration
+	for _, l := range p.RevokeLifetimes {
+		if d, err := parseLifetime(l); err == nil {
+			ds = append(ds, d)
+		}
+	}
+	return ds
+}
