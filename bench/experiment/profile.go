@@ -127,9 +127,10 @@ func (p *Profile) Check() error {
 	atLeast("sticky_requests", float64(p.StickyRequests), 100)
 	atLeast("revoke_blocks", float64(p.RevokeBlocks), 1)
 	atLeast("bench_count", float64(p.BenchCount), 1)
-	for key, n := range map[string]int{"scale_replicas": len(p.ScaleReplicas), "scale_arms": len(p.ScaleArms), "sticky_replicas": len(p.StickyReplicas), "revoke_lifetimes": len(p.RevokeLifetimes)} {
-		atLeast("the number of "+key, float64(n), 1)
-	}
+	atLeast("the length of scale_replicas", float64(len(p.ScaleReplicas)), 1)
+	atLeast("the length of scale_arms", float64(len(p.ScaleArms)), 1)
+	atLeast("the length of sticky_replicas", float64(len(p.StickyReplicas)), 1)
+	atLeast("the length of revoke_lifetimes", float64(len(p.RevokeLifetimes)), 1)
 	for _, n := range slices.Concat(p.ScaleReplicas, p.StickyReplicas) {
 		if n < 1 || n > 64 {
 			errs = append(errs, fmt.Errorf("a replica count of %d: 1 to 64 are allowed", n))
