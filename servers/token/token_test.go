@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"authbench/servers/auth"
+	"authbench/servers/auth/authtest"
 )
 
 const (
@@ -215,5 +216,16 @@ func TestVerifyAllocatesLittle(t *testing.T) {
 		}
 	}); n > 8 {
 		t.Errorf("%v allocations, want 1", n)
+	}
+}
+
+func TestConformance(t *testing.T) {
+	for _, alg := range Algorithms() {
+		t.Run(alg, func(t *testing.T) {
+			authtest.Run(t, func(t *testing.T) authtest.Subject {
+				a, clock := open(t, alg, nil)
+				return authtest.Subject{Auth: a, Now: clock.Now, Advance: clock.Advance}
+			})
+		})
 	}
 }
