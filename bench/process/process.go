@@ -1,0 +1,228 @@
+// Package process starts child processes and makes sure that they end.
+//
+// In: a Command (a program, its CPUs, its user, its control groups). Out: a
+// running Process that can be awaited and stopped. Whatever ends us, nothing of
+// ours stays: a normal end stops the children in reverse order; when we are
+// killed the kernel signals them (Pdeathsig); and what escapes even that stands
+// in a ledger file, from which the next start cleans up (Sweep). A process is
+// only ever signalled when both its PID and its start time are the recorded
+// ones, so that a recycled PID of somebody else is safe.
+package process
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Command says what to start. Name and Path are required.
+type Command struct {
+	Name       string // unique among running children; names the log
+	Path       string // of the program; looked up in PATH when it has no slash
+	Args       []string
+	Env        []string // added to our own environment
+	Dir        string
+	CPUs       string              // list such as "1" or "0-2,5"; empty leaves ours
+	Credential *syscall.Credential // nil keeps our user
+	Groups     []string            // control groups (directories) that the child is born in
+
+	StopSignal  syscall.Signal // asks politely; 0 is SIGTERM
+	DeathSignal syscall.Signal // sent by the kernel when we die; 0 is SIGKILL
+	Grace       time.Duration  // from StopSignal to SIGKILL; 0 is 5 s
+
+	// What the child writes goes to its log and, if set, here too. Writers are
+	// called from other goroutines, one at a time each.
+	Stdout, Stderr io.Writer
+}
+
+// Process is a started child, leader of its own process group.
+type Process struct {
+	Name  string
+	PID   int
+	Start uint64 // start time in clock ticks since boot: with the PID it identifies the process
+	Log   string // file with all that the child wrote
+
+	stop    syscall.Signal
+	grace   time.Duration
+	asked   atomic.Bool // Stop was called
+	done    chan struct{}
+	err     error // set before done is closed
+	cmd     *exec.Cmd
+	logFile *os.File
+}
+
+const (
+	defaultGrace = 5 * time.Second
+	killWait     = 10 * time.Second // until SIGKILL must have worked
+	tailBytes    = 2000
+)
+
+// prepare makes the exec.Cmd of a command; its log is dir/name.log.
+func prepare(c Command, dir string) (*Process, error) {
+	path, err := exec.LookPath(c.Path)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Name, err)
+	}
+	p := &Process{Name: c.Name, Log: filepath.Join(dir, c.Name+".log"), stop: c.StopSignal, grace: c.Grace, done: make(chan struct{})}
+	if p.stop == 0 {
+		p.stop = syscall.SIGTERM
+	}
+	if p.grace == 0 {
+		p.grace = defaultGrace
+	}
+	death := c.DeathSignal
+	if death == 0 {
+		death = syscall.SIGKILL
+	}
+	if p.logFile, err = os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+		return nil, fmt.Errorf("start %s: open its log: %w", c.Name, err)
+	}
+	cmd := exec.Command(path, c.Args...)
+	cmd.Dir = c.Dir
+	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Stdout, cmd.Stderr = tee(p.logFile, c.Stdout), tee(p.logFile, c.Stderr)
+	cmd.WaitDelay = time.Second // a grandchild that keeps the pipe open must not hold us up
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: death, Credential: c.Credential}
+	p.cmd = cmd
+	return p, nil
+}
+
+// tee returns the file itself where nobody else listens, which saves a pipe.
+func tee(log *os.File, w io.Writer) io.Writer {
+	if w == nil {
+		return log
+	}
+	return io.MultiWriter(log, w)
+}
+
+// reap waits for the child's end, takes what is left of its group along, and
+// only then collects it: until it is collected, its PID and group cannot be
+// given to anybody else.
+func (p *Process) reap() {
+	awaitExit(p.PID)
+	unix.Kill(-p.PID, unix.SIGKILL)
+	if err := p.cmd.Wait(); err != nil {
+		p.err = fmt.Errorf("%s (PID %d) ended: %w; end of %s:\n%s", p.Name, p.PID, err, p.Log, p.Tail())
+	}
+	p.logFile.Close()
+	close(p.done)
+}
+
+func awaitExit(pid int) {
+	for {
+		var info unix.Siginfo
+		if err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT, nil); err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// Done is closed when the child has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Wait waits for the child's end. The error is nil after exit status 0;
+// otherwise it wraps *exec.ExitError and carries the log's tail.
+func (p *Process) Wait() error {
+	<-p.done
+	return p.err
+}
+
+// Died returns an error if the child has ended without being asked to.
+func (p *Process) Died() error {
+	select {
+	case <-p.done:
+	default:
+		return nil
+	}
+	switch {
+	case p.asked.Load():
+		return nil
+	case p.err != nil:
+		return p.err
+	}
+	return fmt.Errorf("%s (PID %d) ended by itself with status 0; end of %s:\n%s", p.Name, p.PID, p.Log, p.Tail())
+}
+
+// Signal sends a signal to the child alone, for faults. A child that has ended
+// is an error.
+func (p *Process) Signal(s syscall.Signal) error {
+	if err := p.cmd.Process.Signal(s); err != nil {
+		return fmt.Errorf("signal %s (PID %d): %w", p.Name, p.PID, err)
+	}
+	return nil
+}
+
+// Stop ends the child and everything below it: its stop signal, then SIGKILL
+// after the grace or when ctx ends. It returns when the child is gone; how it
+// ended is no error. Stopping twice is fine.
+func (p *Process) Stop(ctx context.Context) error {
+	p.asked.Store(true)
+	below := Tree(p.PID) // children of PostgreSQL lead groups of their own
+	p.signalGroup(p.stop)
+	grace := time.NewTimer(p.grace)
+	defer grace.Stop()
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+	case <-grace.C:
+	}
+	p.signalGroup(unix.SIGKILL)
+	for _, id := range below {
+		if id.PID != p.PID {
+			id.kill()
+		}
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-time.After(killWait):
+		return fmt.Errorf("%s (PID %d) is still there %v after SIGKILL", p.Name, p.PID, killWait)
+	}
+}
+
+// signalGroup is silent once the child has been collected: the group's number
+// may then be somebody else's.
+func (p *Process) signalGroup(s syscall.Signal) {
+	select {
+	case <-p.done:
+	default:
+		if id, err := Identify(p.PID); err == nil && id.Start == p.Start {
+			unix.Kill(-p.PID, s)
+		}
+	}
+}
+
+// RSS is the resident memory of the child and everything below it, in bytes.
+func (p *Process) RSS() int64 {
+	var sum int64
+	for _, id := range Tree(p.PID) {
+		sum += rss(id.PID)
+	}
+	return sum
+}
+
+// Tail is the end of the child's log, at most about 2,000 bytes.
+func (p *Process) Tail() string {
+	f, err := os.Open(p.Log)
+	if err != nil {
+		return "(no log: " + err.Error() + ")"
+	}
+	defer f.Close()
+	if size, err := f.Seek(0, io.SeekEnd); err == nil {
+		f.Seek(max(0, size-tailBytes), io.SeekStart)
+	}
+	b, _ := io.ReadAll(io.LimitReader(f, tailBytes))
+	if s := strings.TrimSpace(string(b)); s != "" {
+		return s
+	}
+	return "(the log is empty)"
+}

@@ -1,0 +1,352 @@
+package process_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"authbench/bench/process"
+)
+
+// The test binary plays a run that will be killed, and a few programs that it
+// starts: no program's behaviour is left to what the machine happens to have.
+func TestMain(m *testing.M) {
+	switch os.Getenv("PROCESS_TEST_ROLE") {
+	case "run":
+		playRun()
+	case "stubborn":
+		playStubborn()
+	case "parent":
+		playParent()
+	}
+	os.Exit(m.Run())
+}
+
+// stubborn ignores SIGTERM and says when it is ready.
+func playStubborn() {
+	ignore := make(chan os.Signal, 1)
+	signal.Notify(ignore, syscall.SIGTERM)
+	fmt.Println("ready")
+	select {}
+}
+
+// parent has a child in a process group of its own, as PostgreSQL does.
+func playParent() {
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), "PROCESS_TEST_ROLE=stubborn")
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := c.StdoutPipe()
+	if err != nil || c.Start() != nil {
+		os.Exit(1)
+	}
+	bufio.NewReader(out).ReadString('\n')
+	fmt.Println("ready")
+	select {}
+}
+
+type runReport struct {
+	Dir    string
+	Groups []string
+	IDs    []process.ID
+}
+
+// run starts a stubborn process and a parent, reports and waits to be killed.
+func playRun() {
+	l, _, err := process.Open()
+	check(err)
+	groups := makeGroups(l)
+	var report runReport
+	for _, role := range []string{"stubborn", "parent"} {
+		out := newLines()
+		p, err := l.Start(process.Command{Name: role, Path: os.Args[0], Env: []string{"PROCESS_TEST_ROLE=" + role}, Stdout: out, Groups: groups})
+		check(err)
+		out.await("ready")
+		report.IDs = append(report.IDs, process.Tree(p.PID)...)
+	}
+	report.Dir, report.Groups = l.Dir(), groups
+	check(json.NewEncoder(os.Stdout).Encode(report))
+	select {}
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// makeGroups makes control groups where this machine has them.
+func makeGroups(l *process.Ledger) (groups []string) {
+	for _, controller := range []string{"cpu", "cpuacct"} {
+		if home, err := process.OwnGroup(controller); err == nil {
+			dir := filepath.Join(home, "authbench-test-"+filepath.Base(l.Dir()))
+			if l.MakeGroup(dir) == nil {
+				groups = append(groups, dir)
+			}
+		}
+	}
+	return groups
+}
+
+// lines is an io.Writer that lets a test wait for a line.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	more chan struct{}
+}
+
+func newLines() *lines { return &lines{more: make(chan struct{}, 1)} }
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Write(b)
+	select {
+	case l.more <- struct{}{}:
+	default:
+	}
+	return len(b), nil
+}
+
+func (l *lines) await(want string) bool {
+	deadline := time.After(20 * time.Second)
+	for {
+		l.mu.Lock()
+		found := strings.Contains(l.text.String(), want)
+		l.mu.Unlock()
+		if found {
+			return true
+		}
+		select {
+		case <-l.more:
+		case <-deadline:
+			return false
+		}
+	}
+}
+
+// eventually polls until the condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within 20 s: %s", what)
+		}
+	}
+}
+
+func open(t *testing.T) *process.Ledger {
+	t.Helper()
+	t.Setenv("TMPDIR", t.TempDir())
+	l, warning, err := process.Open()
+	if warning != nil || err != nil {
+		t.Fatal(warning, err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func start(t *testing.T, l *process.Ledger, role string, c process.Command) *process.Process {
+	t.Helper()
+	out := newLines()
+	c.Name, c.Path, c.Stdout = role, os.Args[0], out
+	c.Env = append(c.Env, "PROCESS_TEST_ROLE="+role)
+	p, err := l.Start(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !out.await("ready") {
+		t.Fatalf("%s did not get ready: %s", role, p.Tail())
+	}
+	return p
+}
+
+func TestStopKillsTheStubbornAndTheirChildren(t *testing.T) {
+	l := open(t)
+	p := start(t, l, "parent", process.Command{Grace: 50 * time.Millisecond})
+	stubborn := start(t, l, "stubborn", process.Command{Grace: 50 * time.Millisecond})
+	tree := slices.Concat(process.Tree(p.PID), process.Tree(stubborn.PID))
+	if len(tree) != 3 {
+		t.Fatalf("tree %v, want parent, its child and the stubborn one", tree)
+	}
+	if p.RSS() == 0 {
+		t.Error("no resident memory")
+	}
+	for _, q := range []*process.Process{p, stubborn, stubborn} {
+		if err := q.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := q.Died(); err != nil {
+			t.Errorf("stopped on request, but: %v", err)
+		}
+	}
+	for _, id := range tree {
+		eventually(t, fmt.Sprint("end of ", id), func() bool { return !id.Alive() })
+	}
+}
+
+func TestExitErrorCarriesStatusAndLog(t *testing.T) {
+	l := open(t)
+	p, err := l.Start(process.Command{Name: "sh", Path: "sh", Args: []string{"-c", "echo something is wrong >&2; exit 7"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 7 || !strings.Contains(err.Error(), "something is wrong") {
+		t.Errorf("Wait: %v; want exit status 7 with the log's tail", err)
+	}
+	if p.Died() == nil {
+		t.Error("Died: nil for a child that ended by itself")
+	}
+	if _, err := l.Start(process.Command{Name: "x", Path: "no-such-program"}); !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("missing program: %v", err)
+	}
+	if _, err := l.Start(process.Command{Name: "x", Path: "sh", CPUs: "one"}); err == nil {
+		t.Error("a bad CPU list was accepted")
+	}
+	if _, err := l.Start(process.Command{Name: "x", Path: "sh", Groups: []string{"/nowhere"}}); err == nil {
+		t.Error("a control group that is not there was accepted")
+	}
+}
+
+func TestChildHasItsCPUsAndWeKeepOurs(t *testing.T) {
+	l := open(t)
+	before, err := process.AvailableCPUs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := process.FormatCPUs(before[len(before)-1:])
+	p, err := l.Start(process.Command{Name: "sh", Path: "grep", Args: []string{"Cpus_allowed_list", "/proc/self/status"}, CPUs: last})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err != nil || !strings.HasSuffix(p.Tail(), "\t"+last) {
+		t.Errorf("child's CPUs: %s, %v; want %s", p.Tail(), err, last)
+	}
+	q, err := l.Start(process.Command{Name: "next", Path: "grep", Args: []string{"Cpus_allowed_list", "/proc/self/status"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Wait(); err != nil || !strings.HasSuffix(q.Tail(), "\t"+process.FormatCPUs(before)) {
+		t.Errorf("next child's CPUs: %s, %v; want ours, %v", q.Tail(), err, before)
+	}
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	l := open(t)
+	groups := makeGroups(l)
+	p := start(t, l, "parent", process.Command{Grace: 50 * time.Millisecond, Groups: groups})
+	tree := process.Tree(p.PID)
+	for _, g := range groups {
+		b, err := os.ReadFile(filepath.Join(g, "cgroup.procs"))
+		for _, id := range tree {
+			if err != nil || !slices.Contains(strings.Fields(string(b)), fmt.Sprint(id.PID)) {
+				t.Errorf("%v is not in its group %s: %s, %v", id, g, b, err)
+			}
+		}
+	}
+	if err := errors.Join(l.Close(), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, runReport{l.Dir(), groups, tree})
+	if _, err := l.Start(process.Command{Name: "x", Path: "true"}); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("start after close: %v", err)
+	}
+}
+
+func gone(t *testing.T, r runReport) {
+	t.Helper()
+	for _, id := range r.IDs {
+		eventually(t, fmt.Sprint("end of ", id), func() bool { return !id.Alive() })
+	}
+	for _, path := range append(r.Groups, r.Dir) {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is still there: %v", path, err)
+		}
+	}
+}
+
+func TestSweepAfterSIGKILL(t *testing.T) {
+	l := open(t) // a run that lives beside it must be left alone
+	neighbour := start(t, l, "stubborn", process.Command{Grace: 50 * time.Millisecond})
+
+	run := exec.Command(os.Args[0])
+	run.Env = append(os.Environ(), "PROCESS_TEST_ROLE=run")
+	run.Stderr = os.Stderr
+	out, err := run.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var report runReport
+	if err := json.NewDecoder(out).Decode(&report); err != nil {
+		t.Fatal(err)
+	}
+	if len(report.IDs) != 3 {
+		t.Fatalf("%d processes, want 3", len(report.IDs))
+	}
+	run.Process.Kill()
+	run.Wait()
+	for _, leader := range []int{0, 1} {
+		id := report.IDs[leader]
+		eventually(t, "the kernel ends the leader", func() bool { return !id.Alive() })
+	}
+
+	// A recorded PID that belongs to somebody else now: same number, other start.
+	f, err := os.OpenFile(filepath.Join(report.Dir, "ledger"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(f, `{"name":"recycled","pid":%d,"start":%d}`+"\n"+`{"name":"cut`, neighbour.PID, neighbour.Start+1)
+	f.Close()
+
+	if err := process.Sweep(); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, report)
+	if id := (process.ID{PID: neighbour.PID, Start: neighbour.Start}); !id.Alive() {
+		t.Error("the neighbour was killed")
+	}
+	if _, err := os.Stat(l.Dir()); err != nil {
+		t.Errorf("the neighbour's folder: %v", err)
+	}
+}
+
+func TestCPULists(t *testing.T) {
+	for list, want := range map[string]string{"1": "1", "0-2,5": "0-2,5", "3,1,2": "1-3", "0,0": "0"} {
+		cpus, err := process.ParseCPUs(list)
+		if got := process.FormatCPUs(cpus); err != nil || got != want {
+			t.Errorf("%q: %q, %v; want %q", list, got, err, want)
+		}
+	}
+	for _, list := range []string{"", "a", "2-1", "-1", "1,", "0-99999"} {
+		if cpus, err := process.ParseCPUs(list); err == nil {
+			t.Errorf("%q was read as %v", list, cpus)
+		}
+	}
+}
