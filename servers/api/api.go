@@ -1,0 +1,165 @@
+// Package api is what a replica serves over HTTP: the same routes, handlers,
+// headers and limits for every arm, so that arms differ by their
+// [auth.Authenticator] and by nothing else.
+//
+// In come requests; out go answers as openapi.yaml describes them. GET /me is
+// answered from the credential's principal alone, without a look-up of the
+// account, in every arm. Errors are RFC 9457 problems. 401 means that the
+// credential is no good, 503 that the system cannot tell; they are never
+// confused.
+//
+// [New] serves the public routes, [NewPrivate] those that must never be
+// reachable from outside: metrics, configuration and minting.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"authbench/servers/account"
+	"authbench/servers/auth"
+)
+
+// Check says whether something that the replica needs is there. Name is for
+// the answer of /readyz.
+type Check struct {
+	Name string
+	Ping func(context.Context) error
+}
+
+// Config is what an API is made of. All fields but JWKS and Checks are
+// required.
+type Config struct {
+	Auth      auth.Authenticator
+	Accounts  *account.Checker
+	Transport Transport
+	Replica   string           // this replica's name, in every answer of /me
+	Leeway    time.Duration    // how long past its expiry a credential is still accepted
+	Now       func() time.Time // the server's clock
+	JWKS      []byte           // the public keys as a JSON document; nil means none
+	Checks    []Check          // asked by /readyz, each within ReadyTimeout
+	Metrics   *Metrics
+	Log       *slog.Logger
+}
+
+// ReadyTimeout bounds each check of /readyz.
+const ReadyTimeout = 250 * time.Millisecond
+
+// API serves the public routes of one replica.
+type API struct {
+	cfg        Config
+	cookieName string
+	quotedName []byte // the replica's name as JSON
+	// replicaHeader is shared by all answers: handlers put it in, and nothing
+	// changes it.
+	replicaHeader []string
+	draining      atomic.Bool
+	router        chi.Router
+	handler       http.Handler
+	failures      failureLog
+}
+
+// New returns the API of one replica.
+func New(cfg Config) *API {
+	if cfg.JWKS == nil {
+		cfg.JWKS = []byte(`{"keys":[]}`)
+	}
+	a := &API{
+		cfg:        cfg,
+		cookieName: cfg.Transport.CookieName(),
+		quotedName: appendJSONString(nil, cfg.Replica),
+		failures:   failureLog{log: cfg.Log},
+
+		replicaHeader: []string{cfg.Replica},
+	}
+	a.router = a.routes()
+	// Browsers' changes from another site are refused, log-in included: the
+	// protection looks at Sec-Fetch-Site and Origin, so other clients pass.
+	csrf := http.NewCrossOriginProtection()
+	csrf.SetDenyHandler(cfg.Metrics.measured("cross-site", func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusForbidden, "cross-site requests may not change anything")
+	}))
+	a.handler = csrf.Handler(a.router)
+	return a
+}
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// Drain makes /readyz answer 503 from now on; everything else goes on.
+func (a *API) Drain() { a.draining.Store(true) }
+
+func (a *API) routes() chi.Router {
+	r := chi.NewRouter()
+	route := func(method, pattern string, h http.HandlerFunc) {
+		r.Method(method, pattern, a.cfg.Metrics.measured(pattern, h))
+	}
+	route(http.MethodPost, "/login", a.login)
+	route(http.MethodGet, "/me", a.me)
+	route(http.MethodPost, "/logout", a.logout)
+	route(http.MethodGet, "/.well-known/jwks.json", a.jwks)
+	route(http.MethodGet, "/healthz", a.healthz)
+	route(http.MethodGet, "/readyz", a.readyz)
+	r.NotFound(a.cfg.Metrics.measured("unknown", func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusNotFound, "no such route")
+	}))
+	r.MethodNotAllowed(a.cfg.Metrics.measured("unknown", func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusMethodNotAllowed, "this route has another method")
+	}))
+	return r
+}
+
+func (a *API) jwks(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Write(a.cfg.JWKS)
+}
+
+// healthz says that the process serves; a store that is down is no reason to
+// restart it.
+func (a *API) healthz(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
+	if a.draining.Load() {
+		writeProblem(w, http.StatusServiceUnavailable, "this replica is draining")
+		return
+	}
+	for _, c := range a.cfg.Checks {
+		ctx, cancel := context.WithTimeout(r.Context(), ReadyTimeout)
+		err := c.Ping(ctx)
+		cancel()
+		if err != nil {
+			a.failures.report("not ready", err)
+			writeProblem(w, http.StatusServiceUnavailable, c.Name+" does not answer")
+			return
+		}
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+}
+
+// failureLog writes at most one record a second, with the count of those it
+// left out: an outage at thousands of requests a second must not become a
+// load of its own.
+type failureLog struct {
+	log     *slog.Logger
+	last    atomic.Int64 // Unix seconds
+	skipped atomic.Int64
+}
+
+func (l *failureLog) report(what string, err error) {
+	now := time.Now().Unix()
+	if last := l.last.Load(); last == now || !l.last.CompareAndSwap(last, now) {
+		l.skipped.Add(1)
+		return
+	}
+	l.log.Error(what, "error", err, "similar_left_out", l.skipped.Swap(0))
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"authbench/servers/account"
+	"authbench/servers/api"
+	"authbench/servers/auth"
+	"authbench/servers/session"
+	"authbench/servers/store"
+	"authbench/servers/token"
+)
+
+// arm is one way to authenticate, ready to serve, with what it needs beside it.
+type arm struct {
+	auth     auth.Authenticator
+	accounts *account.Checker
+	jwks     []byte
+	checks   []api.Check
+	sweeper  session.Sweeper // nil if nothing needs sweeping
+	postgres *store.Postgres // nil if not used
+	redis    *redis.Client   // nil if not used
+}
+
+// startTimeout bounds everything that a replica does before it serves:
+// connecting, migrating, seeding.
+const startTimeout = 30 * time.Second
+
+// newArm opens the stores that cfg names and builds the arm over them. The
+// caller closes it, also after an error.
+func newArm(ctx context.Context, cfg Config, metrics *api.Metrics) (*arm, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	a := &arm{}
+	options := store.Options{Timeout: cfg.StoreTimeout, Pool: cfg.Pool}
+	if cfg.usesPostgres() {
+		db, err := store.OpenPostgres(ctx, cfg.Postgres, options)
+		if err != nil {
+			return a, fmt.Errorf("-postgres: %w", err)
+		}
+		a.postgres = db
+		a.checks = append(a.checks, api.Check{Name: "postgres", Ping: db.Ping})
+	}
+	if err := a.openAccounts(ctx, cfg, metrics); err != nil {
+		return a, err
+	}
+	switch cfg.Auth {
+	case "session":
+		return a, a.openSessions(ctx, cfg, options, metrics)
+	case "jwt":
+		return a, a.openTokens(cfg)
+	}
+	a.auth = auth.None{}
+	return a, nil
+}
+
+func (a *arm) openAccounts(ctx context.Context, cfg Config, metrics *api.Metrics) error {
+	var accounts account.Store = account.NewMemory()
+	if cfg.Accounts == "postgres" {
+		db, err := account.NewPostgres(ctx, a.postgres)
+		if err != nil {
+			return fmt.Errorf("accounts: %w", err)
+		}
+		accounts = db
+	}
+	hasher := account.NewHasher(cfg.Argon2, cfg.loginPermits(), cfg.LoginQueue)
+	if cfg.SeedUsers > 0 {
+		if err := account.Seed(ctx, accounts, hasher, cfg.SeedUsers); err != nil {
+			return err
+		}
+	}
+	checker, err := account.NewChecker(ctx, account.Observe(accounts, metrics.StoreObserver("accounts", "find", "add")), hasher)
+	a.accounts = checker
+	return err
+}
+
+func (a *arm) openSessions(ctx context.Context, cfg Config, options store.Options, metrics *api.Metrics) error {
+	var sessions session.Store
+	switch cfg.Store {
+	case "memory":
+		m := session.NewMemory(time.Now, cfg.MemoryMax)
+		sessions, a.sweeper = m, m
+	case "redis":
+		client, err := store.OpenRedis(cfg.Redis, options)
+		if err != nil {
+			return fmt.Errorf("-redis: %w", err)
+		}
+		a.redis = client
+		r := session.NewRedis(client, cfg.StoreTimeout, time.Now)
+		if err := r.Ping(ctx); err != nil {
+			return fmt.Errorf("-redis: %w", err)
+		}
+		a.checks = append(a.checks, api.Check{Name: "redis", Ping: r.Ping})
+		sessions = r
+	case "postgres":
+		p, err := session.NewPostgres(ctx, a.postgres, cfg.Unlogged, time.Now)
+		if err != nil {
+			return fmt.Errorf("sessions: %w", err)
+		}
+		sessions, a.sweeper = p, p
+	}
+	observed := session.Observe(sessions, metrics.StoreObserver("sessions", "create", "find", "update", "delete"))
+	a.auth = session.New(observed, session.Config{Lifetime: cfg.Lifetime, IdleTimeout: cfg.IdleTimeout})
+	return nil
+}
+
+func (a *arm) openTokens(cfg Config) error {
+	if err := token.GenerateKeys(cfg.Keys, cfg.Alg); err != nil {
+		return fmt.Errorf("-keys: %w", err)
+	}
+	keys, err := token.LoadKeys(cfg.Keys, cfg.Alg)
+	if err != nil {
+		return fmt.Errorf("-keys: %w", err)
+	}
+	a.jwks = keys.JWKS()
+	a.auth, err = token.New(keys, token.Config{
+		Issuer: cfg.Issuer, Audience: cfg.Audience, Lifetime: cfg.Lifetime, Leeway: cfg.Leeway,
+	})
+	return err
+}
+
+// sweep deletes expired sessions every interval until ctx ends.
+func (a *arm) sweep(ctx context.Context, interval time.Duration, log *slog.Logger) {
+	if a.sweeper == nil {
+		return
+	}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		within, cancel := context.WithTimeout(ctx, startTimeout)
+		_, err := a.sweeper.Sweep(within)
+		cancel()
+		if err != nil && !errors.Is(err, context.Canceled) {
+			log.Warn("expired sessions were not swept", "error", err)
+		}
+	}
+}
+
+func (a *arm) close() {
+	if a.postgres != nil {
+		a.postgres.Pool.Close()
+	}
+	if a.redis != nil {
+		a.redis.Close()
+	}
+}

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"authbench/servers/account"
+	"authbench/servers/api"
+	"authbench/servers/token"
+)
+
+// Config is everything that can be asked of a replica, as the flags have it.
+type Config struct {
+	Listen, Private string
+	Replica         string
+
+	Auth, Store, Alg string
+	Keys             string
+	Credential       string
+	InsecureCookies  bool
+	Lifetime, Leeway time.Duration
+	IdleTimeout      time.Duration
+	Issuer, Audience string
+	Touch            string
+
+	Redis, Postgres   string
+	Unlogged          bool
+	Pool              int
+	StoreTimeout      time.Duration
+	MemoryMax         int
+	Sweep             time.Duration
+	Accounts          string
+	SeedUsers         int
+	Argon2            account.Params
+	LoginQueue        int
+	Mint, Force       bool
+	Drain, DrainDelay time.Duration
+}
+
+// envPrefix begins the name of every environment variable that is read:
+// -store-timeout is AUTHBENCH_STORE_TIMEOUT.
+const envPrefix = "AUTHBENCH_"
+
+func envName(flagName string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flagName, "-", "_"))
+}
+
+// parseConfig reads flags and, for those that are not given, the environment.
+// For -h it prints the usage to stdout and returns flag.ErrHelp.
+func parseConfig(args []string, getenv func(string) (string, bool), stdout io.Writer) (Config, error) {
+	var c Config
+	fs := flag.NewFlagSet("server", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	c.define(fs)
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		usage(fs, stdout)
+		return Config{}, err
+	} else if err != nil {
+		return Config{}, err
+	}
+	if fs.NArg() > 0 {
+		return Config{}, fmt.Errorf("unexpected argument %q: every setting is a flag, see -h", fs.Arg(0))
+	}
+	given := make(map[string]bool)
+	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	var err error
+	fs.VisitAll(func(f *flag.Flag) {
+		if value, ok := getenv(envName(f.Name)); ok && !given[f.Name] && err == nil {
+			if setErr := fs.Set(f.Name, value); setErr != nil {
+				err = fmt.Errorf("invalid value %q for %s: %w", value, envName(f.Name), setErr)
+			}
+		}
+	})
+	if err != nil {
+		return Config{}, err
+	}
+	return c, c.complete()
+}
+
+func (c *Config) define(fs *flag.FlagSet) {
+	fs.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "`address` of the public listener; port 0 picks a free one")
+	fs.StringVar(&c.Private, "private", "127.0.0.1:0", "`address` of the private listener: /metrics, /config, /mint; never route it from outside")
+	fs.StringVar(&c.Replica, "replica", "r1", "`name` of this replica, in every answer of /me")
+
+	fs.StringVar(&c.Auth, "auth", "none", "way to authenticate: none (control: everybody passes), session or jwt")
+	fs.StringVar(&c.Store, "store", "memory", "where sessions live: memory, redis or postgres (with -auth session)")
+	fs.StringVar(&c.Alg, "alg", "HS256", "signature of tokens: "+strings.Join(token.Algorithms(), ", ")+" (with -auth jwt)")
+	fs.StringVar(&c.Keys, "keys", "", "`directory` of the signing keys, shared by all replicas; a missing key is made (with -auth jwt)")
+	fs.StringVar(&c.Credential, "credential", "", "what carries the credential: header or cookie (default cookie for session, header for jwt)")
+	fs.BoolVar(&c.InsecureCookies, "insecure-cookies", false, "drop the __Host- prefix and Secure from cookies, for plain HTTP; a warning is logged")
+	fs.DurationVar(&c.Lifetime, "lifetime", time.Hour, "`time` from log-in to the absolute end of a session, or of a token")
+	fs.DurationVar(&c.IdleTimeout, "idle-timeout", 0, "`time` after which an unused session ends; 0 means never")
+	fs.StringVar(&c.Touch, "touch", "never", "when a session's last use is written: never")
+	fs.DurationVar(&c.Leeway, "leeway", 0, "`time` by which replicas' clocks may differ; a token is accepted that much longer")
+	fs.StringVar(&c.Issuer, "issuer", "authbench", "`name` of the issuer of tokens")
+	fs.StringVar(&c.Audience, "audience", "authbench", "`name` of the audience of tokens")
+
+	fs.StringVar(&c.Redis, "redis", "", "`URL` of Redis: redis://host:port/db or unix:///path")
+	fs.StringVar(&c.Postgres, "postgres", "", "`URL` of PostgreSQL: postgres://user@host:port/database")
+	fs.BoolVar(&c.Unlogged, "unlogged", false, "keep PostgreSQL's sessions out of its write-ahead log: faster, lost in a crash")
+	fs.IntVar(&c.Pool, "pool", 16, "connections to each store at most")
+	fs.DurationVar(&c.StoreTimeout, "store-timeout", 250*time.Millisecond, "`time` a call to a store may take; after it the answer is 503")
+	fs.IntVar(&c.MemoryMax, "memory-max", 2_000_000, "sessions that the memory store holds at most")
+	fs.DurationVar(&c.Sweep, "sweep", time.Minute, "`time` between deletions of expired sessions (memory and postgres)")
+
+	fs.StringVar(&c.Accounts, "accounts", "memory", "where accounts live: memory or postgres")
+	fs.IntVar(&c.SeedUsers, "seed-users", 0, "`number` of accounts to make at start, user-000000 and on, and admin; password: "+account.SeedPassword)
+	fs.Func("argon2", "`cost` of a password hash: memory in KiB, passes, threads (default "+account.DefaultParams.String()+")", func(s string) (err error) {
+		c.Argon2, err = account.ParseParams(s)
+		return err
+	})
+	c.Argon2 = account.DefaultParams
+	fs.IntVar(&c.LoginQueue, "login-queue", 32, "log-ins that may wait for a processor; more are answered 503")
+	fs.BoolVar(&c.Mint, "mint", false, "serve POST /mint on the private listener: credentials without passwords, for measuring")
+	fs.BoolVar(&c.Force, "force", false, "allow -mint and -seed-users on listeners other than loopback")
+	fs.DurationVar(&c.Drain, "drain", 10*time.Second, "`time` that requests in flight get to finish after SIGTERM")
+	fs.DurationVar(&c.DrainDelay, "drain-delay", 0, "`time` between /readyz turning 503 and the listener closing, after SIGTERM")
+}
+
+func usage(fs *flag.FlagSet, w io.Writer) {
+	fmt.Fprint(w, `server: one replica of one way to authenticate.
+
+It prints one line of JSON when it serves, {"listen":..,"private":..,"replica":..},
+logs to standard error, and drains on SIGTERM. Each flag can also be given as an
+environment variable: -store-timeout is `+envName("store-timeout")+`. Flags win.
+
+`)
+	fs.SetOutput(w)
+	fs.PrintDefaults()
+	fs.SetOutput(io.Discard)
+}
+
+// complete fills in the defaults that depend on other settings, and refuses
+// what does not fit together.
+func (c *Config) complete() error {
+	for _, choice := range []struct {
+		flag, value string
+		want        []string
+	}{
+		{"auth", c.Auth, []string{"none", "session", "jwt"}},
+		{"store", c.Store, []string{"memory", "redis", "postgres"}},
+		{"alg", c.Alg, token.Algorithms()},
+		{"credential", c.Credential, []string{"", "header", "cookie"}},
+		{"accounts", c.Accounts, []string{"memory", "postgres"}},
+		{"touch", c.Touch, []string{"never"}},
+	} {
+		if !slices.Contains(choice.want, choice.value) {
+			return fmt.Errorf("-%s %q: want %s", choice.flag, choice.value, strings.TrimPrefix(strings.Join(choice.want, ", "), ", "))
+		}
+	}
+	for _, bound := range []struct {
+		flag  string
+		value int64
+		least int64
+		text  string
+	}{
+		{"lifetime", int64(c.Lifetime), int64(time.Second), "1s"},
+		{"idle-timeout", int64(c.IdleTimeout), 0, "0s"},
+		{"leeway", int64(c.Leeway), 0, "0s"},
+		{"store-timeout", int64(c.StoreTimeout), int64(time.Millisecond), "1ms"},
+		{"sweep", int64(c.Sweep), int64(time.Second), "1s"},
+		{"drain", int64(c.Drain), 0, "0s"},
+		{"drain-delay", int64(c.DrainDelay), 0, "0s"},
+		{"pool", int64(c.Pool), 1, "1"},
+		{"memory-max", int64(c.MemoryMax), 1, "1"},
+		{"seed-users", int64(c.SeedUsers), 0, "0"},
+		{"login-queue", int64(c.LoginQueue), 0, "0"},
+	} {
+		if bound.value < bound.least {
+			return fmt.Errorf("-%s: want at least %s", bound.flag, bound.text)
+		}
+	}
+	if c.Leeway > token.MaxLeeway {
+		return fmt.Errorf("-leeway %v: want at most %v", c.Leeway, token.MaxLeeway)
+	}
+	if c.SeedUsers > 1_000_000 {
+		return errors.New("-seed-users: want at most 1000000")
+	}
+	if c.Replica == "" {
+		return errors.New("-replica: want a name")
+	}
+	return errors.Join(c.needs(), c.staysLocal())
+}
+
+// needs refuses an arm whose store or keys are not named.
+func (c *Config) needs() error {
+	switch {
+	case c.Auth == "jwt" && c.Keys == "":
+		return errors.New("-auth jwt needs -keys DIR, the same for all replicas")
+	case c.Auth == "session" && c.Store == "redis" && c.Redis == "":
+		return errors.New("-store redis needs -redis URL")
+	case c.usesPostgres() && c.Postgres == "":
+		return errors.New("-store postgres and -accounts postgres need -postgres URL")
+	}
+	return nil
+}
+
+func (c *Config) usesPostgres() bool {
+	return c.Accounts == "postgres" || c.Auth == "session" && c.Store == "postgres"
+}
+
+// staysLocal keeps accounts with a public password, and credentials without
+// one, from a network.
+func (c *Config) staysLocal() error {
+	if c.Force || c.SeedUsers == 0 && !c.Mint {
+		return nil
+	}
+	for _, l := range []struct{ flag, address string }{{"listen", c.Listen}, {"private", c.Private}} {
+		addr, err := net.ResolveTCPAddr("tcp", l.address)
+		if err != nil {
+			return fmt.Errorf("-%s %q: %w", l.flag, l.address, err)
+		}
+		if !addr.IP.IsLoopback() {
+			return fmt.Errorf("-%s %s: -mint and -seed-users are for loopback only; -force allows it all the same", l.flag, l.address)
+		}
+	}
+	return nil
+}
+
+// arm is the name that measurements know this way to authenticate by.
+func (c *Config) arm() string {
+	switch c.Auth {
+	case "session":
+		return "session/" + c.Store
+	case "jwt":
+		return "jwt/" + c.Alg
+	}
+	return "none"
+}
+
+func (c *Config) transport() api.Transport {
+	t := api.Transport{Carrier: api.Carrier(c.Credential), Insecure: c.InsecureCookies}
+	switch c.Auth {
+	case "session":
+		t.Cookie = "session"
+		if c.Credential == "" {
+			t.Carrier = api.CarrierCookie
+		}
+	case "jwt":
+		t.Cookie = "token"
+		if c.Credential == "" {
+			t.Carrier = api.CarrierHeader
+		}
+	default:
+		t.Carrier, t.Cookie = api.CarrierNone, "session"
+	}
+	return t
+}
+
+func lookupEnv(name string) (string, bool) { return os.LookupEnv(name) }

@@ -1,0 +1,164 @@
+// Command server runs one replica of one arm: one way to authenticate, behind
+// the same routes, handlers and limits as every other.
+//
+// In come flags (see -h) or their environment variables; out go a public
+// listener (package api), a private one for metrics, configuration and minting,
+// one line of JSON on standard output once both serve, and structured logs on
+// standard error. Exit status: 0 after a clean stop, 1 if it could not run, 2
+// for flags that make no sense.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"authbench/servers/api"
+)
+
+func main() {
+	cfg, err := parseConfig(os.Args[1:], lookupEnv, os.Stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "server: %v\n", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if err := run(ctx, cfg, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintf(os.Stderr, "server: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// Limits of a connection. The longest honest request is a log-in that waits
+// its turn for a processor.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 10 * time.Second
+	writeTimeout      = 15 * time.Second
+	// keepAlive is longer than what balancers keep idle connections for, so
+	// that they and not we close first: else a request meets a closing door.
+	keepAlive = 120 * time.Second
+	// net/http allows 4 KiB more than it is told: 16 KiB in all.
+	maxHeaderBytes = 12 << 10
+)
+
+// run serves until ctx ends, then drains. It prints where it listens to stdout
+// once both listeners serve.
+func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
+	log := slog.New(slog.NewJSONHandler(stderr, nil)).With("replica", cfg.Replica)
+	metrics := api.NewMetrics()
+	arm, err := newArm(ctx, cfg, metrics)
+	defer arm.close()
+	if err != nil {
+		return err
+	}
+	warn(log, cfg)
+
+	public, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("-listen: %w", err)
+	}
+	defer public.Close()
+	private, err := net.Listen("tcp", cfg.Private)
+	if err != nil {
+		return fmt.Errorf("-private: %w", err)
+	}
+	defer private.Close()
+
+	transport := cfg.transport()
+	a := api.New(api.Config{
+		Auth: arm.auth, Accounts: arm.accounts, Transport: transport, Replica: cfg.Replica, Leeway: cfg.Leeway,
+		Now: time.Now, JWKS: arm.jwks, Checks: arm.checks, Metrics: metrics, Log: log,
+	})
+	p := api.NewPrivate(api.PrivateConfig{
+		Settings: cfg.settings(public.Addr().String(), private.Addr().String()),
+		Metrics:  metrics, Mint: cfg.Mint, Auth: arm.auth, Transport: transport,
+	})
+	sweeping, stopSweeping := context.WithCancel(ctx)
+	defer stopSweeping()
+	go arm.sweep(sweeping, cfg.Sweep, log)
+
+	ready := map[string]string{"listen": public.Addr().String(), "private": private.Addr().String(), "replica": cfg.Replica}
+	return serve(ctx, cfg, log, servers{
+		api: a, publicOn: public, privateOn: private,
+		public: newServer(a, log, writeTimeout), private: newServer(p, log, 0), // minting may take long
+	}, func() error { return json.NewEncoder(stdout).Encode(ready) })
+}
+
+// servers are the two listeners of a replica and what they serve.
+type servers struct {
+	api                 *api.API
+	public, private     *http.Server
+	publicOn, privateOn net.Listener
+}
+
+func newServer(h http.Handler, log *slog.Logger, write time.Duration) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      write,
+		IdleTimeout:       keepAlive,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+// serve runs both servers until ctx ends or one of them fails, then drains:
+// not ready any more, then no new connections, then the requests in flight.
+func serve(ctx context.Context, cfg Config, log *slog.Logger, s servers, ready func() error) error {
+	failed := make(chan error, 2)
+	go func() { failed <- s.public.Serve(s.publicOn) }()
+	go func() { failed <- s.private.Serve(s.privateOn) }()
+	if err := ready(); err != nil {
+		return fmt.Errorf("say where it listens: %w", err)
+	}
+	log.Info("serving", "arm", cfg.arm(), "listen", s.publicOn.Addr().String(), "private", s.privateOn.Addr().String())
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	log.Info("draining")
+	s.api.Drain()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-time.After(cfg.DrainDelay):
+	}
+	within, cancel := context.WithTimeout(context.Background(), cfg.Drain)
+	defer cancel()
+	// The private listener goes last: the end of a run is read from it.
+	err := s.public.Shutdown(within)
+	s.private.Close()
+	if err != nil {
+		return fmt.Errorf("requests were still in flight after -drain %v: %w", cfg.Drain, err)
+	}
+	return nil
+}
+
+func warn(log *slog.Logger, cfg Config) {
+	if cfg.Auth == "none" {
+		log.Warn("-auth none: everybody passes; for measuring only")
+	}
+	if cfg.InsecureCookies {
+		log.Warn("-insecure-cookies: credentials travel in cookies without Secure and __Host-")
+	}
+	if cfg.Force {
+		log.Warn("-force: accounts with a public password or minted credentials may be reachable from a network")
+	}
+}

@@ -1,0 +1,147 @@
+package session
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"authbench/servers/store"
+)
+
+//go:embed schema.sql
+var schema string
+
+// Postgres keeps sessions in a PostgreSQL table, shared by all replicas.
+type Postgres struct {
+	db  *store.Postgres
+	now func() time.Time
+}
+
+// NewPostgres returns a store over db, whose schema it creates where that is
+// missing. If unlogged, the table is kept out of the write-ahead log: faster,
+// and empty after a crash.
+func NewPostgres(ctx context.Context, db *store.Postgres, unlogged bool, now func() time.Time) (*Postgres, error) {
+	if err := db.Migrate(ctx, store.Migration{Name: "sessions-1", SQL: schema}); err != nil {
+		return nil, err
+	}
+	if err := setLogged(ctx, db, !unlogged); err != nil {
+		return nil, fmt.Errorf("set the persistence of table sessions: %w", err)
+	}
+	return &Postgres{db: db, now: now}, nil
+}
+
+// setLogged changes the table only if it is not as asked, since that rewrites
+// it.
+func setLogged(ctx context.Context, db *store.Postgres, logged bool) error {
+	return pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
+		var is bool
+		// The share lock makes replicas that start together look one by one.
+		if _, err := tx.Exec(ctx, `LOCK TABLE sessions IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+			return err
+		}
+		if err := tx.QueryRow(ctx, `SELECT relpersistence = 'p' FROM pg_class WHERE oid = 'sessions'::regclass`).Scan(&is); err != nil || is == logged {
+			return err
+		}
+		word := "UNLOGGED"
+		if logged {
+			word = "LOGGED"
+		}
+		_, err := tx.Exec(ctx, `ALTER TABLE sessions SET `+word)
+		return err
+	})
+}
+
+var (
+	_ Store   = (*Postgres)(nil)
+	_ Sweeper = (*Postgres)(nil)
+)
+
+// Create implements Store.
+func (p *Postgres) Create(ctx context.Context, id ID, s Session) error {
+	return p.db.Do(ctx, func(ctx context.Context) error {
+		_, err := p.db.Pool.Exec(ctx, `INSERT INTO sessions (id, subject, role, created, expires, last_seen, idle_ms, deadline)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, columns(id, s)...)
+		if err != nil {
+			return fmt.Errorf("insert session: %w", err)
+		}
+		return nil
+	})
+}
+
+// Find implements Store.
+func (p *Postgres) Find(ctx context.Context, id ID) (Session, bool, error) {
+	var s Session
+	var created, expires, lastSeen, idle int64
+	err := p.db.Lookup(ctx, func(ctx context.Context) error {
+		return p.db.Pool.QueryRow(ctx, `SELECT subject, role, created, expires, last_seen, idle_ms FROM sessions
+			WHERE id = $1 AND deadline > $2`, id[:], p.now().UnixMilli()).
+			Scan(&s.Subject, &s.Role, &created, &expires, &lastSeen, &idle)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Session{}, false, nil
+	}
+	if err != nil {
+		return Session{}, false, fmt.Errorf("select session: %w", err)
+	}
+	s.Created = time.UnixMilli(created).UTC()
+	s.Expires = time.UnixMilli(expires).UTC()
+	s.LastSeen = time.UnixMilli(lastSeen).UTC()
+	s.IdleTimeout = time.Duration(idle) * time.Millisecond
+	return s, true, nil
+}
+
+// Update implements Store.
+func (p *Postgres) Update(ctx context.Context, id ID, s Session) (ok bool, err error) {
+	err = p.db.Lookup(ctx, func(ctx context.Context) error { // replacing twice is the same as once
+		tag, err := p.db.Pool.Exec(ctx, `UPDATE sessions
+			SET subject = $2, role = $3, created = $4, expires = $5, last_seen = $6, idle_ms = $7, deadline = $8
+			WHERE id = $1 AND deadline > $9`, append(columns(id, s), p.now().UnixMilli())...)
+		if err != nil {
+			return fmt.Errorf("update session: %w", err)
+		}
+		ok = tag.RowsAffected() == 1
+		return nil
+	})
+	return ok, err
+}
+
+// Delete implements Store.
+func (p *Postgres) Delete(ctx context.Context, id ID) error {
+	return p.db.Lookup(ctx, func(ctx context.Context) error { // deleting twice is the same as once
+		if _, err := p.db.Pool.Exec(ctx, `DELETE FROM sessions WHERE id = $1`, id[:]); err != nil {
+			return fmt.Errorf("delete session: %w", err)
+		}
+		return nil
+	})
+}
+
+// sweepBatch bounds one statement's work, and so how long it keeps a
+// connection and its locks.
+const sweepBatch = 10_000
+
+// Sweep implements Sweeper. Several replicas may sweep at once: each takes rows
+// that no other has locked. It reads the whole table, for want of an index, so
+// do it minutes apart; it has no deadline but ctx's.
+func (p *Postgres) Sweep(ctx context.Context) (int, error) {
+	swept := 0
+	for {
+		tag, err := p.db.Pool.Exec(ctx, `DELETE FROM sessions WHERE id IN
+			(SELECT id FROM sessions WHERE deadline <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, p.now().UnixMilli(), sweepBatch)
+		if err != nil {
+			return swept, fmt.Errorf("sweep sessions: %w", err)
+		}
+		swept += int(tag.RowsAffected())
+		if tag.RowsAffected() < sweepBatch {
+			return swept, nil
+		}
+	}
+}
+
+func columns(id ID, s Session) []any {
+	return []any{id[:], s.Subject, s.Role, s.Created.UnixMilli(), s.Expires.UnixMilli(),
+		s.LastSeen.UnixMilli(), s.IdleTimeout.Milliseconds(), s.Deadline().UnixMilli()}
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"net/url"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+
+	"authbench/servers/api"
+)
+
+// settings is what GET /config answers: what this replica really runs with,
+// for whoever checks a measurement from outside. Durations are as
+// time.ParseDuration reads them. It holds no secret: of the stores' URLs only
+// the addresses, of the keys nothing.
+type settings struct {
+	Arm             string      `json:"arm"` // "none", "session/redis", "jwt/HS256", ...
+	Auth            string      `json:"auth"`
+	Store           string      `json:"store"` // of sessions; "" where there are none
+	Alg             string      `json:"alg"`   // of tokens; "" where there are none
+	Replica         string      `json:"replica"`
+	PID             int         `json:"pid"`
+	Listen          string      `json:"listen"`
+	Private         string      `json:"private"`
+	GoVersion       string      `json:"go_version"`
+	GOMAXPROCS      int         `json:"gomaxprocs"`
+	Credential      api.Carrier `json:"credential"` // header, cookie or none
+	Cookie          string      `json:"cookie"`     // its name on the wire; "" where none is used
+	InsecureCookies bool        `json:"insecure_cookies"`
+	Lifetime        string      `json:"lifetime"`
+	IdleTimeout     string      `json:"idle_timeout"` // of sessions; "0s" means none
+	Touch           string      `json:"touch"`
+	Leeway          string      `json:"leeway"`
+	Issuer          string      `json:"issuer"`
+	Audience        string      `json:"audience"`
+	RevocationBound string      `json:"revocation_bound"` // longest life after log-out; "" for a control
+	Redis           string      `json:"redis"`
+	Postgres        string      `json:"postgres"`
+	Unlogged        bool        `json:"unlogged"`
+	Pool            int         `json:"pool"`
+	StoreTimeout    string      `json:"store_timeout"`
+	MemoryMax       int         `json:"memory_max"`
+	Sweep           string      `json:"sweep"`
+	Accounts        string      `json:"accounts"`
+	SeedUsers       int         `json:"seed_users"`
+	Argon2          string      `json:"argon2"`
+	LoginPermits    int         `json:"login_permits"`
+	LoginQueue      int         `json:"login_queue"`
+	Mint            bool        `json:"mint"`
+	KeepAlive       string      `json:"keep_alive"` // how long an idle client connection stays open
+	Drain           string      `json:"drain"`
+	DrainDelay      string      `json:"drain_delay"`
+}
+
+func (c *Config) settings(listen, private string) settings {
+	t := c.transport()
+	s := settings{
+		Arm: c.arm(), Auth: c.Auth, Replica: c.Replica,
+		PID: os.Getpid(), Listen: listen, Private: private,
+		GoVersion: runtime.Version(), GOMAXPROCS: runtime.GOMAXPROCS(0),
+		Credential: t.Carrier, InsecureCookies: c.InsecureCookies,
+		Lifetime: c.Lifetime.String(), IdleTimeout: c.IdleTimeout.String(), Touch: c.Touch,
+		Leeway: c.Leeway.String(), Issuer: c.Issuer, Audience: c.Audience,
+		Redis: address(c.Redis), Postgres: address(c.Postgres), Unlogged: c.Unlogged,
+		Pool: c.Pool, StoreTimeout: c.StoreTimeout.String(), MemoryMax: c.MemoryMax, Sweep: c.Sweep.String(),
+		Accounts: c.Accounts, SeedUsers: c.SeedUsers, Argon2: c.Argon2.String(),
+		LoginPermits: c.loginPermits(), LoginQueue: c.LoginQueue, Mint: c.Mint,
+		KeepAlive: keepAlive.String(), Drain: c.Drain.String(), DrainDelay: c.DrainDelay.String(),
+	}
+	if t.Carrier == api.CarrierCookie {
+		s.Cookie = t.CookieName()
+	}
+	switch c.Auth {
+	case "session":
+		s.Store, s.RevocationBound = c.Store, time.Duration(0).String()
+	case "jwt":
+		s.Alg, s.RevocationBound = c.Alg, (c.Lifetime + c.Leeway).String()
+	}
+	return s
+}
+
+// loginPermits is how many password hashes run at once.
+func (c *Config) loginPermits() int { return runtime.GOMAXPROCS(0) }
+
+// address is what of a store's URL may be shown.
+func address(storeURL string) string {
+	if storeURL == "" {
+		return ""
+	}
+	u, err := url.Parse(storeURL)
+	if err != nil || u.Scheme == "" {
+		return strconv.Quote("given, not a URL")
+	}
+	return u.Scheme + "://" + u.Host + u.Path
+}

@@ -1,0 +1,141 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Postgres is a pool of connections whose calls have a deadline.
+type Postgres struct {
+	Pool    *pgxpool.Pool
+	Timeout time.Duration // of one call, a retry included
+
+	lastReset atomic.Int64 // Unix nanoseconds
+}
+
+// OpenPostgres returns a pool for a postgres:// URL or a keyword string, and
+// waits for one connection until ctx ends.
+func OpenPostgres(ctx context.Context, url string, o Options) (*Postgres, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("postgres URL: %w", err)
+	}
+	cfg.MaxConns = int32(o.Pool)
+	cfg.MinConns = int32(o.Pool) // opened at start, not inside a measured window
+	// Requests do not wait for this one: their own deadline comes first. It
+	// frees the pool's place of a connection that will never be.
+	cfg.ConnConfig.ConnectTimeout = max(o.Timeout, time.Second)
+	// The default pings a connection that was idle for a second, which is a
+	// second round trip for the request that gets it. A broken one is found by
+	// the query, and [Postgres.Lookup] tries once more.
+	cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open postgres: %w", err)
+	}
+	p := &Postgres{Pool: pool, Timeout: o.Timeout}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("connect to postgres: %w", err)
+	}
+	return p, nil
+}
+
+// Ping says whether the database answers.
+func (p *Postgres) Ping(ctx context.Context) error {
+	return p.Lookup(ctx, func(ctx context.Context) error {
+		if err := p.Pool.Ping(ctx); err != nil {
+			return fmt.Errorf("ping postgres: %w", err)
+		}
+		return nil
+	})
+}
+
+// Do runs one call within the deadline, once.
+func (p *Postgres) Do(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	return call(ctx)
+}
+
+// Lookup runs a call that changes nothing (or that may run twice) within the
+// deadline, and once more if its connection turns out to be broken. After a
+// restart of the database each pooled connection is, and would fail one
+// request each: so the first to notice drops them all.
+func (p *Postgres) Lookup(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	start := time.Now().UnixNano()
+	err := call(ctx)
+	if err == nil || ctx.Err() != nil || !isBroken(err) {
+		return err
+	}
+	// Only if nobody has reset since this call began, else the connections
+	// that others have just opened would go too.
+	if last := p.lastReset.Load(); last < start && p.lastReset.CompareAndSwap(last, time.Now().UnixNano()) {
+		p.Pool.Reset()
+	}
+	return call(ctx)
+}
+
+// isBroken says whether err is the end of a connection, not of a query.
+func isBroken(err error) bool {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		// admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout
+		return pgErr.Code == "57P01" || pgErr.Code == "57P02" || pgErr.Code == "57P03" || pgErr.Code == "57P05"
+	}
+	var netErr net.Error
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.As(err, &netErr) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)
+}
+
+// migrationLock is an arbitrary number that all replicas agree on.
+const migrationLock = 0x61757468
+
+// Migration is one step of a schema. Steps are never changed once released:
+// a new one is added.
+type Migration struct {
+	Name string // unique among all rooms
+	SQL  string // any number of statements
+}
+
+// Migrate applies, in order, the steps that the database does not have yet.
+// Replicas may call it at the same time: a lock lets one work and the others
+// wait, until ctx ends.
+func (p *Postgres) Migrate(ctx context.Context, steps ...Migration) error {
+	err := pgx.BeginFunc(ctx, p.Pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, migrationLock); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `CREATE TABLE IF NOT EXISTS schema_steps (name text PRIMARY KEY, applied timestamptz NOT NULL DEFAULT now())`); err != nil {
+			return err
+		}
+		for _, step := range steps {
+			tag, err := tx.Exec(ctx, `INSERT INTO schema_steps (name) VALUES ($1) ON CONFLICT DO NOTHING`, step.Name)
+			if err != nil {
+				return err
+			}
+			if tag.RowsAffected() == 0 {
+				continue
+			}
+			if _, err := tx.Exec(ctx, step.SQL); err != nil {
+				return fmt.Errorf("step %s: %w", step.Name, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("migrate the schema: %w", err)
+	}
+	return nil
+}
