@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"authbench/bench/analysis"
+	"authbench/bench/report"
+	"authbench/bench/trial"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func reportCommand(stdout io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use:   "report RUN",
+		Short: "Make charts, tables and the page of a run anew, from its folder alone",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return writeReport(trial.Folder(args[0]), stdout)
+		},
+	}
+}
+
+// writeReport derives everything that is shown from what was measured.
+func writeReport(folder trial.Folder, stdout io.Writer) error {
+	run, err := folder.ReadRun()
+	if err != nil {
+		return err
+	}
+	trials, err := folder.Trials()
+	if err != nil {
+		return err
+	}
+	verdicts, err := analysis.Evaluate(run, trials)
+	if err != nil {
+		return err
+	}
+	goBench, err := os.ReadFile(folder.Path(goBenchFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := report.Write(folder, run, trials, verdicts, string(goBench)); err != nil {
+		return err
+	}
+	report.Terminal(stdout, run, verdicts, terminalWidth(stdout))
+	fmt.Fprintf(stdout, "\n%s\n", folder.Path("report.html"))
+	return nil
+}
+
+func terminalWidth(w io.Writer) int {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return width
+		}
+	}
+	return 120
+}
+
+func compareCommand(stdout io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use:   "compare A B",
+		Short: "Compare two runs, figure by figure, with benchstat",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			bin, err := binDir()
+			if err != nil {
+				return err
+			}
+			return report.Compare(c.Context(), stdout, filepath.Join(bin, "benchstat"), trial.Folder(args[0]), trial.Folder(args[1]))
+		},
+	}
+}
+
+func benchLoadCommand(stdout io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use:   "bench-load",
+		Short: "Compare the load driver with wrk, vegeta and k6 on one target",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			bin, err := binDir()
+			if err != nil {
+				return err
+			}
+			return benchLoad(c.Context(), stdout, bin)
+		},
+	}
+}

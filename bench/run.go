@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"authbench/bench/experiment"
+
+	"github.com/spf13/cobra"
+)
+
+// runOptions are the flags of authbench run.
+type runOptions struct {
+	profile     string
+	config      string
+	experiments []string
+	runtime     string
+	out         string
+	resume      string
+	seed        uint64
+	dryRun      bool
+	noGoBench   bool
+}
+
+func runCommand(stdout, stderr io.Writer) *cobra.Command {
+	var o runOptions
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Measure: start everything, load it, judge the claims, write the report",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return runRun(c.Context(), o, stdout, stderr)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.profile, "profile", "standard", "how thoroughly: smoke, standard or full")
+	f.StringVar(&o.config, "config", "", "YAML file with settings that override the profile's (keys: docs in the README)")
+	f.StringSliceVar(&o.experiments, "experiments", nil, "only these, comma separated: cost, scale, sticky, revoke")
+	f.StringVar(&o.runtime, "runtime", "native", "how the system is started: native")
+	f.StringVar(&o.out, "out", "", "the run's folder (default: results/<time>-<profile>)")
+	f.StringVar(&o.resume, "resume", "", "go on with the run in this folder: only what is not done is measured, with the run's own settings")
+	f.Uint64Var(&o.seed, "seed", 0, "of all orders and arrivals; 0 draws one and records it")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the cells and the minutes they take, start nothing")
+	f.BoolVar(&o.noGoBench, "no-go-bench", false, "leave out the Go micro-benchmarks")
+	return c
+}
+
+// question is what the command line asks for, checked.
+func (o runOptions) question() (experiment.Profile, []experiment.Experiment, error) {
+	p, err := experiment.ParseProfile(o.profile)
+	if err != nil {
+		return p, nil, usage(err)
+	}
+	if o.config != "" {
+		if err := p.Override(o.config); err != nil {
+			return p, nil, usage(err)
+		}
+	}
+	if o.runtime != "native" {
+		return p, nil, usage(fmt.Errorf("unknown runtime %q: allowed is native", o.runtime))
+	}
+	es, err := experiment.Choose(experiment.All(p), o.experiments)
+	return p, es, usage(err)
+}
+
+func runRun(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
+	project, err := projectDir()
+	if err != nil {
+		return err
+	}
+	r := &runner{project: project, noGoBench: o.noGoBench, progress: newProgress(stderr, time.Now)}
+	if o.resume != "" {
+		err = r.resume(o.resume)
+	} else {
+		err = r.begin(o)
+	}
+	if err != nil {
+		return err
+	}
+	if o.dryRun {
+		return printPlan(stdout, r.run.Profile, r.experiments, r.run.Seed)
+	}
+	err = r.measure(ctx)
+	if len(r.trials) == 0 {
+		return err
+	}
+	// What was measured is shown, even after an interruption.
+	return errors.Join(err, writeReport(r.folder, stdout))
+}
+
+// printPlan lists the cells of every experiment and how long they take.
+func printPlan(w io.Writer, profile string, es []experiment.Experiment, seed uint64) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "EXPERIMENT\tCELL\tBLOCKS\tMINUTES")
+	total := 0.0
+	for _, e := range es {
+		type row struct {
+			jobs    int
+			seconds float64
+		}
+		rows, order := map[string]*row{}, []string{}
+		for _, j := range (experiment.Plan{Experiment: e, Seed: seed}).Left(nil) {
+			cell := fmt.Sprintf("%s, N=%d, %s, lifetime %s", j.Spec.Arm, j.Spec.Replicas, j.Spec.Balancer, j.Spec.Lifetime)
+			if j.Spec.Label != "" {
+				cell += ", again (A/A)"
+			}
+			if j.Block == 0 {
+				cell = "calibration: " + cell
+			}
+			if rows[cell] == nil {
+				rows[cell] = &row{}
+				order = append(order, cell)
+			}
+			rows[cell].jobs++
+			rows[cell].seconds += j.Seconds()
+		}
+		for _, cell := range order {
+			r := rows[cell]
+			fmt.Fprintf(tw, "%s\t%s\t%d\t%.1f\n", e.Name, cell, r.jobs, r.seconds/60)
+			total += r.seconds
+		}
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nprofile %s: about %.0f minutes, and the Go micro-benchmarks\n", profile, total/60)
+	return err
+}
+
+// repeat is the command that makes the same run again.
+func (o runOptions) repeat() []string {
+	cmd := []string{"bin/authbench", "run", "--profile", o.profile, "--seed", strconv.FormatUint(o.seed, 10)}
+	if o.config != "" {
+		cmd = append(cmd, "--config", o.config)
+	}
+	if len(o.experiments) > 0 {
+		cmd = append(cmd, "--experiments", strings.Join(o.experiments, ","))
+	}
+	return cmd
+}
