@@ -1,0 +1,176 @@
+package session_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+
+	"authbench/servers/auth"
+	"authbench/servers/auth/authtest"
+	"authbench/servers/session"
+	"authbench/servers/session/sessiontest"
+	"authbench/servers/store"
+	"authbench/servers/store/storetest"
+)
+
+var limits = store.Options{Timeout: 5 * time.Second, Pool: 8} // patient: correctness, not deadlines
+
+func openRedis(t *testing.T, url string, o store.Options) *redis.Client {
+	t.Helper()
+	client, err := store.OpenRedis(url, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+func openPostgres(t *testing.T, url string, o store.Options) *store.Postgres {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	db, err := store.OpenPostgres(ctx, url, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Pool.Close)
+	return db
+}
+
+// TestStores runs both suites, that of Store and that of Authenticator over
+// it, against every store.
+func TestStores(t *testing.T) {
+	redisServer, postgresServer := storetest.Redis(t), storetest.Postgres(t)
+	client, db := openRedis(t, redisServer.URL, limits), openPostgres(t, postgresServer.URL, limits)
+	for name, open := range map[string]func(t *testing.T, now func() time.Time) session.Store{
+		"memory": func(_ *testing.T, now func() time.Time) session.Store { return session.NewMemory(now, 1000) },
+		"redis": func(_ *testing.T, now func() time.Time) session.Store {
+			return session.NewRedis(client, limits.Timeout, now)
+		},
+		"postgres": func(t *testing.T, now func() time.Time) session.Store {
+			p, err := session.NewPostgres(t.Context(), db, false, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Run("store", func(t *testing.T) { sessiontest.Run(t, open) })
+			t.Run("authenticator", func(t *testing.T) {
+				authtest.Run(t, func(t *testing.T) authtest.Subject {
+					clock := sessiontest.NewClock()
+					a := session.New(open(t, clock.Now), session.Config{Lifetime: time.Hour, Now: clock.Now})
+					return authtest.Subject{Auth: a, Revokes: true, Now: clock.Now, Advance: clock.Advance}
+				})
+			})
+		})
+	}
+}
+
+// TestOnlyHashesAreStored reads everything that the stores hold.
+func TestOnlyHashesAreStored(t *testing.T) {
+	redisServer, postgresServer := storetest.Redis(t), storetest.Postgres(t)
+	client, db := openRedis(t, redisServer.URL, limits), openPostgres(t, postgresServer.URL, limits)
+	p, err := session.NewPostgres(t.Context(), db, false, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, part := range map[string]struct {
+		store session.Store
+		dump  func() []byte
+	}{
+		"redis":    {session.NewRedis(client, limits.Timeout, time.Now), func() []byte { return dumpRedis(t, client) }},
+		"postgres": {p, func() []byte { return dumpPostgres(t, postgresServer.URL) }},
+	} {
+		c, _, err := session.New(part.store, session.Config{Lifetime: time.Hour}).Issue(t.Context(), auth.Principal{Subject: "marker-subject", Role: "user"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := base64.RawURLEncoding.DecodeString(string(c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dump := part.dump()
+		if !bytes.Contains(dump, []byte("marker-subject")) {
+			t.Errorf("%s: the dump misses the session", name)
+		}
+		if bytes.Contains(dump, []byte(c)) || bytes.Contains(dump, raw) {
+			t.Errorf("%s: the dump holds the client's secret", name)
+		}
+	}
+}
+
+func dumpRedis(t *testing.T, client *redis.Client) (dump []byte) {
+	keys, err := client.Keys(t.Context(), "*").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range keys {
+		value, err := client.Get(t.Context(), key).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		dump = append(dump, key+value...)
+	}
+	return dump
+}
+
+// dumpPostgres reads the table in the binary form, which shows bytea as it is.
+func dumpPostgres(t *testing.T, url string) []byte {
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	var b bytes.Buffer
+	if _, err := conn.PgConn().CopyTo(t.Context(), &b, `COPY sessions TO STDOUT (FORMAT binary)`); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestMemoryIsCapped(t *testing.T) {
+	clock := sessiontest.NewClock()
+	m := session.NewMemory(clock.Now, 2)
+	end := session.Session{Expires: clock.Now().Add(time.Minute)}
+	for i, id := range []session.ID{{1}, {2}, {2}} { // the same one twice takes one place
+		if err := m.Create(t.Context(), id, end); err != nil {
+			t.Fatalf("session %d: %v", i, err)
+		}
+	}
+	if err := m.Create(t.Context(), session.ID{3}, end); !errors.Is(err, session.ErrFull) {
+		t.Errorf("third session of two: error %v, want ErrFull", err)
+	}
+	clock.Advance(time.Minute)
+	if n, err := m.Sweep(t.Context()); n != 2 || err != nil || m.Len() != 0 {
+		t.Errorf("Sweep: %d, error %v, %d left; want 2 swept and none left", n, err, m.Len())
+	}
+	if err := m.Create(t.Context(), session.ID{3}, end); err != nil {
+		t.Errorf("after the sweep: %v", err)
+	}
+}
+
+// TestReplicasStartTogether migrates one empty database from many at once.
+func TestReplicasStartTogether(t *testing.T) {
+	server := storetest.Postgres(t)
+	errs := make(chan error, 8)
+	for i := range cap(errs) {
+		db := openPostgres(t, server.URL, store.Options{Timeout: limits.Timeout, Pool: 2})
+		go func() {
+			_, err := session.NewPostgres(context.WithoutCancel(t.Context()), db, i%2 == 0, time.Now)
+			errs <- err
+		}()
+	}
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}
