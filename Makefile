@@ -28,7 +28,7 @@ bench: profile setup ## measure and report into results/: PROFILE=smoke|standard
 	bin/authbench run --profile $(PROFILE)
 
 .PHONY: test
-test: tools-test vet ## every test, with the race detector, against real nginx, Redis and PostgreSQL
+test: tools-test build vet ## every test, with the race detector, against real nginx, Redis and PostgreSQL
 	go test -race -count=1 -p 2 -timeout 25m ./...
 
 .PHONY: up
@@ -36,13 +36,11 @@ up: setup ## start replicas, nginx and stores and leave them running for a look 
 	bin/authbench up
 
 .PHONY: compare
-compare: build ## compare two runs: make compare A=results/one B=results/two
-	@[[ -n "$(A)" && -n "$(B)" ]] || { echo 'name two runs: make compare A=results/one B=results/two' >&2; exit 2; }
+compare: named-A named-B build ## compare two runs: make compare A=results/one B=results/two
 	bin/authbench compare "$(A)" "$(B)"
 
 .PHONY: report
-report: build ## make charts and report of a run anew: make report RUN=results/one
-	@[[ -n "$(RUN)" ]] || { echo 'name a run: make report RUN=results/one' >&2; exit 2; }
+report: named-RUN build ## make charts and report of a run anew: make report RUN=results/one
 	bin/authbench report "$(RUN)"
 
 .PHONY: bench-load
@@ -54,7 +52,7 @@ doctor: build ## say what this machine can measure, and what it lacks
 	bin/authbench doctor
 
 .PHONY: vet
-vet: build ## go vet over everything
+vet: ## go vet over everything
 	go vet ./...
 
 .PHONY: fuzz
@@ -73,6 +71,10 @@ clean: ## remove bin/; results/ stays as it is
 build:
 	@$(GOBUILD) -o bin/server ./servers
 	@$(GOBUILD) -o bin/authbench ./bench
+
+# named-RUN fails early where the folder of a run is asked for, but RUN=results/... is not given.
+named-%:
+	@[[ -d "$($*)" ]] || { echo "name the folder of a run: $*=results/... (given: '$($*)'); results/ has: $$(ls results 2>&1 | xargs)" >&2; exit 2; }
 
 .PHONY: tools-run tools-load tools-test
 tools-run tools-load tools-test:

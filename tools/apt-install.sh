@@ -10,7 +10,6 @@ set -euo pipefail
 
 readonly policy=/usr/sbin/policy-rc.d cluster=/etc/postgresql-common/createcluster.conf
 readonly mark='# Written by authbench for the time of one installation.'
-readonly services='nginx redis-server postgresql'
 
 # replace FILE: standard input takes its place until put_back. put_back comes first because a run that was
 # killed (SIGKILL, power) could not do it, and its replacement must not be saved as the original.
@@ -51,7 +50,11 @@ install() {
   exit 1
 }
 
-has_service() { [[ -e /lib/systemd/system/$1.service || -e /etc/init.d/$1 ]]; }
+# enabled_services: what starts at boot, by systemd or by init scripts, one name a line.
+enabled_services() {
+  { compgen -G '/etc/systemd/system/*.wants/*.service' || true; compgen -G '/etc/rc[2-5].d/S*' || true; } |
+    sed -E 's|.*/||; s|^S[0-9]{2}||; s|\.service$||' | sort -u
+}
 
 if (($(id -u) != 0)) || (($# == 0)); then
   echo 'usage, as root: tools/apt-install.sh PACKAGE...' >&2
@@ -65,10 +68,7 @@ trap 'put_back "$policy"; put_back "$cluster"; rm -f "$log"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-known=''
-for service in $services; do
-  if has_service "$service"; then known+=" $service"; fi
-done
+enabled=$(enabled_services)
 replace "$policy" <<<"#!/bin/sh
 $mark
 exit 101"
@@ -84,9 +84,9 @@ create_main_cluster = false"
 fi
 install "$@"
 
-# No service at the next boot either, but leave those alone that were on the machine before.
-for service in $services; do
-  if has_service "$service" && [[ " $known " != *" $service "* ]]; then
-    update-rc.d "$service" disable >/dev/null 2>&1 || echo "setup: could not disable the service $service" >&2
-  fi
+# Not at the next boot either; what was enabled before stays so.
+for service in $(comm -13 <(echo "$enabled") <(enabled_services)); do
+  update-rc.d "$service" disable >>"$log" 2>&1 || true
 done
+left=$(comm -13 <(echo "$enabled") <(enabled_services))
+if [[ -n $left ]]; then echo "setup: these services are enabled now and could not be disabled: ${left//$'\n'/ }" >&2; fi

@@ -15,10 +15,13 @@ fail() { echo "setup: $*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null; }
 has_postgres() { has initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
 has_compiler() { has gcc && gcc -E -x c - <<<'#include <stdlib.h>' >/dev/null 2>&1; }
-has_browser() {
+has_browser() { browser >/dev/null; }
+
+# browser: the path of a Chromium or Chrome, if there is one.
+browser() {
   local name
-  for name in chromium chromium-browser google-chrome google-chrome-stable headless-shell; do
-    if has "$name"; then return 0; fi
+  for name in chromium chromium-browser google-chrome google-chrome-stable headless-shell chromium-headless-shell; do
+    if command -v "$name"; then return 0; fi
   done
   return 1
 }
@@ -32,7 +35,8 @@ missing_packages() {
   has wrk || echo wrk
   if [[ $1 == load ]]; then return; fi
   has_compiler || printf '%s\n' gcc libc6-dev
-  has_browser || echo chromium
+  # Half the size of the package chromium, and it does not bring GTK, D-Bus and systemd along.
+  has_browser || echo chromium-headless-shell
 }
 
 need_go() {
@@ -74,7 +78,7 @@ build_tool() {
   local from
   from="$(go env GOVERSION) $(cat tools/go.mod tools/go.sum | cksum)"
   if [[ -x bin/$1 && -f bin/.$1.from && $(<"bin/.$1.from") == "$from" ]]; then return; fi
-  echo "setup: building bin/$1 ($2)"
+  echo "setup: building bin/$1 from $2"
   CGO_ENABLED=0 go build -C tools -trimpath -buildvcs=false -o "../bin/$1" "$2"
   echo "$from" >"bin/.$1.from"
 }
@@ -103,11 +107,14 @@ finish_building() {
   fi
   wait "$builder" || { cat bin/.tools.log >&2; fail 'a tool could not be built; the reason is above'; }
   trap - EXIT
-  grep '^setup:' bin/.tools.log || true
+  echo 'setup: built the pinned tools'
 }
 
 level=${1:-run}
 builder=''
+# With these bash first lets a running installation end: half of one is worse than a moment's wait.
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 case $level in
   run | load | test) ;;
   *) fail "unknown level '$level'; choose run, load or test" ;;
@@ -125,3 +132,7 @@ else
   echo 'setup: this is not Linux: runs need RUNTIME=compose, so no server is installed here'
 fi
 finish_building
+# Browser drivers look for a program called chromium; the headless shell has another name.
+if [[ $level == test && $(browser) == */chromium-headless-shell ]]; then
+  ln -sf "$(browser)" bin/chromium
+fi
