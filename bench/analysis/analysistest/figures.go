@@ -1,0 +1,139 @@
+package analysistest
+
+import (
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"authbench/bench/trial"
+)
+
+// figures are what one request of an arm is taken to need. They are invented,
+// near to what a small machine shows, and prove nothing about any machine.
+type figures struct {
+	balancer, replica, store float64 // us of CPU at full load
+	request, response        float64 // bytes
+	redis, statements        float64 // store operations
+	contention               float64 // loss of efficiency for each further replica
+}
+
+var control = figures{balancer: 22, replica: 44, request: 118, response: 262, contention: 0.02}
+
+// of is the arm's figures: the control's and what authentication adds.
+func of(a trial.Arm) figures {
+	f := control
+	switch a.Auth {
+	case "session":
+		f.request += 62 // a cookie with a random identifier
+		f.balancer += 1
+	case "jwt":
+		f.request += 350
+		f.balancer += 3
+	}
+	switch a.Store + a.Alg {
+	case "memory":
+		f.replica += 3
+	case "redis":
+		f.replica, f.store, f.redis, f.contention = f.replica+31, 17, 1, 0.025
+	case "postgres":
+		f.replica, f.store, f.statements, f.contention = f.replica+42, 71, 1, 0.06
+	case "HS256":
+		f.replica += 12
+	case "RS256":
+		f.replica, f.request = f.replica+46, f.request+299
+	case "ES256":
+		f.replica, f.request = f.replica+91, f.request+43
+	case "EdDSA":
+		f.replica, f.request = f.replica+67, f.request+43
+	}
+	return f
+}
+
+// capacity is what one CPU shared by all tiers serves per second.
+func (f figures) capacity() float64 { return 1e6 / (f.balancer + f.replica + f.store) }
+
+// noise is a source of small deviations that depends on a trial's key alone.
+type noise struct{ *rand.Rand }
+
+func noiseOf(key string) noise {
+	h := fnv.New64a()
+	h.Write([]byte(key))
+	return noise{rand.New(rand.NewPCG(h.Sum64(), 1))}
+}
+
+// near is v with a deviation of about the given share.
+func (n noise) near(v, share float64) float64 {
+	return v * (1 + share*max(-2.5, min(2.5, n.NormFloat64())))
+}
+
+// fill gives a measurement of the driver plausible figures.
+func fill(t *trial.Trial, m *trial.Measurement, n noise) {
+	f := of(t.Spec.Arm)
+	if m.Phase.Mode != trial.Open {
+		saturate(t.Spec, m, f, n)
+	}
+	busy := min(1, m.Throughput()/f.capacity())
+	if len(t.Spec.Budgets) > 0 {
+		busy = 1
+	}
+	idle := 1.9 - 0.9*busy // CPU per request falls as load rises
+	name := m.Phase.Name
+	for _, o := range []Option{
+		CPU(name, trial.BalancerTier, n.near(f.balancer*idle, 0.02)),
+		CPU(name, trial.ReplicaTier, n.near(control.replica*idle+(f.replica-control.replica)*(0.7+0.3*idle), 0.02)),
+		CPU(name, trial.StoreTier, n.near(f.store*idle, 0.03)),
+		CPU(name, trial.GeneratorTier, n.near(11*idle, 0.03)),
+		Bytes(name, f.request, f.response),
+	} {
+		o(t)
+	}
+	if f.redis > 0 {
+		Counter(name, "redis_commands", f.redis)(t)
+		Counter(name, "redis_net_input_bytes", 131)(t)
+		Counter(name, "redis_net_output_bytes", 164)(t)
+	}
+	if f.statements > 0 {
+		Counter(name, "postgres_statements", f.statements)(t)
+	}
+	m.Usage.Counters["nginx_requests"] = float64(m.Completed)
+	service := (f.balancer + f.replica + f.store + 110) * float64(time.Microsecond)
+	if len(t.Spec.Budgets) > 0 {
+		service *= 45 // waiting for the next period of the quota
+	}
+	median := n.near(service/(1-0.6*busy), 0.04)
+	Latency(name, time.Duration(median), time.Duration(median*n.near(3+4*busy, 0.08)))(t)
+	for i := range int64(t.Spec.Replicas) {
+		m.Replicas[replicaName(int(i))] = (m.Completed + i) / int64(t.Spec.Replicas)
+	}
+	m.Users = min(int64(t.Spec.Users), m.Completed)
+	m.Usage.Steal, m.Usage.Foreign = 0, math.Abs(n.near(0.002, 0.5))
+}
+
+// saturate sets what a closed loop reached and what a search found.
+func saturate(s trial.Spec, m *trial.Measurement, f figures, n noise) {
+	rate := f.capacity()
+	if cpu := s.Budgets[trial.ReplicaTier]; cpu > 0 {
+		replicas := float64(s.Replicas)
+		rate = cpu * 1e6 / f.replica * replicas * (1 - f.contention*(replicas-1))
+	}
+	if m.Phase.Mode == trial.Search {
+		rate *= 0.84
+		m.Phase.Rate = math.Round(n.near(rate, 0.02))
+		setThroughput(m, m.Phase.Rate)
+		return
+	}
+	setThroughput(m, n.near(rate, 0.015))
+}
+
+// shareLag gives every measurement the same pacer lag and queue wait: a
+// histogram's size does not depend on its counts, and a run has hundreds.
+func shareLag(trials []trial.Trial) {
+	lag := LogNormal(2000, 18*time.Microsecond, 160*time.Microsecond)
+	wait := LogNormal(2000, 4*time.Microsecond, 90*time.Microsecond)
+	for _, t := range trials {
+		for i := range t.Phases {
+			t.Phases[i].PacerLag, t.Phases[i].QueueWait = lag, wait
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package analysistest
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"authbench/bench/experiment"
+	"authbench/bench/trial"
+)
+
+// Blocks is how often every cell of the fixture run was measured.
+const Blocks = 4
+
+// Profile is that of the fixture run: the standard one with as many blocks in
+// every experiment.
+func Profile() experiment.Profile {
+	p, err := experiment.ParseProfile("standard")
+	if err != nil {
+		panic(err)
+	}
+	p.CostBlocks, p.ScaleBlocks, p.StickyBlocks, p.RevokeBlocks = Blocks, Blocks, Blocks, Blocks
+	return p
+}
+
+// Run is a whole plausible run of all experiments: cost with every plain arm
+// and the control twice, scale, sticky and revoke. One cost trial came out
+// invalid and was repeated.
+func Run() (trial.Run, []trial.Trial) {
+	p := Profile()
+	run := manifest(p)
+	var trials []trial.Trial
+	for _, e := range experiment.All(p) {
+		run.Experiments = append(run.Experiments, e.Name)
+		for _, r := range e.Rules {
+			run.Rules = append(run.Rules, r)
+			run.RuleHashes = append(run.RuleHashes, r.Hash())
+		}
+		trials = append(trials, carryOut(experiment.Plan{Experiment: e, Seed: run.Seed})...)
+	}
+	trials = repeatOne(trials)
+	shareLag(trials)
+	for i := range trials {
+		trials[i].Order = i + 1
+		trials[i].Started = Epoch.Add(time.Duration(i) * 3 * time.Second)
+	}
+	run.Ended = Epoch.Add(time.Duration(len(trials)) * 3 * time.Second)
+	return run, trials
+}
+
+// carryOut pretends to measure a plan: calibration first, for it sets the rates of the rest.
+func carryOut(p experiment.Plan) (done []trial.Trial) {
+	for _, calibration := range []bool{true, false} {
+		for _, j := range p.Left(done) {
+			if (j.Block == 0) == calibration {
+				done = append(done, pretend(j.Spec, j.Block))
+			}
+		}
+	}
+	return done
+}
+
+func pretend(s trial.Spec, block int) trial.Trial {
+	t := Trial(s, block)
+	n := noiseOf(t.Key)
+	for i := range t.Phases {
+		fill(&t, &t.Phases[i], n)
+	}
+	switch s.Load.Script {
+	case "sticky.js":
+		stick(&t, n)
+	case "revoke.js":
+		revoke(&t, n)
+	}
+	t.Seconds = 2.6
+	return t
+}
+
+// stick counts what sticky.js counts: a memory store without stickiness loses 1-1/N.
+func stick(t *trial.Trial, n noise) {
+	s := t.Spec
+	requests, err := strconv.Atoi(s.Load.Env["REQUESTS"])
+	if err != nil {
+		panic(fmt.Sprintf("analysistest: REQUESTS of %s: %v", s, err))
+	}
+	users, _ := strconv.Atoi(s.Load.Env["USERS"])
+	requests = (requests + users - 1) / users * users
+	lost := 0.0
+	if s.Arm.Store == "memory" && (s.Balancer == trial.RoundRobin || s.Balancer == trial.LeastConn) {
+		lost = math.Round(float64(requests) * n.near(1-1/float64(s.Replicas), 0.002))
+	}
+	for name, v := range map[string]float64{"authenticated_requests": float64(requests), "lost_sessions": lost, "failed_requests": 0, "wrong_user": 0} {
+		JourneyCounter(name, v)(t)
+	}
+	served := requests - int(lost) // only a 2xx names its replica
+	for i := range s.Replicas {
+		JourneyCounter("replica_"+replicaName(i), float64((served+i)/s.Replicas))(t)
+	}
+}
+
+// revoke samples what revoke.js samples, one value a user: a session is dead at
+// once, a bare JWT lives to its end.
+func revoke(t *trial.Trial, n noise) {
+	users, _ := strconv.Atoi(t.Spec.Load.Env["USERS"])
+	life := time.Duration(t.Spec.Lifetime).Seconds()
+	var lags, remaining []float64
+	successes := 0.0
+	for range users {
+		left := life - n.near(0.12, 0.2)
+		lag := 0.0
+		if t.Spec.Arm.Auth == "jwt" {
+			lag = max(0, left-math.Abs(n.near(0.005, 0.8)))
+			successes += math.Floor(lag / 0.010 * float64(t.Spec.Replicas))
+		}
+		lags, remaining = append(lags, lag), append(remaining, left)
+	}
+	JourneySamples("revocation_lag_seconds", lags...)(t)
+	JourneySamples("remaining_life_seconds", remaining...)(t)
+	JourneyCounter("unauthorized_successes", successes)(t)
+}
+
+// repeatOne puts an invalid first attempt before one trial.
+func repeatOne(trials []trial.Trial) []trial.Trial {
+	for i, t := range trials {
+		if t.Spec.Experiment == "cost" && t.Block == 2 && t.Spec.Arm.Store == "redis" {
+			bad := pretend(t.Spec, t.Block)
+			bad.Status = trial.Invalid
+			bad.Warn("steal took 87 ms in 6.0 s, more than 1 %% of a CPU")
+			trials[i].Attempt = 2
+			trials[i].Key = t.Spec.Key(t.Block, 2)
+			return append(trials[:i:i], append([]trial.Trial{bad}, trials[i:]...)...)
+		}
+	}
+	return trials
+}
+
+func replicaName(i int) string { return fmt.Sprintf("r%d", i+1) }
+
+func manifest(p experiment.Profile) trial.Run {
+	settings, err := json.Marshal(p)
+	if err != nil {
+		panic(err)
+	}
+	return trial.Run{
+		Name: "fixture", Profile: p.Name, Runtime: "native", Settings: settings, Seed: 1, Started: Epoch, Status: "complete",
+		Commit: "0123456789ab", Command: []string{"authbench", "run", "--profile", p.Name, "--seed", "1"},
+		Machine: trial.Machine{OS: "linux/amd64", Kernel: "6.1.0", CPU: "Fixture CPU @ 2.50GHz", CPUs: 2, MemoryMiB: 7936, GeneratorCPUs: "0", SystemCPUs: "1"},
+		Software: []trial.Software{
+			{Name: "servers", Version: "0123456789ab", SHA256: "1111111111111111111111111111111111111111111111111111111111111111"},
+			{Name: "nginx", Version: "1.22.1", SHA256: "2222222222222222222222222222222222222222222222222222222222222222"},
+			{Name: "redis-server", Version: "7.0.15", SHA256: "3333333333333333333333333333333333333333333333333333333333333333"},
+			{Name: "postgres", Version: "15.14", SHA256: "4444444444444444444444444444444444444444444444444444444444444444"},
+			{Name: "k6", Version: "2.2.0", SHA256: "5555555555555555555555555555555555555555555555555555555555555555"},
+		},
+		Budgeting: "cgroup v1",
+	}
+}
