@@ -1,0 +1,84 @@
+// Question:  whose sessions are lost behind a balancer that spreads one user's requests over several replicas?
+// Method:    every VU is one user with a source address and a cookie jar of its own. It logs in once, then asks
+//            /me as fast as it is answered (a closed loop: it counts answers and says nothing about latency).
+//            Nobody logs in again. A valid user who is answered 401 has lost the session.
+// Expected:  sessions in each replica's memory, N replicas, no stickiness: 1 - 1/N of all requests are lost.
+//            With stickiness, a shared store or a JWT: none.
+// Refuted:   by any other share; with none lost out of n, the true share is below 3/n (95 %).
+// By hand:   k6 run -e BASE_URL=http://127.0.0.1:8080 -e AUTH=session loadtests/sticky.js
+//            and for a balancer that hashes addresses: --local-ips 127.0.1.1,127.0.2.1,127.0.3.1 (one a user; the
+//            third number must differ, for that is all ip_hash looks at)
+// Settings:  USERS 24, REQUESTS 10000 in all (rounded up to as many for each user), CLIENT_COOKIE=1 sets a random
+//            cookie "client" before the log-in, STAGGER 20 ms between log-ins, REPLICA_NAMES r1,...,r16,
+//            FAILED_MAX 0 requests may fail otherwise, LOST_MAX (no limit), MAX_SECONDS 600; see also lib/user.js.
+
+import http from 'k6/http';
+import { sleep } from 'k6';
+import exec from 'k6/execution';
+import { Counter } from 'k6/metrics';
+import { choice, count, number, text } from './lib/settings.js';
+import { AUTH, BASE_URL, explain, fromBody, logIn, me, succeeded, userName } from './lib/user.js';
+import { counter, share, summary, summaryTrendStats } from './lib/summary.js';
+
+choice('AUTH', AUTH, ['session', 'jwt']);
+const USERS = count('USERS', 24);
+const EACH = Math.ceil(count('REQUESTS', 10000) / USERS);
+const FAILED_MAX = count('FAILED_MAX', 0, 0);
+const STAGGER = number('STAGGER', 20);
+const NAMES = text('REPLICA_NAMES', Array.from({ length: 16 }, (_, i) => `r${i + 1}`).join(',')).split(',');
+
+const authenticated = counter('authenticated_requests'); // answered with yes or with 401
+const lost = counter('lost_sessions');
+const wrongUser = counter('wrong_user');
+const failed = counter('failed_requests'); // neither: 5xx, no connection
+const replicas = { other: new Counter('replica_other') }; // in the summary if they answered at all
+for (const name of NAMES) replicas[name] = new Counter(`replica_${name.replace(/\W/g, '_')}`);
+
+export const options = {
+  scenarios: { users: { executor: 'per-vu-iterations', vus: USERS, iterations: EACH, maxDuration: `${number('MAX_SECONDS', 600, 1)}s` } },
+  noCookiesReset: true, // a browser keeps its cookies between requests, and the route cookie is one of them
+  thresholds: {
+    authenticated_requests: [`count>=${USERS * EACH - FAILED_MAX}`],
+    wrong_user: ['count<1'],
+    failed_requests: [`count<=${FAILED_MAX}`],
+    lost_sessions: [`count<=${number('LOST_MAX', Number.MAX_SAFE_INTEGER)}`],
+  },
+  summaryTrendStats,
+};
+
+let user; // of this VU: modules live once for each
+let told = false;
+
+export default function () {
+  if (!user) user = arrive();
+  const answer = me(user);
+  if (succeeded(answer)) {
+    authenticated.add(1);
+    if (fromBody(answer, 'sub') !== user.name) wrongUser.add(1);
+    (replicas[fromBody(answer, 'replica')] || replicas.other).add(1);
+  } else if (answer.status === 401) {
+    authenticated.add(1);
+    lost.add(1);
+  } else {
+    failed.add(1);
+    if (!told) console.warn(`${user.name}: ${explain(answer)}`);
+    told = true; // once for each user is enough
+  }
+}
+
+function arrive() {
+  const index = exec.vu.idInTest - 1;
+  sleep((index * STAGGER) / 1000);
+  if (__ENV.CLIENT_COOKIE) http.cookieJar().set(BASE_URL, 'client', Math.random().toString(36).slice(2));
+  try {
+    return logIn(userName(index));
+  } catch (error) {
+    return exec.test.abort(error.message); // without its users the question is not asked
+  }
+}
+
+export const handleSummary = summary((n) => [
+  `${n.authenticated_requests} requests of ${USERS} valid users (AUTH=${AUTH}, closed loop): ${n.lost_sessions} answered 401, ${share(n.lost_sessions, n.authenticated_requests)} lost`,
+  `${n.failed_requests} failed otherwise, ${n.wrong_user} answered for another user`,
+  `by replica: ${Object.keys(n).filter((k) => k.startsWith('replica_') && n[k] > 0).map((k) => `${k.slice(8)} ${n[k]}`).join(', ') || 'none said its name'}`,
+]);
