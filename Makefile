@@ -6,10 +6,6 @@ SHELL := bash
 
 # Tools built here come first; Debian keeps servers in sbin, which not every user's PATH has.
 export PATH := $(CURDIR)/bin:$(PATH):/usr/local/go/bin:/usr/sbin:/sbin
-# authbench reads RUNTIME (native or compose) where it is set; so it is passed on only then.
-ifdef RUNTIME
-export RUNTIME
-endif
 
 PROFILE ?= standard
 FUZZTIME ?= 10s
@@ -24,8 +20,8 @@ help: ## show this list
 setup: tools-run build ## install what a run needs (says what first) and build everything into bin/
 
 .PHONY: bench
-bench: profile setup ## measure and report into results/: PROFILE=smoke|standard|full, RUNTIME=native|compose
-	bin/authbench run --profile $(PROFILE)
+bench: profile setup ## measure and report into results/: PROFILE=smoke|standard|full
+	bin/authbench run --profile $(PROFILE) $(if $(RUNTIME),--runtime $(RUNTIME))
 
 .PHONY: test
 test: tools-test build vet ## every test, with the race detector, against real nginx, Redis and PostgreSQL
@@ -36,7 +32,7 @@ up: setup ## start replicas, nginx and stores and leave them running for a look 
 	bin/authbench up
 
 .PHONY: compare
-compare: named-A named-B build ## compare two runs: make compare A=results/one B=results/two
+compare: named-A named-B tools-compare build ## compare two runs: make compare A=results/one B=results/two
 	bin/authbench compare "$(A)" "$(B)"
 
 .PHONY: report
@@ -60,6 +56,7 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@go test -list '^Fuzz' ./... | \
 	awk '/^Fuzz/ {name[++n] = $$1} /^ok/ {for (i = 1; i <= n; i++) print $$2, name[i]; n = 0}' | \
 	while read -r package name; do \
+		echo "$$name in $$package"; \
 		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
 	done
 
@@ -76,8 +73,8 @@ build:
 named-%:
 	@[[ -d "$($*)" ]] || { echo "name the folder of a run: $*=results/... (given: '$($*)'); results/ has: $$(ls results 2>&1 | xargs)" >&2; exit 2; }
 
-.PHONY: tools-run tools-load tools-test
-tools-run tools-load tools-test:
+.PHONY: tools-compare tools-run tools-load tools-test
+tools-compare tools-run tools-load tools-test:
 	@tools/setup.sh $(@:tools-%=%)
 
 .PHONY: profile

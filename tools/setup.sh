@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Usage: tools/setup.sh [run|load|test]
+# Usage: tools/setup.sh [compare|run|load|test]
 #
 # Gets what authbench needs and this machine lacks: Debian packages by way of tools/apt-install.sh, and the
 # command-line tools pinned in tools/go.mod, built into bin/. When nothing is missing it ends in an instant.
-#   run   what a benchmark run needs: nginx, Redis, PostgreSQL, k6, benchstat
-#   load  and the load generators it is checked against: wrk, vegeta
-#   test  and what the tests need: a C compiler for the race detector, Chromium
+#   compare  what comparing two runs needs: benchstat
+#   run      and what a run needs: nginx, Redis, PostgreSQL, k6
+#   load     and the load generators that ours is checked against: wrk, vegeta
+#   test     and what the tests need: a C compiler for the race detector, Chromium
 # Says what it will install before it does. A terminal is asked, a script is not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,6 +29,7 @@ browser() {
 
 # missing_packages LEVEL: the Debian packages to install, one a line.
 missing_packages() {
+  if [[ $1 == compare ]]; then return; fi
   has nginx || echo nginx
   has redis-server || echo redis-server
   has_postgres || echo postgresql
@@ -85,6 +87,7 @@ build_tool() {
 
 build_tools() {
   build_tool benchstat golang.org/x/perf/cmd/benchstat
+  if [[ $level == compare ]]; then return; fi
   if [[ $level != run ]]; then build_tool vegeta github.com/tsenart/vegeta/v12; fi
   build_tool k6 go.k6.io/k6/v2
 }
@@ -116,8 +119,8 @@ builder=''
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 case $level in
-  run | load | test) ;;
-  *) fail "unknown level '$level'; choose run, load or test" ;;
+  compare | run | load | test) ;;
+  *) fail "unknown level '$level'; choose compare, run, load or test" ;;
 esac
 need_go
 mkdir -p bin
@@ -129,7 +132,7 @@ if [[ $(uname -s) == Linux ]]; then
     if ((${#missing[@]})); then fail "installed, but their programs are not in PATH: ${missing[*]}"; fi
   fi
 else
-  echo 'setup: this is not Linux: runs need RUNTIME=compose, so no server is installed here'
+  echo 'setup: this is not Linux: authbench starts its servers on Linux only, so none is installed here'
 fi
 finish_building
 # Browser drivers look for a program called chromium; the headless shell has another name.
