@@ -23,6 +23,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/redis/go-redis/v9/logging"
+
 	"authbench/servers/api"
 )
 
@@ -35,6 +37,9 @@ func main() {
 		fmt.Fprintf(os.Stderr, "server: %v\n", err)
 		os.Exit(2)
 	}
+	// go-redis would log each failed connection in a form of its own. The errors
+	// come back to us as well, and are logged once.
+	logging.Disable()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if err := run(ctx, cfg, os.Stdout, os.Stderr); err != nil {

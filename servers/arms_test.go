@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"authbench/servers/store/storetest"
+)
+
+// TestEveryArm takes each arm through a log-in on one replica, requests on
+// both, and a log-out.
+func TestEveryArm(t *testing.T) {
+	redisServer, postgresServer := storetest.Redis(t), storetest.Postgres(t)
+	keys := t.TempDir()
+	for _, arm := range []struct {
+		name   string
+		flags  []string
+		shared bool // a log-in on one replica holds on the other
+	}{
+		{"none", []string{"-auth", "none"}, true},
+		{"session/memory", []string{"-auth", "session"}, false},
+		{"session/memory", []string{"-auth", "session", "-credential", "header"}, false},
+		{"session/redis", []string{"-auth", "session", "-store", "redis", "-redis", redisServer.URL}, true},
+		{"session/postgres", []string{"-auth", "session", "-store", "postgres", "-accounts", "postgres", "-postgres", postgresServer.URL}, true},
+		{"jwt/HS256", []string{"-auth", "jwt", "-keys", keys, "-alg", "HS256", "-accounts", "postgres", "-postgres", postgresServer.URL}, true},
+		{"jwt/RS256", []string{"-auth", "jwt", "-keys", keys, "-alg", "RS256"}, true},
+		{"jwt/ES256", []string{"-auth", "jwt", "-keys", keys, "-alg", "ES256", "-credential", "cookie"}, true},
+		{"jwt/EdDSA", []string{"-auth", "jwt", "-keys", keys, "-alg", "EdDSA", "-credential", "cookie", "-insecure-cookies"}, true},
+	} {
+		t.Run(strings.Join(arm.flags[1:], " "), func(t *testing.T) {
+			flags := append([]string{"-store-timeout", "10s"}, arm.flags...)
+			r1, r2 := start(t, append(flags, "-replica", "r1")...), start(t, append(flags, "-replica", "r2")...)
+			if got := r1.config(); got.Arm != arm.name || got.Replica != "r1" || got.Listen != r1.Listen || got.SeedUsers != 20 {
+				t.Errorf("/config: %+v; want arm %s", got, arm.name)
+			}
+			h := r1.mustLogin("user-000007")
+			wantMe(t, r1.me(h), subject(arm.name, 7), "user", "r1")
+			if arm.shared {
+				wantMe(t, r2.me(h), subject(arm.name, 7), "user", "r2")
+			} else {
+				wantStatus(t, "another replica of a memory store", r2.me(h), http.StatusUnauthorized)
+			}
+			admin := r2.mustLogin("admin")
+			if arm.name != "none" {
+				wantMe(t, r2.me(admin), "admin", "admin", "r2")
+				wantStatus(t, "no credential", r1.me(held{}), http.StatusUnauthorized)
+				wantStatus(t, "wrong user", r1.login("user-999999"), http.StatusUnauthorized)
+			}
+			checkMint(t, arm.name, r1)
+			checkLogout(t, arm.name, r1, r2, h)
+			for _, secret := range []string{h.secret(), admin.secret()} {
+				if secret != "" && strings.Contains(r1.stderr.String()+r2.stderr.String(), secret) {
+					t.Error("a credential is in the log")
+				}
+			}
+		})
+	}
+}
+
+func subject(arm string, i int) string {
+	if arm == "none" {
+		return "control"
+	}
+	return fmt.Sprintf("user-%06d", i)
+}
+
+func wantStatus(t *testing.T, what string, a answer, status int) {
+	t.Helper()
+	if a.StatusCode != status {
+		t.Errorf("%s: status %d, %s; want %d", what, a.StatusCode, a.body, status)
+	}
+}
+
+func wantMe(t *testing.T, a answer, sub, role, replica string) {
+	t.Helper()
+	want := fmt.Sprintf(`{"sub":"%s","role":"%s","replica":"%s"}`, sub, role, replica)
+	if a.StatusCode != http.StatusOK || a.body != want || a.Header.Get("X-Replica") != replica || a.ContentLength != int64(len(want)) {
+		t.Errorf("me: status %d, X-Replica %q, length %d, %s; want %s", a.StatusCode, a.Header.Get("X-Replica"), a.ContentLength, a.body, want)
+	}
+}
+
+func checkMint(t *testing.T, arm string, r *replica) {
+	t.Helper()
+	const first, n = 900, 1100 // more than one batch, and beyond the seeded accounts
+	lines := r.mint(fmt.Sprintf(`{"users":%d,"first":%d}`, n, first))
+	seen := make(map[string]bool)
+	for i, m := range lines {
+		if m.User != subject(arm, first+i) || seen[m.Credential] && arm != "none" {
+			t.Fatalf("mint line %d: user %q, credential seen before: %v", i, m.User, seen[m.Credential])
+		}
+		seen[m.Credential] = true
+	}
+	if len(lines) != n {
+		t.Errorf("mint: %d lines, want %d", len(lines), n)
+	}
+	for _, i := range []int{0, n / 2, n - 1} {
+		wantMe(t, r.me(lines[i].held()), subject(arm, first+i), "user", "r1")
+	}
+	for _, bad := range []string{``, `{}`, `{"users":0}`, `{"users":-1}`, `{"users":1,"first":-1}`, `{"users":1000001}`, `{"users":1,"admin":true}`} {
+		wantStatus(t, "mint of "+bad, r.do("POST", r.Private+"/mint", bad, held{}), http.StatusBadRequest)
+	}
+}
+
+// checkLogout logs out on r1. A session ends everywhere; a bare token goes on,
+// for as long as the answer says.
+func checkLogout(t *testing.T, arm string, r1, r2 *replica, h held) {
+	t.Helper()
+	a := r1.logout(h)
+	wantStatus(t, "log-out", a, http.StatusNoContent)
+	bound := a.Header.Get("X-Revocation-Bound")
+	if h.cookie != "" && (len(a.Cookies()) != 1 || a.Cookies()[0].MaxAge >= 0) {
+		t.Errorf("log-out leaves the cookie: %v", a.Header)
+	}
+	if strings.HasPrefix(arm, "jwt/") {
+		seconds, err := strconv.Atoi(bound)
+		life, _ := time.ParseDuration(r1.config().RevocationBound)
+		if err != nil || seconds < 3000 || seconds > int(life.Seconds()) {
+			t.Errorf("X-Revocation-Bound %q, want seconds up to %v", bound, life)
+		}
+		wantStatus(t, "a bare token after log-out", r2.me(h), http.StatusOK)
+		return
+	}
+	if bound != "" {
+		t.Errorf("X-Revocation-Bound %q of a credential that was revoked", bound)
+	}
+	if arm != "none" {
+		wantStatus(t, "after log-out, there", r1.me(h), http.StatusUnauthorized)
+		wantStatus(t, "after log-out, elsewhere", r2.me(h), http.StatusUnauthorized)
+	}
+	wantStatus(t, "second log-out", r1.logout(h), http.StatusNoContent)
+}
+
+func TestTokenExpires(t *testing.T) {
+	r := start(t, "-auth", "jwt", "-keys", t.TempDir(), "-lifetime", "2s")
+	h := r.mustLogin("user-000001")
+	a := r.logout(h)
+	if bound := a.Header.Get("X-Revocation-Bound"); bound != "1" && bound != "2" {
+		t.Errorf("X-Revocation-Bound %q of a token of 2 s", bound)
+	}
+	eventually(t, "an expired token is refused", func() bool { return r.me(h).StatusCode == http.StatusUnauthorized })
+	if a := r.logout(h); a.StatusCode != http.StatusNoContent || a.Header.Get("X-Revocation-Bound") != "" {
+		t.Errorf("log-out of an expired token: status %d, bound %q", a.StatusCode, a.Header.Get("X-Revocation-Bound"))
+	}
+}
+
+func TestJWKS(t *testing.T) {
+	keys := t.TempDir()
+	for alg, want := range map[string]string{"HS256": `"keys":[]`, "ES256": `"kty":"EC"`} {
+		r := start(t, "-auth", "jwt", "-keys", keys, "-alg", alg)
+		a := r.do("GET", r.Listen+"/.well-known/jwks.json", "", held{})
+		if a.StatusCode != http.StatusOK || !strings.Contains(strings.ReplaceAll(a.body, " ", ""), want) || strings.Contains(a.body, `"d":`) {
+			t.Errorf("%s: status %d, %s; want %s and nothing private", alg, a.StatusCode, a.body, want)
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func parse(env map[string]string, args ...string) (Config, error) {
+	return parseConfig(args, func(name string) (string, bool) { v, ok := env[name]; return v, ok }, io.Discard)
+}
+
+func TestBadFlags(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"-auth oauth", `-auth "oauth": want none, session, jwt`},
+		{"-store mongo", `-store "mongo": want memory, redis, postgres`},
+		{"-auth jwt -keys d -alg none", `-alg "none": want HS256`},
+		{"-credential url", `-credential "url": want header, cookie`},
+		{"-touch always", `-touch "always": want never`},
+		{"-accounts ldap", `-accounts "ldap": want memory, postgres`},
+		{"-auth jwt", "-auth jwt needs -keys DIR"},
+		{"-auth session -store redis", "-store redis needs -redis URL"},
+		{"-auth session -store postgres", "need -postgres URL"},
+		{"-accounts postgres", "need -postgres URL"},
+		{"-lifetime 0s", "-lifetime: want at least 1s"},
+		{"-lifetime soon", `invalid value "soon" for flag -lifetime`},
+		{"-leeway 2m", "-leeway 2m0s: want at most 1m0s"},
+		{"-pool 0", "-pool: want at least 1"},
+		{"-argon2 cheap", `argon2 parameters "cheap"`},
+		{"-argon2 m=4294967295,t=1,p=1", "want m of 8p to 1048576 KiB"},
+		{"-nonsense", "flag provided but not defined: -nonsense"},
+		{"session", `unexpected argument "session"`},
+		{"-replica=", "-replica: want a name"},
+		{"-mint -listen 0.0.0.0:0", "-listen 0.0.0.0:0: -mint and -seed-users are for loopback only"},
+		{"-seed-users 1 -listen :0", "-listen :0: -mint and -seed-users are for loopback only"},
+		{"-mint -private [::]:0", "-private [::]:0: -mint and -seed-users are for loopback only"},
+		{"-mint -listen nonsense", `-listen "nonsense"`},
+	} {
+		_, err := parse(nil, strings.Fields(c.args)...)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %v; want one line with %s", c.args, err, c.want)
+		}
+	}
+	for _, args := range []string{"-mint -listen 0.0.0.0:0 -force", "-listen 0.0.0.0:0", "-mint -listen localhost:0 -private [::1]:0"} {
+		if _, err := parse(nil, strings.Fields(args)...); err != nil {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	env := map[string]string{"AUTHBENCH_STORE_TIMEOUT": "40ms", "AUTHBENCH_INSECURE_COOKIES": "true", "AUTHBENCH_POOL": "3"}
+	c, err := parse(env, "-pool", "5")
+	if err != nil || c.StoreTimeout != 40*time.Millisecond || !c.InsecureCookies || c.Pool != 5 {
+		t.Errorf("error %v, %+v; want the environment's timeout and cookies, and the flag's pool", err, c)
+	}
+	env["AUTHBENCH_LIFETIME"] = "soon"
+	if _, err := parse(env); err == nil || !strings.Contains(err.Error(), "AUTHBENCH_LIFETIME") {
+		t.Errorf("error %v; want one that names the variable", err)
+	}
+}
+
+func TestUsageNamesEveryFlag(t *testing.T) {
+	var out bytes.Buffer
+	if _, err := parseConfig([]string{"-h"}, os.LookupEnv, &out); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("-h: error %v", err)
+	}
+	for _, name := range strings.Fields("listen private auth store alg keys credential redis postgres replica insecure-cookies lifetime leeway pool store-timeout accounts seed-users argon2 mint force touch") {
+		if !strings.Contains(out.String(), "  -"+name+" ") && !strings.Contains(out.String(), "  -"+name+"\n") {
+			t.Errorf("-h does not name -%s", name)
+		}
+	}
+}
+
+func TestConfigHoldsNoSecret(t *testing.T) {
+	c := Config{
+		Redis:    "redis://user:hunter2@127.0.0.1:1/0?password=hunter2",
+		Postgres: "postgres://user:hunter2@127.0.0.1:1/db?password=hunter2",
+	}
+	s := c.settings("", "")
+	if s.Redis != "redis://127.0.0.1:1/0" || s.Postgres != "postgres://127.0.0.1:1/db" {
+		t.Errorf("addresses %q and %q", s.Redis, s.Postgres)
+	}
+	c.Postgres = "host=127.0.0.1 user=postgres password=hunter2"
+	if s := c.settings("", ""); strings.Contains(s.Postgres, "hunter2") {
+		t.Errorf("address %q", s.Postgres)
+	}
+}
