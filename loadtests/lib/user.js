@@ -23,11 +23,11 @@ export function userName(index) {
 
 // logIn returns {name, headers, cookies, expires}, the last in ms since 1970 or -1 if unknown; it throws where there is no log-in to be had. A server that
 // is busy with other log-ins (429, 503) is asked again: hashing a password is slow on purpose.
-export function logIn(name) {
+export function logIn(name, tries = TRIES) {
   const body = JSON.stringify({ username: name, password: PASSWORD });
   const params = { headers: { 'Content-Type': 'application/json' }, tags: { name: 'POST /login' } };
   let answer = http.post(`${BASE_URL}/login`, body, params);
-  for (let i = 1; i < TRIES && (answer.status === 429 || answer.status === 503); i++) {
+  for (let i = 1; i < tries && (answer.status === 429 || answer.status === 503); i++) {
     sleep(Math.min(Number(answer.headers['Retry-After']) || 0.5, 5) * (0.5 + Math.random()));
     answer = http.post(`${BASE_URL}/login`, body, params);
   }
@@ -40,8 +40,8 @@ export function logIn(name) {
     const token = fromBody(answer, 'access_token');
     if (token) user.headers.Authorization = `Bearer ${token}`;
     const jwt = [token, ...Object.values(user.cookies)].find(expiry);
-    if (!jwt) throw new Error(`log-in of ${name} at ${BASE_URL} gave no JWT, neither as access_token nor as a cookie: is AUTH=jwt right?`);
-    user.expires = expiry(jwt);
+    if (!token && !jwt) throw new Error(`log-in of ${name} at ${BASE_URL} gave no JWT, neither as access_token nor as a cookie: is AUTH=jwt right?`);
+    user.expires = expiry(jwt) || user.expires;
   } else if (Object.keys(user.cookies).length === 0) {
     throw new Error(`log-in of ${name} at ${BASE_URL} set no cookie: is AUTH=session right?`);
   }

@@ -1,0 +1,315 @@
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"authbench/bench/process"
+	"authbench/bench/trial"
+)
+
+// k6 is the real one, as `make setup` builds it, with our scripts.
+func k6(t *testing.T) K6 {
+	t.Helper()
+	binary, err := filepath.Abs("../../bin/k6")
+	if _, statErr := os.Stat(binary); err != nil || statErr != nil {
+		if binary, err = exec.LookPath("k6"); err != nil {
+			t.Fatal("there is no k6, neither in bin/ nor in PATH: run `make setup`")
+		}
+	}
+	scripts, err := filepath.Abs("../../loadtests")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return K6{Binary: binary, Scripts: scripts, Ledger: ledger(t), Timeout: 2 * time.Minute}
+}
+
+func ledger(t *testing.T) *process.Ledger {
+	t.Helper()
+	l, _, err := process.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func scriptSpec(arm, script string, users int, env map[string]string) trial.Spec {
+	a, err := trial.ParseArm(arm)
+	if err != nil {
+		panic(err)
+	}
+	return trial.Spec{Arm: a, Users: users, Load: trial.Load{Script: script, Sources: users, Env: env}}
+}
+
+func TestStickyCountsLostSessions(t *testing.T) {
+	s := newSite(t, 3)
+	j, err := k6(t).Run(t.Context(), scriptSpec("session/memory", "sticky.js", 8, map[string]string{"REQUESTS": "3000", "CLIENT_COOKIE": "1"}), s.URL, s.Replicas)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := j.Counters["authenticated_requests"]; n != 3000 || j.Counters["requests"] != n+8 {
+		t.Errorf("%v authenticated requests of %v, want 3000 and 8 log-ins more", n, j.Counters["requests"])
+	}
+	if share := j.Counters["lost_sessions"] / 3000; math.Abs(share-2./3) > 0.03 {
+		t.Errorf("lost %.3f behind three replicas that share nothing, want 2/3", share)
+	}
+	answered := j.Counters["replica_r1"] + j.Counters["replica_r2"] + j.Counters["replica_r3"]
+	if answered != 3000-j.Counters["lost_sessions"] {
+		t.Errorf("replicas answered %v, want all that were not lost: %v", answered, j.Counters)
+	}
+	networks, clients, logins := map[string]bool{}, map[string]bool{}, 0
+	for _, v := range s.log {
+		networks[v.network], clients[v.client] = true, true
+		if v.path == "/login" {
+			logins++
+		}
+	}
+	if len(networks) != 8 || len(clients) != 8 || clients[""] || logins != 8 {
+		t.Errorf("%d source networks, %d client cookies %v, %d log-ins; want 8 of each, and a cookie in every request", len(networks), len(clients), clients, logins)
+	}
+}
+
+func TestStickyKeepsRouteCookies(t *testing.T) {
+	s := newSite(t, 3)
+	s.sticky = true
+	j, err := k6(t).Run(t.Context(), scriptSpec("session/memory", "sticky.js", 6, map[string]string{"REQUESTS": "300"}), s.URL, s.Replicas)
+	if err != nil || j.Counters["lost_sessions"] != 0 || j.Counters["authenticated_requests"] != 300 {
+		t.Errorf("%v, %v; want 300 requests, none lost", j.Counters, err)
+	}
+}
+
+func TestWhatMakesAJourneyFail(t *testing.T) {
+	for name, spoil := range map[string]func(*site){
+		"wrong_user":      func(s *site) { s.wrong = true },
+		"failed_requests": func(s *site) { s.down = true },
+	} {
+		s := newSite(t, 1)
+		spoil(s)
+		j, err := k6(t).Run(t.Context(), scriptSpec("session/memory", "sticky.js", 2, map[string]string{"REQUESTS": "20"}), s.URL, s.Replicas)
+		if !errors.Is(err, ErrThreshold) || !strings.Contains(err.Error(), name) || j.Counters[name] != 20 || j.ExitCode != 99 {
+			t.Errorf("%s: %+v, %v; want ErrThreshold that names it, and the count", name, j, err)
+		}
+	}
+}
+
+func TestRevokeMeasuresTheLag(t *testing.T) {
+	t.Run("session", func(t *testing.T) {
+		s := newSite(t, 2)
+		s.sticky = true
+		j, err := k6(t).Run(t.Context(), scriptSpec("session/memory", "revoke.js", 3, map[string]string{"WATCH": "5"}), s.URL, s.Replicas)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lags := j.Samples["revocation_lag_seconds"]
+		if fmt.Sprint(lags) != "[0 0 0]" || j.Counters["unauthorized_successes"] != 0 || j.Counters["refused_requests"] == 0 {
+			t.Errorf("lags %v, %v; want three of 0", lags, j.Counters)
+		}
+	})
+	t.Run("jwt", func(t *testing.T) {
+		s := newSite(t, 2)
+		s.jwtLife = 3 * time.Second
+		j, err := k6(t).Run(t.Context(), scriptSpec("jwt/HS256", "revoke.js", 3, map[string]string{"WATCH": "6"}), s.URL, s.Replicas)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lags, lives := j.Samples["revocation_lag_seconds"], j.Samples["remaining_life_seconds"]
+		if len(lags) != 3 || len(lives) != 3 || j.Counters["still_alive_users"] != 0 {
+			t.Fatalf("lags %v, lives %v, %v; want three users", lags, lives, j.Counters)
+		}
+		for i := range lags {
+			if lags[i] > lives[i] || lags[i] < lives[i]-1 {
+				t.Errorf("user %d: lag %v s, rest of life %v s; want them to agree", i, lags[i], lives[i])
+			}
+		}
+	})
+}
+
+func TestBrowse(t *testing.T) {
+	s := newSite(t, 2)
+	s.jwtLife = time.Minute
+	j, err := k6(t).Run(t.Context(), scriptSpec("jwt/HS256", "browse.js", 5, map[string]string{"PROFILE": "smoke", "DURATION": "3", "THINK": "0.01", "PAGES": "4"}), s.URL, nil)
+	if n := j.Counters["journeys"]; err != nil || n == 0 || j.Counters["authenticated_requests"] != 4*n || j.Counters["requests"] != 6*n {
+		t.Errorf("%v, %v; want journeys of a log-in, 4 pages and a log-out", j.Counters, err)
+	}
+	_, err = k6(t).Run(t.Context(), scriptSpec("none", "browse.js", 5, map[string]string{"PROFILE": "rush-hour"}), s.URL, nil)
+	if err == nil || !strings.Contains(err.Error(), `unknown PROFILE "rush-hour": choose smoke, average, stress, spike, soak, breakpoint`) {
+		t.Errorf("unknown profile: %v", err)
+	}
+}
+
+func TestScriptsThatDoNotDoTheirWork(t *testing.T) {
+	s := newSite(t, 1)
+	k := k6(t)
+	k.Scripts, _ = filepath.Abs("testdata/k6")
+	for _, c := range []struct {
+		script string
+		env    map[string]string
+		want   string
+	}{
+		{"throws.js", nil, "the script threw: Error: thrown on purpose"},
+		{"throws.js", map[string]string{"REQUEST": "1"}, "the script threw 6 times; the first: Error: thrown on purpose"},
+		{"malformed.js", nil, "the script cannot be loaded"},
+		{"nothing.js", nil, "it sent nothing"},
+		{"nosummary.js", nil, "it wrote no summary"},
+		{"absent.js", nil, "only endless.js, "},
+	} {
+		_, err := k.Run(t.Context(), scriptSpec("none", c.script, 1, c.env), s.URL, nil)
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.script) {
+			t.Errorf("%s %v: %v; want %q", c.script, c.env, err, c.want)
+		}
+	}
+	k.Binary = filepath.Join(t.TempDir(), "k6")
+	if _, err := k.Run(t.Context(), scriptSpec("none", "nothing.js", 1, nil), s.URL, nil); err == nil || !strings.Contains(err.Error(), "make setup") {
+		t.Errorf("no k6: %v; want what to do", err)
+	}
+}
+
+// Ends that cannot be brought about at will come from an impostor.
+func TestK6EndsBadly(t *testing.T) {
+	k := k6(t)
+	for end, want := range map[string]string{
+		"exit 105":      "interrupted by a signal",
+		"exit 106":      "control port is taken",
+		"exit 109":      "crashed",
+		"kill -9 $$":    "was killed",
+		"exit 3":        "status 3",
+		"exit 0":        "no summary",
+		"exec sleep 99": "still running after",
+	} {
+		k.Binary = filepath.Join(t.TempDir(), "impostor")
+		if err := os.WriteFile(k.Binary, []byte("#!/bin/sh\necho last words >&2\n"+end+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if k.Timeout = time.Minute; strings.Contains(end, "sleep") {
+			k.Timeout = 100 * time.Millisecond
+		}
+		_, err := k.Run(t.Context(), scriptSpec("none", "browse.js", 1, nil), "http://127.0.0.1:1", nil)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "last words") {
+			t.Errorf("%s: %v; want %q and the log's end", end, err, want)
+		}
+	}
+}
+
+func TestInterruptedJourneyKeepsItsCounts(t *testing.T) {
+	s := newSite(t, 1)
+	k := k6(t)
+	k.Scripts, _ = filepath.Abs("testdata/k6")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			s.mu.Lock()
+			n := s.turn
+			s.mu.Unlock()
+			if n >= 3 {
+				cancel()
+			}
+			time.Sleep(10 * time.Millisecond) // between two looks
+		}
+	}()
+	j, err := k.Run(ctx, scriptSpec("none", "endless.js", 1, nil), s.URL, nil)
+	if !errors.Is(err, context.Canceled) || j.Counters["requests"] < 3 || len(j.Samples["seen"]) < 2 {
+		t.Errorf("%+v, %v; want the counts until the interruption", j, err)
+	}
+}
+
+func TestSources(t *testing.T) {
+	all, seen := Sources(600), map[string]bool{}
+	for _, a := range all {
+		network := a[:strings.LastIndexByte(a, '.')]
+		if seen[network] {
+			t.Errorf("%s shares its /24 with another", a)
+		}
+		seen[network] = true
+	}
+	if all[0] != "127.0.1.1" || all[47] != "127.0.48.1" || len(Sources(0)) != 0 {
+		t.Errorf("%v", all[:48])
+	}
+}
+
+// TestAgainstTheServer runs the journeys against real replicas without a
+// balancer between.
+func TestAgainstTheServer(t *testing.T) {
+	k := k6(t)
+	binary := filepath.Join(t.TempDir(), "server")
+	if out, err := exec.Command("go", "build", "-o", binary, "authbench/servers").CombinedOutput(); err != nil {
+		t.Fatalf("build the server: %v\n%s", err, out)
+	}
+	keys := t.TempDir()
+	serve := func(arm trial.Arm, more ...string) string {
+		args := append([]string{"-auth", arm.Auth, "-listen", "127.0.0.1:0", "-seed-users", "4", "-argon2", "m=64,t=1,p=1", "-insecure-cookies"}, more...)
+		p, err := k.Ledger.Start(process.Command{Name: "server-" + arm.Auth + arm.Carrier, Path: binary, Args: args})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "http://" + listening(t, p)
+	}
+	for _, c := range []struct {
+		arm  string
+		args []string
+		dies bool // at log-out
+	}{
+		{"session/memory", []string{"-store", "memory"}, true},
+		{"jwt/HS256", []string{"-alg", "HS256", "-keys", keys, "-lifetime", "3s"}, false},
+		{"jwt/HS256+cookie", []string{"-alg", "HS256", "-keys", keys, "-lifetime", "3s", "-credential", "cookie"}, false},
+	} {
+		spec := scriptSpec(c.arm, "revoke.js", 4, map[string]string{"WATCH": "6"})
+		url := serve(spec.Arm, c.args...)
+		j, err := k.Run(t.Context(), spec, url, []string{url})
+		if err != nil {
+			t.Errorf("%s: %v", c.arm, err)
+			continue
+		}
+		lags, lives := j.Samples["revocation_lag_seconds"], j.Samples["remaining_life_seconds"]
+		if len(lags) != 4 || len(lives) != 4 {
+			t.Fatalf("%s: %+v; want samples of four users", c.arm, j)
+		}
+		for i := range lags {
+			if c.dies && lags[i] != 0 || !c.dies && (lags[i] > lives[i] || lags[i] < lives[i]-1) {
+				t.Errorf("%s: lag %v s, rest of life %v s", c.arm, lags[i], lives[i])
+			}
+		}
+		for script, env := range map[string]map[string]string{
+			"sticky.js": {"REQUESTS": "40"},
+			"browse.js": {"PROFILE": "smoke", "DURATION": "2", "THINK": "0.01", "PAGES": "2"},
+		} {
+			j, err := k.Run(t.Context(), scriptSpec(c.arm, script, 4, env), url, nil)
+			if err != nil || j.Counters["authenticated_requests"] == 0 || j.Counters["lost_sessions"] != 0 {
+				t.Errorf("%s, %s: %+v, %v", c.arm, script, j, err)
+			}
+		}
+	}
+}
+
+// listening waits for the line that a server prints when it serves.
+func listening(t *testing.T, p *process.Process) string {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if err := p.Died(); err != nil {
+			t.Fatal(err)
+		}
+		b, _ := os.ReadFile(p.Log)
+		for line := range strings.Lines(string(b)) {
+			var l struct{ Listen, Private string }
+			if json.Unmarshal([]byte(line), &l) == nil && l.Listen != "" && l.Private != "" {
+				return l.Listen
+			}
+		}
+	}
+	t.Fatalf("the server does not serve: %s", p.Tail())
+	return ""
+}

@@ -1,0 +1,1 @@
+export default function () { this is not JavaScript }

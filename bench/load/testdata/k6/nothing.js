@@ -1,0 +1,3 @@
+export { handleSummary } from './lib.js';
+export const options = { iterations: 3 };
+export default function () {}
