@@ -68,6 +68,7 @@ clean: ## remove bin/; results/ stays as it is
 build:
 	@$(GOBUILD) -o bin/server ./servers
 	@$(GOBUILD) -o bin/authbench ./bench
+	@CGO_ENABLED=0 go test -c -trimpath -buildvcs=false -o bin/cost.test ./bench/cost
 
 # named-RUN fails early where the folder of a run is asked for, but RUN=results/... is not given.
 named-%:
