@@ -1,0 +1,125 @@
+package analysis
+
+import (
+	"math"
+
+	"authbench/bench/trial"
+
+	"gonum.org/v1/gonum/mathext"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// tally is a number of events in a number of chances. If each chance gives at
+// most one event it is binomial; operations per request may exceed one and are
+// taken as Poisson.
+type tally struct {
+	events, chances float64
+	poisson         bool
+}
+
+// interval is the exact 95 % interval of the share (Clopper and Pearson 1934) or
+// the rate (Garwood 1936). Where nothing or everything happened, all of the 5 %
+// lies on the one open side: 0 of n bounds a share by 1 - 0.05^(1/n), about 3/n.
+func (t tally) interval() trial.Interval {
+	iv := trial.Interval{Estimate: t.events / t.chances, N: int(t.chances)}
+	low, high := alpha/2, alpha/2
+	switch {
+	case t.events == 0:
+		low, high = 0, alpha
+	case !t.poisson && t.events == t.chances:
+		low, high = alpha, 0
+	}
+	switch {
+	case t.poisson:
+		if low > 0 {
+			iv.Low = mathext.GammaIncRegInv(t.events, low) / t.chances
+		}
+		iv.High = mathext.GammaIncRegCompInv(t.events+1, high) / t.chances
+	default:
+		iv.High = 1
+		if low > 0 {
+			iv.Low = mathext.InvRegIncBeta(t.events, t.chances-t.events+1, low)
+		}
+		if high > 0 {
+			iv.High = mathext.InvRegIncBeta(t.events+1, t.chances-t.events, 1-high)
+		}
+	}
+	return iv
+}
+
+// atLeast is the chance of so many events or more at a true share; atMost of so many or fewer.
+func (t tally) atLeast(share float64) float64 {
+	switch {
+	case t.events == 0:
+		return 1
+	case share <= 0:
+		return 0
+	case t.poisson:
+		return mathext.GammaIncReg(t.events, share*t.chances)
+	case share >= 1:
+		return 1
+	}
+	return mathext.RegIncBeta(t.events, t.chances-t.events+1, share)
+}
+
+func (t tally) atMost(share float64) float64 {
+	switch {
+	case share <= 0:
+		return 1
+	case t.poisson:
+		return mathext.GammaIncRegComp(t.events+1, share*t.chances)
+	case t.events == t.chances:
+		return 1
+	case share >= 1:
+		return 0
+	}
+	return mathext.RegIncBeta(t.chances-t.events, t.events+1, 1-share)
+}
+
+// tests sets the share against reference ± margin. A bound that no share can
+// cross (below 0, above 1) holds by itself.
+func (t tally) tests(reference, margin float64) chances {
+	lower, upper := reference-margin, reference+margin
+	c := chances{more: min(1, 2*t.atLeast(upper)), less: min(1, 2*t.atMost(lower))}
+	if lower > 0 {
+		c.same = t.atLeast(lower)
+	} else {
+		c.less = 1
+	}
+	if upper < 1 || t.poisson {
+		c.same = max(c.same, t.atMost(upper))
+	} else {
+		c.more = 1
+	}
+	return c
+}
+
+// dispersion compares how much shares differ between trials with what chance
+// allows: about 1 if the events are independent. p is the chance of at least so
+// much; ok is false with fewer than 3 trials or nothing to differ.
+func dispersion(trials []tally) (factor, p float64, ok bool) {
+	total := pooled(trials)
+	share := total.events / total.chances
+	spread := share
+	if !total.poisson {
+		spread = share * (1 - share)
+	}
+	if len(trials) < 3 || spread <= 0 {
+		return 0, 1, false
+	}
+	chi := 0.0
+	for _, t := range trials {
+		chi += math.Pow(t.events-t.chances*share, 2) / (t.chances * spread)
+	}
+	df := float64(len(trials) - 1)
+	return chi / df, distuv.ChiSquared{K: df}.Survival(chi), true
+}
+
+func pooled(trials []tally) (sum tally) {
+	for _, t := range trials {
+		sum.events += t.events
+		sum.chances += t.chances
+		sum.poisson = t.poisson
+	}
+	return sum
+}

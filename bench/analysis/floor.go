@@ -1,0 +1,70 @@
+package analysis
+
+import (
+	"math"
+	"slices"
+
+	"authbench/bench/trial"
+)
+
+// NoiseFloor is the difference that two identical cells show: of all A/A pairs
+// (trials of one identity under two labels in the same block) the root mean
+// square of the effects over blocks, the largest if several cells have pairs.
+// For [trial.Ratio] it is a share as a margin is, for other contrasts it is in
+// the metric's unit. ok is false if the experiment has no A/A pair that gives
+// the metric in that phase.
+//
+// A root mean square neither grows nor shrinks with the number of blocks, and is
+// never below the mean effect: an A/A comparison never passes its own floor.
+func NoiseFloor(blocks []Block, name, phase string, contrast trial.Contrast) (floor float64, ok bool) {
+	m, err := metric(name)
+	if err != nil {
+		return 0, false
+	}
+	effects := map[string][]float64{} // by the cell's identity
+	for _, b := range blocks {
+		for _, p := range b.pairs(phase) {
+			x, errX := m.value(b, p.first)
+			y, errY := m.value(b, p.second)
+			if errX != nil || errY != nil {
+				continue
+			}
+			if e, err := effect(contrast, x, y); err == nil {
+				effects[p.hash] = append(effects[p.hash], e)
+			}
+		}
+	}
+	for _, es := range effects {
+		squares := 0.0
+		for _, e := range es {
+			squares += e * e
+		}
+		floor, ok = max(floor, math.Sqrt(squares/float64(len(es)))), true
+	}
+	if contrast == trial.Ratio {
+		floor = math.Expm1(floor)
+	}
+	return floor, ok
+}
+
+type pair struct {
+	hash          string
+	first, second trial.Selector
+}
+
+// pairs finds the block's trials of one identity under two labels.
+func (b Block) pairs(phase string) (pairs []pair) {
+	byHash := map[string][]trial.Spec{}
+	for _, t := range b.Trials {
+		h := t.Spec.Hash()
+		if i := slices.IndexFunc(byHash[h], func(s trial.Spec) bool { return s.Label != t.Spec.Label }); i >= 0 {
+			pairs = append(pairs, pair{h, selectorOf(byHash[h][i], phase), selectorOf(t.Spec, phase)})
+		}
+		byHash[h] = append(byHash[h], t.Spec)
+	}
+	return pairs
+}
+
+func selectorOf(s trial.Spec, phase string) trial.Selector {
+	return trial.Selector{Arm: s.Arm, Balancer: s.Balancer, Replicas: s.Replicas, Lifetime: s.Lifetime, Label: s.Label, Phase: phase}
+}

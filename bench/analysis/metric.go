@@ -1,0 +1,131 @@
+package analysis
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"authbench/bench/trial"
+)
+
+// Metric is one figure that a trial (or a trial and its control) gives.
+type Metric struct {
+	Name   string
+	Title  string          // for an axis or a table's head
+	Unit   string          // us, s, bytes, operations, requests/s; "share" is a share of 1, shown in percent
+	Better trial.Direction // More or Less
+
+	value func(Block, trial.Selector) (float64, error)
+	// count gives the events and chances whose quotient value is; nil where a figure is no such quotient.
+	count func(Block, trial.Selector) (events, chances float64, err error)
+	// many: a chance may give more than one event.
+	many bool
+}
+
+// Metrics lists all metrics, in the order in which a reader may want them.
+func Metrics() []Metric {
+	return slices.Concat(cpuMetrics(), workMetrics(), rateMetrics(), journeyMetrics())
+}
+
+// Value is one metric of one cell in one block, in the metric's unit. An error
+// says which trial, phase or figure is missing, or lists the known metrics.
+func Value(name string, b Block, s trial.Selector) (float64, error) {
+	m, err := metric(name)
+	if err != nil {
+		return 0, err
+	}
+	return m.value(b, s)
+}
+
+func metric(name string) (Metric, error) {
+	var known []string
+	for _, m := range Metrics() {
+		if m.Name == name {
+			return m, nil
+		}
+		known = append(known, m.Name)
+	}
+	return Metric{}, fmt.Errorf("unknown metric %q: known are %s", name, strings.Join(known, ", "))
+}
+
+// ofPhase is a metric's value from a single measurement.
+func ofPhase(f func(*trial.Measurement) (float64, error)) func(Block, trial.Selector) (float64, error) {
+	return func(b Block, s trial.Selector) (float64, error) {
+		m, err := b.measurement(s)
+		if err != nil {
+			return 0, err
+		}
+		v, err := f(m)
+		if err != nil {
+			return 0, fmt.Errorf("%s, %s: %w", cellName(s), s.Phase, err)
+		}
+		return v, nil
+	}
+}
+
+// counted is a metric that is a number of events in a number of chances.
+func counted(m Metric, count func(Block, trial.Selector) (events, chances float64, err error)) Metric {
+	m.count = count
+	m.value = func(b Block, s trial.Selector) (float64, error) {
+		events, chances, err := count(b, s)
+		if err != nil {
+			return 0, err
+		}
+		return events / chances, nil
+	}
+	return m
+}
+
+// workMetrics are what a request moves and asks of the store.
+func workMetrics() []Metric {
+	return []Metric{
+		counted(Metric{Name: "store_operations_per_request", Title: "Store operations per request", Unit: "operations", Better: trial.Less, many: true}, storeOperations),
+		{Name: "store_bytes_per_request", Title: "Redis traffic per request", Unit: "bytes", Better: trial.Less,
+			value: ofPhase(func(m *trial.Measurement) (float64, error) {
+				return perCompleted(m, m.Usage.Counters["redis_net_input_bytes"]+m.Usage.Counters["redis_net_output_bytes"])
+			})},
+		{Name: "request_bytes", Title: "Request size at the client's socket", Unit: "bytes", Better: trial.Less,
+			value: ofPhase(func(m *trial.Measurement) (float64, error) { return perCompleted(m, float64(m.SentBytes)) })},
+		{Name: "response_bytes", Title: "Answer size at the client's socket", Unit: "bytes", Better: trial.Less,
+			value: ofPhase(func(m *trial.Measurement) (float64, error) { return perCompleted(m, float64(m.ReceivedBytes)) })},
+		counted(Metric{Name: "error_share", Title: "Share of requests without success", Unit: "share", Better: trial.Less},
+			func(b Block, s trial.Selector) (float64, float64, error) {
+				m, err := b.measurement(s)
+				if err != nil {
+					return 0, 0, err
+				}
+				return chancesOf(s, float64(m.Errors()), float64(m.Completed), "completed requests")
+			}),
+	}
+}
+
+func perCompleted(m *trial.Measurement, v float64) (float64, error) {
+	if m.Completed <= 0 {
+		return 0, fmt.Errorf("no request was completed")
+	}
+	return v / float64(m.Completed), nil
+}
+
+// storeOperations counts what the stores themselves say they did. A counter
+// that an arm's own store should have given and did not is an error, not a zero.
+func storeOperations(b Block, s trial.Selector) (operations, requests float64, err error) {
+	m, err := b.measurement(s)
+	if err != nil {
+		return 0, 0, err
+	}
+	for store, counter := range map[string]string{"redis": "redis_commands", "postgres": "postgres_statements"} {
+		n, ok := m.Usage.Counters[counter]
+		if !ok && s.Arm.Store == store {
+			return 0, 0, fmt.Errorf("%s, %s: the counter %s was not read", cellName(s), s.Phase, counter)
+		}
+		operations += n // whole numbers: the order of adding them does not show
+	}
+	return chancesOf(s, operations, float64(m.Completed), "completed requests")
+}
+
+func chancesOf(s trial.Selector, events, chances float64, what string) (float64, float64, error) {
+	if chances <= 0 {
+		return 0, 0, fmt.Errorf("%s: no %s", cellName(s), what)
+	}
+	return events, chances, nil
+}

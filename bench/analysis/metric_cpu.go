@@ -1,0 +1,72 @@
+package analysis
+
+import (
+	"fmt"
+
+	"authbench/bench/trial"
+)
+
+// serving are the tiers that serve requests: all but the generator.
+func serving() []trial.Tier {
+	return []trial.Tier{trial.BalancerTier, trial.ReplicaTier, trial.StoreTier}
+}
+
+// cpuMetrics are CPU per successful request: of all serving tiers and of each,
+// as it is and over the control's.
+func cpuMetrics() []Metric {
+	metrics := []Metric{
+		{Name: "cpu_us_per_request", Title: "CPU per request", value: cpu(serving()...)},
+		{Name: "auth_cpu_us", Title: "CPU per request over the control", value: overControl(cpu(serving()...))},
+	}
+	for _, tier := range serving() {
+		metrics = append(metrics,
+			Metric{Name: "cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request, %s", tier), value: cpu(tier)},
+			Metric{Name: "auth_cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request over the control, %s", tier), value: overControl(cpu(tier))})
+	}
+	for i := range metrics {
+		metrics[i].Unit, metrics[i].Better = "us", trial.Less
+	}
+	return metrics
+}
+
+// cpu sums the microseconds of some tiers per success. A tier that was not read
+// is an error; a store's CPU may be missing only where the arm has no store
+// process.
+func cpu(tiers ...trial.Tier) func(Block, trial.Selector) (float64, error) {
+	return func(b Block, s trial.Selector) (float64, error) {
+		return ofPhase(func(m *trial.Measurement) (float64, error) {
+			successes := m.Outcomes[trial.Success]
+			if successes == 0 {
+				return 0, fmt.Errorf("no request succeeded")
+			}
+			seconds := 0.0
+			for _, tier := range tiers {
+				v, ok := m.Usage.CPU[tier]
+				if !ok && (tier != trial.StoreTier || s.Arm.Store == "redis" || s.Arm.Store == "postgres") {
+					return 0, fmt.Errorf("the CPU of tier %s was not read", tier)
+				}
+				seconds += v
+			}
+			return seconds * 1e6 / float64(successes), nil
+		})(b, s)
+	}
+}
+
+// overControl subtracts the control's figure: same block, balancer, replicas and phase.
+func overControl(value func(Block, trial.Selector) (float64, error)) func(Block, trial.Selector) (float64, error) {
+	return func(b Block, s trial.Selector) (float64, error) {
+		t, err := b.Find(s)
+		if err != nil {
+			return 0, err
+		}
+		own, err := value(b, s)
+		if err != nil {
+			return 0, err
+		}
+		base, err := value(b, trial.Selector{Arm: trial.Control, Balancer: t.Spec.Balancer, Replicas: t.Spec.Replicas, Phase: s.Phase})
+		if err != nil {
+			return 0, fmt.Errorf("control: %w", err)
+		}
+		return own - base, nil
+	}
+}

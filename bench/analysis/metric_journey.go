@@ -1,0 +1,92 @@
+package analysis
+
+import (
+	"fmt"
+	"slices"
+
+	"authbench/bench/trial"
+)
+
+// journeyMetrics are what k6 scripts counted and sampled.
+func journeyMetrics() []Metric {
+	return []Metric{
+		counted(Metric{Name: "lost_session_share", Title: "Share of a valid user's requests answered 401", Unit: "share", Better: trial.Less}, lostSessions),
+		{Name: "revocation_lag_max_seconds", Title: "Revocation lag, longest", Unit: "s", Better: trial.Less, value: ofLags(slices.Max[[]float64])},
+		{Name: "revocation_lag_median_seconds", Title: "Revocation lag, median", Unit: "s", Better: trial.Less, value: ofLags(median)},
+		{Name: "revocation_lag_share", Title: "Revocation lag as a share of the life left at log-out", Unit: "share", Better: trial.Less, value: lagShare},
+	}
+}
+
+func (b Block) journey(s trial.Selector) (*trial.Journey, error) {
+	t, err := b.Find(s)
+	if err != nil {
+		return nil, err
+	}
+	if t.Journey == nil {
+		return nil, fmt.Errorf("%s: no k6 script reported", cellName(s))
+	}
+	return t.Journey, nil
+}
+
+func lostSessions(b Block, s trial.Selector) (lost, requests float64, err error) {
+	j, err := b.journey(s)
+	if err != nil {
+		return 0, 0, err
+	}
+	lost, ok := j.Counters["lost_sessions"]
+	if !ok {
+		return 0, 0, fmt.Errorf("%s: the script did not count lost_sessions", cellName(s))
+	}
+	return chancesOf(s, lost, j.Counters["authenticated_requests"], "authenticated requests")
+}
+
+// samples returns what a script reported under a name, at least one value.
+func samples(b Block, s trial.Selector, name string) ([]float64, error) {
+	j, err := b.journey(s)
+	if err != nil {
+		return nil, err
+	}
+	if len(j.Samples[name]) == 0 {
+		return nil, fmt.Errorf("%s: the script sampled no %s", cellName(s), name)
+	}
+	return j.Samples[name], nil
+}
+
+func ofLags(f func([]float64) float64) func(Block, trial.Selector) (float64, error) {
+	return func(b Block, s trial.Selector) (float64, error) {
+		lags, err := samples(b, s, "revocation_lag_seconds")
+		if err != nil {
+			return 0, err
+		}
+		return f(lags), nil
+	}
+}
+
+// lagShare is the median over users of the lag by the life that the user's
+// credential had left at log-out.
+func lagShare(b Block, s trial.Selector) (float64, error) {
+	lags, err := samples(b, s, "revocation_lag_seconds")
+	if err != nil {
+		return 0, err
+	}
+	left, err := samples(b, s, "remaining_life_seconds")
+	if err != nil {
+		return 0, err
+	}
+	if len(lags) != len(left) {
+		return 0, fmt.Errorf("%s: %d lags but %d remaining lives", cellName(s), len(lags), len(left))
+	}
+	shares := make([]float64, len(lags))
+	for i := range lags {
+		if left[i] <= 0 {
+			return 0, fmt.Errorf("%s: a credential was already dead at log-out", cellName(s))
+		}
+		shares[i] = lags[i] / left[i]
+	}
+	return median(shares), nil
+}
+
+func median(values []float64) float64 {
+	v := slices.Sorted(slices.Values(values))
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
