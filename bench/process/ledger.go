@@ -119,7 +119,7 @@ func (l *Ledger) Start(c Command) (*Process, error) {
 		p.logFile.Close()
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
-	l.children = append(l.children, p)
+	l.children = append(slices.DeleteFunc(l.children, (*Process).ended), p)
 	go p.reap()
 	return p, nil
 }

@@ -136,15 +136,19 @@ func (p *Process) Wait() error {
 	return p.err
 }
 
-// Died returns an error if the child has ended without being asked to.
-func (p *Process) Died() error {
+func (p *Process) ended() bool {
 	select {
 	case <-p.done:
+		return true
 	default:
-		return nil
+		return false
 	}
+}
+
+// Died returns an error if the child has ended without being asked to.
+func (p *Process) Died() error {
 	switch {
-	case p.asked.Load():
+	case !p.ended() || p.asked.Load():
 		return nil
 	case p.err != nil:
 		return p.err
@@ -165,8 +169,11 @@ func (p *Process) Signal(s syscall.Signal) error {
 // after the grace or when ctx ends. It returns when the child is gone; how it
 // ended is no error. Stopping twice is fine.
 func (p *Process) Stop(ctx context.Context) error {
+	if p.ended() {
+		return nil
+	}
 	p.asked.Store(true)
-	below := Tree(p.PID) // children of PostgreSQL lead groups of their own
+	below := p.tree() // children of PostgreSQL lead groups of their own
 	p.signalGroup(p.stop)
 	grace := time.NewTimer(p.grace)
 	defer grace.Stop()
@@ -192,19 +199,41 @@ func (p *Process) Stop(ctx context.Context) error {
 // signalGroup is silent once the child has been collected: the group's number
 // may then be somebody else's.
 func (p *Process) signalGroup(s syscall.Signal) {
-	select {
-	case <-p.done:
-	default:
-		if id, err := Identify(p.PID); err == nil && id.Start == p.Start {
-			unix.Kill(-p.PID, s)
-		}
+	if id, err := Identify(p.PID); !p.ended() && err == nil && id.Start == p.Start {
+		unix.Kill(-p.PID, s)
 	}
+}
+
+// tree is empty once the child has been collected: its PID may then be
+// somebody else's.
+func (p *Process) tree() []ID {
+	if t := Tree(p.PID); len(t) > 0 && t[0].Start == p.Start {
+		return t
+	}
+	return nil
+}
+
+// CPU is the CPU time of the child and everything below it; see [CPU].
+func (p *Process) CPU() (time.Duration, error) {
+	if p.tree() == nil {
+		return 0, fmt.Errorf("read the CPU time of %s: %w", p.Name, os.ErrProcessDone)
+	}
+	return CPU(p.PID)
+}
+
+// PIDs lists the child and everything below it.
+func (p *Process) PIDs() []int {
+	var pids []int
+	for _, id := range p.tree() {
+		pids = append(pids, id.PID)
+	}
+	return pids
 }
 
 // RSS is the resident memory of the child and everything below it, in bytes.
 func (p *Process) RSS() int64 {
 	var sum int64
-	for _, id := range Tree(p.PID) {
+	for _, id := range p.tree() {
 		sum += rss(id.PID)
 	}
 	return sum

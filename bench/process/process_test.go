@@ -37,10 +37,17 @@ func TestMain(m *testing.M) {
 
 // stubborn ignores SIGTERM and says when it is ready.
 func playStubborn() {
-	ignore := make(chan os.Signal, 1)
-	signal.Notify(ignore, syscall.SIGTERM)
+	hold()
+}
+
+// hold stays until it is killed; to wait for signals is no deadlock to Go.
+func hold() {
+	ignored := make(chan os.Signal, 1)
+	signal.Notify(ignored, syscall.SIGTERM)
 	fmt.Println("ready")
-	select {}
+	for {
+		<-ignored
+	}
 }
 
 // parent has a child in a process group of its own, as PostgreSQL does.
@@ -53,8 +60,7 @@ func playParent() {
 		os.Exit(1)
 	}
 	bufio.NewReader(out).ReadString('\n')
-	fmt.Println("ready")
-	select {}
+	hold()
 }
 
 type runReport struct {
@@ -78,7 +84,7 @@ func playRun() {
 	}
 	report.Dir, report.Groups = l.Dir(), groups
 	check(json.NewEncoder(os.Stdout).Encode(report))
-	select {}
+	hold()
 }
 
 func check(err error) {
@@ -303,6 +309,7 @@ func TestSweepAfterSIGKILL(t *testing.T) {
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { run.Process.Kill(); run.Wait() }) // of a test that ends early
 	var report runReport
 	if err := json.NewDecoder(out).Decode(&report); err != nil {
 		t.Fatal(err)
