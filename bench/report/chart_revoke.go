@@ -1,0 +1,74 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"authbench/bench/trial"
+)
+
+func revokeFigures(d *data) []figure { return []figure{revocationLag(d)} }
+
+func revocationLag(d *data) figure {
+	f := figure{ID: "revocation-lag", Experiment: "revoke",
+		Question: "How long does a credential still work after log-out?",
+		Caption: "Longest time from the answer to a log-out to the last 2xx on any replica. The stroke marks what was left of a JWT's life " +
+			"at log-out: as long does a token live on that nobody can revoke. " + d.sample("revoke"),
+		Table: table{Head: []string{"arm", "lifetime", "longest lag (s)", "lag / rest of life", "blocks"}}}
+	chart := rowChart{XLabel: "seconds after log-out", Key: []keyEntry{{keyDot, "longest lag"}, {keyExpected, "rest of the token's life at log-out"}}}
+	for _, a := range d.arms("revoke") {
+		for _, life := range d.lifetimes("revoke", a) {
+			sel := trial.Selector{Arm: a, Lifetime: life}
+			lag := d.estimate("revocation_lag_max_seconds", "revoke", sel)
+			if lag.N == 0 {
+				continue
+			}
+			r := row{Label: armLabel(a), Colour: armColour(a), Dots: []trial.Interval{lag}, Note: seconds(lag.Estimate)}
+			rest := absent
+			if a.Auth == "jwt" {
+				r.Label += ", " + life.String()
+				r.Expected = d.restOfLife(sel)
+				rest = interval(d.estimate("revocation_lag_share", "revoke", sel), percent)
+			}
+			chart.Rows = append(chart.Rows, r)
+			f.Table.Rows = append(f.Table.Rows, []string{armLabel(a), life.String(), interval(lag, number), rest, strconv.Itoa(lag.N)})
+			f.Alt += fmt.Sprintf("%s, lifetime %s: %s. ", armLabel(a), life, seconds(lag.Estimate))
+		}
+	}
+	return f.with(chart, len(chart.Rows))
+}
+
+func seconds(s float64) string {
+	if s < 0.1 {
+		return number(s*1000) + " ms"
+	}
+	return number(s) + " s"
+}
+
+// restOfLife is the longest life that a credential had left at log-out, the
+// mean over blocks; nothing where the script did not say.
+func (d *data) restOfLife(sel trial.Selector) []float64 {
+	var rests []float64
+	for _, t := range d.ok("revoke") {
+		if sel.Matches(t.Spec) && t.Journey != nil && len(t.Journey.Samples["remaining_life_seconds"]) > 0 {
+			rests = append(rests, slices.Max(t.Journey.Samples["remaining_life_seconds"]))
+		}
+	}
+	if rest := estimateOf(rests); rest.N > 0 {
+		return []float64{rest.Estimate}
+	}
+	return nil
+}
+
+// lifetimes are those under which an arm ran, shortest first.
+func (d *data) lifetimes(experiment string, a trial.Arm) []trial.Duration {
+	var found []trial.Duration
+	for _, t := range d.ok(experiment) {
+		if t.Spec.Arm == a {
+			found = append(found, t.Spec.Lifetime)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}

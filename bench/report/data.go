@@ -1,0 +1,154 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"authbench/bench/analysis"
+	"authbench/bench/trial"
+)
+
+// data is a run's folder as the figures read it.
+type data struct {
+	run      trial.Run
+	trials   []trial.Trial
+	verdicts []trial.Verdict // by claim
+	micro    []micro
+	blocks   map[string][]analysis.Block // by experiment: the trials that count
+}
+
+func newData(run trial.Run, trials []trial.Trial, verdicts []trial.Verdict, gobench string) *data {
+	d := &data{run: run, trials: trials, verdicts: byClaim(verdicts), micro: parseMicro(gobench), blocks: map[string][]analysis.Block{}}
+	for _, e := range d.experiments() {
+		d.blocks[e] = analysis.Blocks(trials, e)
+	}
+	return d
+}
+
+// ok lists an experiment's trials that count, calibration left out.
+func (d *data) ok(experiment string) []*trial.Trial {
+	var ts []*trial.Trial
+	for _, b := range d.blocks[experiment] {
+		for i := range b.Trials {
+			ts = append(ts, &b.Trials[i])
+		}
+	}
+	return ts
+}
+
+func (d *data) arms(experiment string) []trial.Arm {
+	var arms []trial.Arm
+	for _, t := range d.ok(experiment) {
+		arms = append(arms, t.Spec.Arm)
+	}
+	return sortArms(arms)
+}
+
+// phases are the names of the measured phases, in the order in which trials hold them.
+func (d *data) phases(experiment string) []string {
+	var names []string
+	for _, t := range d.ok(experiment) {
+		for i := range t.Phases {
+			if p := t.Phases[i].Phase; !p.Warmup && !slices.Contains(names, p.Name) {
+				names = append(names, p.Name)
+			}
+		}
+	}
+	return names
+}
+
+func (d *data) replicaCounts(experiment string) []int {
+	var ns []int
+	for _, t := range d.ok(experiment) {
+		ns = append(ns, t.Spec.Replicas)
+	}
+	slices.Sort(ns)
+	return slices.Compact(ns)
+}
+
+// sample says how much is behind a figure.
+func (d *data) sample(experiment string) string {
+	return fmt.Sprintf("n = %s, profile %s.", plural(len(d.blocks[experiment]), "block", "blocks"), d.run.Profile)
+}
+
+// estimate is a metric's mean and 95 % interval over blocks; N is 0 where no block has it.
+func (d *data) estimate(metric, experiment string, sel trial.Selector) trial.Interval {
+	vs, err := analysis.Values(metric, d.blocks[experiment], sel)
+	if err != nil {
+		return trial.Interval{}
+	}
+	return estimateOf(vs)
+}
+
+// estimateOf leaves out what is no number: a figure is never NaN by one trial.
+func estimateOf(vs []float64) trial.Interval {
+	vs = slices.DeleteFunc(slices.Clone(vs), func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
+	if len(vs) == 0 {
+		return trial.Interval{}
+	}
+	return analysis.Estimate(vs)
+}
+
+// sum is what the trials of a cell counted together.
+type sum struct{ offered, completed, dropped, succeeded int64 }
+
+func (d *data) pooled(experiment string, sel trial.Selector) (s sum) {
+	for _, t := range d.ok(experiment) {
+		if m, found := t.Phase(sel.Phase); found && sel.Matches(t.Spec) {
+			s.offered += m.Offered
+			s.completed += m.Completed
+			s.dropped += m.Dropped
+			s.succeeded += m.Outcomes[trial.Success]
+		}
+	}
+	return s
+}
+
+// with gives a figure its drawing, where it has anything to draw.
+func (f figure) with(dr drawing, shown int) figure {
+	if shown > 0 {
+		f.Drawing = dr
+		f.Alt = strings.TrimSpace(f.Question + " " + f.Alt)
+	}
+	return f
+}
+
+// experimentDoubts are what weakens all figures of an experiment.
+func (d *data) experimentDoubts(experiment string) []string {
+	var doubts []string
+	bad, warned := 0, 0
+	for _, t := range d.trials {
+		if t.Spec.Experiment != experiment {
+			continue
+		}
+		if t.Status != trial.OK {
+			bad++
+		} else if len(t.Warnings) > 0 {
+			warned++
+		}
+	}
+	if n := len(d.blocks[experiment]); n > 0 && n < 3 {
+		doubts = append(doubts, fmt.Sprintf("only %s: too few for an interval that means much.", plural(n, "block", "blocks")))
+	}
+	if warned > 0 {
+		doubts = append(doubts, fmt.Sprintf("%s carry warnings, listed in the report.", plural(warned, "trial", "trials")))
+	}
+	if bad > 0 {
+		doubts = append(doubts, fmt.Sprintf("%s did not count (invalid or aborted).", plural(bad, "trial", "trials")))
+	}
+	return doubts
+}
+
+// runDoubts are what weakens the whole run.
+func (d *data) runDoubts() []string {
+	var doubts []string
+	if d.run.Status != "complete" {
+		doubts = append(doubts, fmt.Sprintf("the run is %s, not complete.", d.run.Status))
+	}
+	if d.run.Profile == "smoke" {
+		doubts = append(doubts, "a smoke run shows that everything works; it is too short for figures to lean on.")
+	}
+	return doubts
+}

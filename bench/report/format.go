@@ -1,0 +1,113 @@
+package report
+
+import (
+	"fmt"
+	"html"
+	"math"
+	"strconv"
+	"strings"
+
+	"authbench/bench/trial"
+)
+
+// absent stands where there is no figure.
+const absent = "–"
+
+// number writes a figure with three significant digits and thousands separated.
+func number(v float64) string {
+	switch {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return absent
+	case v == 0:
+		return "0"
+	case math.Abs(v) >= 1e9 || math.Abs(v) < 1e-4:
+		return strconv.FormatFloat(v, 'g', 3, 64)
+	}
+	digits := max(0, 2-int(math.Floor(math.Log10(math.Abs(v)))))
+	s := strconv.FormatFloat(v, 'f', digits, 64)
+	if strings.Contains(s, ".") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	return thousands(s)
+}
+
+// signed is number with its sign always shown.
+func signed(v float64) string {
+	if v > 0 {
+		return "+" + number(v)
+	}
+	return strings.Replace(number(v), "-", "−", 1)
+}
+
+// thousands puts commas into the whole part of a decimal number.
+func thousands(s string) string {
+	sign, whole, rest := "", s, ""
+	if strings.HasPrefix(whole, "-") {
+		sign, whole = "−", whole[1:]
+	}
+	if i := strings.IndexByte(whole, '.'); i >= 0 {
+		whole, rest = whole[:i], whole[i:]
+	}
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	return sign + whole + rest
+}
+
+func percent(share float64) string { return number(share*100) + " %" }
+
+// limits writes the ends of an interval, or says why there are none.
+func limits(i trial.Interval, write func(float64) string) string {
+	if i.N < 2 || math.IsNaN(i.Low) || math.IsNaN(i.High) {
+		return ""
+	}
+	return "[" + write(i.Low) + ", " + write(i.High) + "]"
+}
+
+// interval writes an estimate with its limits.
+func interval(i trial.Interval, write func(float64) string) string {
+	if i.N == 0 {
+		return absent
+	}
+	return strings.TrimSpace(write(i.Estimate) + " " + limits(i, write))
+}
+
+// share writes a share of n chances; none seen is "0 of n (< 3/n)", because
+// n chances without an event bound the share by 3/n with 95 % confidence.
+func share(i trial.Interval) string {
+	switch {
+	case i.N == 0:
+		return absent
+	case i.Estimate == 0:
+		return fmt.Sprintf("0 of %s (< %s)", thousands(strconv.Itoa(i.N)), percent(3/float64(i.N)))
+	}
+	return fmt.Sprintf("%s %s of %s", percent(i.Estimate), limits(i, percent), thousands(strconv.Itoa(i.N)))
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return thousands(strconv.Itoa(n)) + " " + many
+}
+
+// escape makes text safe within HTML and SVG, attributes included.
+func escape(s string) string { return html.EscapeString(s) }
+
+// inline makes text safe within a line or a table cell of Markdown: nothing of
+// it is markup, and it stays on its line.
+func inline(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	s = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "#", `\#`).Replace(s)
+	return s
+}
+
+// oneLine takes line breaks and control characters out of text for a terminal.
+func oneLine(s string) string {
+	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if r < 0x20 || r >= 0x7f && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, s)), " ")
+}

@@ -1,0 +1,178 @@
+package report
+
+import (
+	"image/color"
+	"math"
+	"slices"
+
+	"authbench/bench/trial"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// point is one x with an interval of y.
+type point struct {
+	X float64
+	Y trial.Interval
+}
+
+// series is a line of points with its name at its right end.
+type series struct {
+	Name   string
+	Colour color.NRGBA
+	Points []point
+}
+
+// lineChart draws series over a shared x, with intervals as error bars.
+type lineChart struct {
+	XLabel, YLabel string
+	XTicks         []plot.Tick
+	Series         []series
+	Reference      float64 // a horizontal line, where not 0
+	FromZero       bool
+}
+
+func (l lineChart) Height(width vg.Length) vg.Length { return max(min(width*0.52, 340), 270) }
+
+func (l lineChart) Draw(c draw.Canvas) {
+	p := newPlot(l.XLabel, l.YLabel)
+	ys := newSpan()
+	for _, s := range l.Series {
+		for _, pt := range s.Points {
+			ys.add(pt.Y.Estimate, pt.Y.Low, pt.Y.High)
+		}
+	}
+	if l.FromZero {
+		ys.add(0)
+	}
+	if l.Reference != 0 {
+		ys.add(l.Reference)
+	}
+	p.Y.Min, p.Y.Max = ys.padded(0.04, l.FromZero)
+	p.Y.Tick.Marker = plot.ConstantTicks(linearTicks(p.Y.Min, p.Y.Max, 6))
+	p.X.Min, p.X.Max = l.XTicks[0].Value, l.XTicks[len(l.XTicks)-1].Value
+	if p.X.Max == p.X.Min {
+		p.X.Min, p.X.Max = p.X.Min-1, p.X.Max+1
+	}
+	p.X.Tick.Marker = plot.ConstantTicks(l.XTicks)
+	p.X.Padding = 8
+	p.Add(gridLines{Y: true}, l)
+	p.Draw(c)
+}
+
+// GlyphBoxes reserves room for the names at the right.
+func (l lineChart) GlyphBoxes(p *plot.Plot) []plot.GlyphBox {
+	style := textStyle(smallSize, ink)
+	var boxes []plot.GlyphBox
+	for _, s := range l.Series {
+		boxes = append(boxes, plot.GlyphBox{X: 1, Y: 0.5,
+			Rectangle: vg.Rectangle{Max: vg.Point{X: 28 + style.Width(s.Name), Y: 1}}})
+	}
+	return boxes
+}
+
+func (l lineChart) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	if l.Reference != 0 {
+		ref := draw.LineStyle{Color: muted, Width: 1, Dashes: []vg.Length{4, 3}}
+		c.StrokeLine2(ref, c.Min.X, y(l.Reference), c.Max.X, y(l.Reference))
+	}
+	var ends []vg.Length // of the lines, at the right
+	for i, s := range l.Series {
+		// Whiskers of different arms at one x stand a little apart.
+		shift := vg.Length(float64(i)-float64(len(l.Series)-1)/2) * 2.5
+		var pts []vg.Point
+		for _, pt := range s.Points {
+			at := vg.Point{X: x(pt.X) + shift, Y: y(pt.Y.Estimate)}
+			pts = append(pts, at)
+			whiskerY(c, s.Colour, at.X, y(pt.Y.Low), y(pt.Y.High))
+			dotAt(c, s.Colour, at, 2.8)
+		}
+		c.StrokeLines(lineStyle(s.Colour, 1.6), pts)
+		if len(pts) > 0 {
+			ends = append(ends, pts[len(pts)-1].Y)
+		} else {
+			ends = append(ends, 0)
+		}
+	}
+	style := textStyle(smallSize, ink)
+	for i, at := range spread(ends, 11.5, c.Min.Y, c.Max.Y) {
+		s := l.Series[i]
+		if len(s.Points) == 0 {
+			continue
+		}
+		last := x(s.Points[len(s.Points)-1].X)
+		c.StrokeLine2(lineStyle(s.Colour, 0.7), last+8, ends[i], c.Max.X+20, at)
+		c.StrokeLine2(lineStyle(s.Colour, 2), c.Max.X+20, at, c.Max.X+25, at)
+		c.FillText(style, vg.Point{X: c.Max.X + 28, Y: at}, s.Name)
+	}
+}
+
+// spread moves places apart so that neighbours are at least gap from each
+// other, and keeps their order and, where they fit, the bounds.
+func spread(places []vg.Length, gap, low, high vg.Length) []vg.Length {
+	order := make([]int, len(places))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return compareLengths(places[a], places[b]) })
+	out := slices.Clone(places)
+	for range 200 { // relax: push close neighbours apart evenly
+		moved := false
+		for k := 1; k < len(order); k++ {
+			a, b := order[k-1], order[k]
+			if lack := gap - (out[b] - out[a]); lack > 0.01 {
+				out[a], out[b], moved = out[a]-lack/2, out[b]+lack/2, true
+			}
+		}
+		for k, i := range order { // room for those below and above
+			out[i] = max(out[i], low+gap*vg.Length(k))
+			out[i] = min(out[i], max(high-gap*vg.Length(len(order)-1-k), low+gap*vg.Length(k)))
+		}
+		if !moved {
+			break
+		}
+	}
+	return out
+}
+
+func compareLengths(a, b vg.Length) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// span is the range that finite values reach over.
+type span struct{ low, high float64 }
+
+func newSpan() *span { return &span{math.Inf(1), math.Inf(-1)} }
+
+func (s *span) add(vs ...float64) {
+	for _, v := range vs {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			s.low, s.high = min(s.low, v), max(s.high, v)
+		}
+	}
+}
+
+// padded widens the range by a share; a lower end of 0 stays where keepZero.
+func (s *span) padded(share float64, keepZero bool) (low, high float64) {
+	if s.low > s.high {
+		return 0, 1
+	}
+	pad := (s.high - s.low) * share
+	if pad == 0 {
+		pad = max(math.Abs(s.high)*0.1, 0.5)
+	}
+	low, high = s.low-pad, s.high+pad
+	if keepZero && s.low >= 0 {
+		low = 0
+	}
+	return low, high
+}

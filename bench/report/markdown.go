@@ -1,0 +1,129 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+)
+
+// markdownText renders REPORT.md, with charts as links to their files.
+func markdownText(doc document) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("# Sessions or JWT? Measured: run %s\n", inline(doc.Run.Name))
+	line("%s", markdownTable(table{Head: []string{"", ""}, Rows: factRows(doc.Facts)}))
+	line("This command repeats it:\n\n%s", codeBlock(doc.Command))
+	doubts(line, doc.Summary.Doubts)
+	line("## Verdicts\n")
+	if len(doc.Verdicts) == 0 {
+		line("This run holds no rules, so it answers no claim.\n")
+	} else {
+		line("%s", picture(doc.Summary))
+		line("%s", markdownTable(verdictTable(doc)))
+		line("Each rule was written down, with its hash, before the first trial. Brackets hold 95 %% intervals.\n")
+	}
+	if len(doc.Advice) > 0 {
+		line("## What to choose\n\nOnly what the verdicts of this run carry, on this machine, under these loads.\n")
+		for _, side := range sides(doc.Advice) {
+			line("%s …\n", side.Name)
+			for _, a := range side.Advice {
+				text := "- " + inline(a.Text)
+				if a.Claim != "" {
+					text += " (" + inline(a.Claim) + ")"
+				}
+				line("%s", text)
+			}
+			line("")
+		}
+	}
+	for _, s := range doc.Sections {
+		line("## %s: %s\n", inline(s.Name), inline(s.Question))
+		line("%s\n", strings.TrimSpace(inline(s.Method)+" "+inline(s.Setup)))
+		for _, f := range s.Figures {
+			line("### %s\n", inline(f.Question))
+			line("%s", picture(f))
+			line("%s\n", inline(f.Caption))
+			doubts(line, f.Doubts)
+			line("%s", markdownTable(f.Table))
+		}
+		line("Repeat it:\n\n%s", codeBlock(s.Command))
+	}
+	trust(line, doc)
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+func trust(line func(string, ...any), doc document) {
+	line("## How far to trust this\n\n### Trials\n\n%s", markdownTable(doc.Validity))
+	if len(doc.Noise.Rows) > 0 {
+		line("### Noise floor\n\nThe control ran twice in each block under two names. What differs between the two is noise.\n\n%s", markdownTable(doc.Noise))
+	}
+	line("### Warnings\n\n%s", bullets(doc.Warnings))
+	line("### What this cannot say\n\n%s", bullets(doc.Limits))
+	line("### Software\n\n%s", markdownTable(doc.Software))
+}
+
+func verdictTable(doc document) table {
+	t := table{Head: []string{"claim", "statement", "answer", "why", "what speaks loudest", "margin", "rule"}}
+	for _, v := range doc.Verdicts {
+		t.Rows = append(t.Rows, []string{v.Rule.Claim, v.Rule.Statement, string(v.Answer), v.Why, strongestText(v), marginText(v.Rule), v.RuleHash})
+	}
+	return t
+}
+
+func picture(f figure) string {
+	if f.Drawing == nil {
+		return ""
+	}
+	return fmt.Sprintf("![%s](charts/%s.png)\n", inline(f.Alt), f.ID)
+}
+
+func doubts(line func(string, ...any), ds []string) {
+	if len(ds) > 0 {
+		line("**Doubt:** %s\n", inline(strings.Join(ds, " ")))
+	}
+}
+
+func bullets(items []string) string {
+	if len(items) == 0 {
+		return "None.\n"
+	}
+	var b strings.Builder
+	for _, s := range items {
+		b.WriteString("- " + inline(s) + "\n")
+	}
+	return b.String()
+}
+
+func factRows(facts [][2]string) (rows [][]string) {
+	for _, f := range facts {
+		rows = append(rows, f[:])
+	}
+	return rows
+}
+
+func markdownTable(t table) string {
+	if len(t.Rows) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	row := func(cells []string) {
+		for _, c := range cells {
+			b.WriteString("| " + inline(c) + " ")
+		}
+		b.WriteString("|\n")
+	}
+	row(t.Head)
+	b.WriteString("|---" + strings.Repeat("|---", len(t.Head)-1) + "|\n")
+	for _, r := range t.Rows {
+		row(r)
+	}
+	return b.String()
+}
+
+// codeBlock fences text with more backticks than it holds in a row.
+func codeBlock(s string) string {
+	fence := "```"
+	for strings.Contains(s, fence) {
+		fence += "`"
+	}
+	return fence + "sh\n" + s + "\n" + fence + "\n"
+}

@@ -1,0 +1,46 @@
+package report
+
+import (
+	"authbench/bench/analysis"
+	"authbench/bench/trial"
+)
+
+// noiseMetrics are those whose floor is published: in their own unit, or as a share.
+var noiseMetrics = []struct {
+	Head, Metric string
+	Contrast     trial.Contrast
+}{
+	{"CPU per request (µs)", "cpu_us_per_request", trial.Difference},
+	{"p50", "latency_p50_us", trial.Ratio},
+	{"p99", "latency_p99_us", trial.Ratio},
+	{"request bytes", "request_bytes", trial.Ratio},
+}
+
+// noise is what two identical cells differ by, for each experiment and phase
+// that has such a pair.
+func (d *data) noise() table {
+	t := table{Head: []string{"phase"}}
+	for _, m := range noiseMetrics {
+		t.Head = append(t.Head, m.Head)
+	}
+	for _, e := range d.experiments() {
+		for _, phase := range d.phases(e) {
+			row, any := []string{e + ", " + phase}, false
+			for _, m := range noiseMetrics {
+				floor, ok := analysis.NoiseFloor(d.blocks[e], m.Metric, phase, m.Contrast)
+				switch {
+				case !ok:
+					row = append(row, absent)
+				case m.Contrast == trial.Ratio:
+					row, any = append(row, percent(floor)), true
+				default:
+					row, any = append(row, number(floor)), true
+				}
+			}
+			if any {
+				t.Rows = append(t.Rows, row)
+			}
+		}
+	}
+	return t
+}

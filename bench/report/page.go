@@ -1,0 +1,95 @@
+package report
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+
+	"authbench/bench/trial"
+
+	"gonum.org/v1/plot/vg"
+)
+
+//go:embed page.html page.css
+var pageFiles embed.FS
+
+// pageText renders report.html: one file that asks for nothing from outside.
+func pageText(doc document) ([]byte, error) {
+	css, err := pageFiles.ReadFile("page.css")
+	if err != nil {
+		return nil, fmt.Errorf("page: %w", err)
+	}
+	t, err := template.New("page.html").Funcs(template.FuncMap{
+		"strongest": strongest,
+		"mark":      outcomeMark,
+		"effect":    effect,
+		"tally":     tally,
+		"margin":    marginText,
+		"findings":  findingTable,
+		"sides":     sides,
+		"chart":     chart,
+	}).ParseFS(pageFiles, "page.html")
+	if err != nil {
+		return nil, fmt.Errorf("page: %w", err)
+	}
+	var b bytes.Buffer
+	err = t.Execute(&b, struct {
+		document
+		CSS template.CSS
+	}{doc, template.CSS(css)})
+	if err != nil {
+		return nil, fmt.Errorf("page: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// chart is a figure's drawing at two widths; the page's style shows the one that
+// fits the screen. A figure without a drawing has its table alone.
+func chart(f figure) (template.HTML, error) {
+	if f.Drawing == nil {
+		return "", nil
+	}
+	var both string
+	for _, v := range []struct {
+		class string
+		width vg.Length
+	}{{"wide", wide}, {"narrow", narrow}} {
+		doc, err := svg(f.Drawing, v.width)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", f.ID, err)
+		}
+		both += themed(doc, v.class, f.Alt)
+	}
+	return template.HTML(both), nil
+}
+
+// adviceSide is the advice for one side, in the order given.
+type adviceSide struct {
+	Name   string
+	Advice []advice
+}
+
+func sides(all []advice) (grouped []adviceSide) {
+	for _, a := range all {
+		if n := len(grouped); n == 0 || grouped[n-1].Name != a.Side {
+			grouped = append(grouped, adviceSide{Name: a.Side})
+		}
+		last := &grouped[len(grouped)-1]
+		last.Advice = append(last.Advice, a)
+	}
+	return grouped
+}
+
+// findingTable is every comparison behind a verdict.
+func findingTable(v trial.Verdict) table {
+	t := table{Head: []string{"comparison", "speaks", "effect", "A", "B", "p", "why"}}
+	for _, f := range v.Findings {
+		p := absent
+		if f.P > 0 {
+			p = number(f.P)
+		}
+		t.Rows = append(t.Rows, []string{f.Comparison.Name, outcomeMark(v.Rule, f), effect(v.Rule, f), figureOf(f.A, number), figureOf(f.B, number), p, f.Why})
+	}
+	return t
+}

@@ -1,0 +1,134 @@
+package report
+
+import (
+	"image/color"
+	"math"
+	"slices"
+	"strings"
+
+	"authbench/bench/trial"
+
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// The colours of a chart's furniture. The page replaces them by those of its
+// light or dark theme (see themed), so nothing else may use these values.
+var (
+	ink    = color.NRGBA{0x1f, 0x23, 0x28, 0xff}
+	muted  = color.NRGBA{0x57, 0x60, 0x6a, 0xff}
+	grid   = color.NRGBA{0xdf, 0xe3, 0xe8, 0xff}
+	paper  = color.NRGBA{0xff, 0xff, 0xff, 0xff}
+	amber  = color.NRGBA{0x8a, 0x5a, 0x00, 0xff} // of doubts
+	onPill = color.NRGBA{0xfe, 0xfe, 0xfe, 0xff} // on an answer's colour, in both themes
+)
+
+// armColours: the control grey, sessions green to blue, JWT yellow to red.
+var armColours = map[string]color.NRGBA{
+	"none":             {0x84, 0x8d, 0x97, 0xff},
+	"session/memory":   {0x3c, 0x9f, 0x63, 0xff},
+	"session/redis":    {0x35, 0x8f, 0xe0, 0xff},
+	"session/postgres": {0x55, 0x62, 0xc9, 0xff},
+	"jwt/HS256":        {0xe3, 0xa0, 0x1b, 0xff},
+	"jwt/RS256":        {0xe5, 0x72, 0x2c, 0xff},
+	"jwt/EdDSA":        {0xc9, 0x4f, 0x8a, 0xff},
+	"jwt/ES256":        {0xd4, 0x3c, 0x3c, 0xff},
+}
+
+var answerColours = map[trial.Answer]color.NRGBA{
+	trial.Supported:    {0x1f, 0x88, 0x3d, 0xff},
+	trial.Refuted:      {0xcf, 0x39, 0x3c, 0xff},
+	trial.Depends:      {0x09, 0x69, 0xda, 0xff},
+	trial.Inconclusive: {0x6e, 0x77, 0x81, 0xff},
+}
+
+// armColour is the same for an arm in every chart; another carrier shares its base's.
+func armColour(a trial.Arm) color.NRGBA {
+	a.Carrier = ""
+	if c, ok := armColours[a.String()]; ok {
+		return c
+	}
+	return muted
+}
+
+// sortArms puts arms in the order of every chart and table: control, sessions, JWT.
+func sortArms(arms []trial.Arm) []trial.Arm {
+	place := func(a trial.Arm) int {
+		a.Carrier = ""
+		if i := slices.Index(trial.Arms(), a); i >= 0 {
+			return i
+		}
+		return len(trial.Arms())
+	}
+	slices.SortStableFunc(arms, func(a, b trial.Arm) int {
+		if d := place(a) - place(b); d != 0 {
+			return d
+		}
+		return strings.Compare(a.String(), b.String())
+	})
+	return slices.Compact(arms)
+}
+
+// armLabel is an arm's name for a reader.
+func armLabel(a trial.Arm) string {
+	if a == trial.Control {
+		return "control (no auth)"
+	}
+	return a.String()
+}
+
+// faint is a colour at the opacity share (0..1).
+func faint(c color.NRGBA, share float64) color.NRGBA {
+	c.A = uint8(math.Round(float64(c.A) * share))
+	return c
+}
+
+// Text sizes, in points.
+const (
+	titleSize = vg.Length(14)
+	textSize  = vg.Length(10)
+	smallSize = vg.Length(9)
+)
+
+// textStyle is Liberation Sans, which has the widths of Arial and Helvetica, at a size.
+func textStyle(size vg.Length, c color.Color) text.Style {
+	return text.Style{
+		Color:   c,
+		Font:    font.Font{Typeface: "Liberation", Variant: "Sans", Size: size},
+		XAlign:  draw.XLeft,
+		YAlign:  draw.YCenter,
+		Handler: text.Plain{Fonts: font.DefaultCache},
+	}
+}
+
+func boldStyle(size vg.Length, c color.Color) text.Style {
+	s := textStyle(size, c)
+	s.Font.Weight = 2 // font.WeightBold of golang.org/x/image
+	return s
+}
+
+// wrap breaks text into lines no wider than width; a longer word has a line of its own.
+func wrap(s text.Style, txt string, width vg.Length) []string {
+	var lines []string
+	for _, paragraph := range strings.Split(txt, "\n") {
+		line := ""
+		for _, word := range strings.Fields(paragraph) {
+			longer := strings.TrimSpace(line + " " + word)
+			if line != "" && s.Width(longer) > width {
+				lines = append(lines, line)
+				longer = word
+			}
+			line = longer
+		}
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func lineStyle(c color.Color, width vg.Length) draw.LineStyle {
+	return draw.LineStyle{Color: c, Width: width}
+}
