@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"authbench/servers/store/storetest"
 )
 
@@ -155,5 +157,35 @@ func TestJWKS(t *testing.T) {
 		if a.StatusCode != http.StatusOK || !strings.Contains(strings.ReplaceAll(a.body, " ", ""), want) || strings.Contains(a.body, `"d":`) {
 			t.Errorf("%s: status %d, %s; want %s and nothing private", alg, a.StatusCode, a.body, want)
 		}
+	}
+}
+
+// TestOneRoundTrip asks Redis itself what requests cost it.
+func TestOneRoundTrip(t *testing.T) {
+	server := storetest.Redis(t)
+	r := start(t, "-auth", "session", "-store", "redis", "-redis", server.URL, "-store-timeout", "10s")
+	h := r.mustLogin("user-000001")
+	options, err := redis.ParseURL(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	defer client.Close()
+	client.Ping(t.Context()) // the connection's own commands come before the count
+	if err := client.ConfigResetStat(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	const n = 50
+	for range n {
+		wantStatus(t, "me", r.me(h), http.StatusOK)
+		wantStatus(t, "me without a credential", r.me(held{}), http.StatusUnauthorized)
+		wantStatus(t, "me with a malformed one", r.me(held{cookie: "__Host-session=x"}), http.StatusUnauthorized)
+	}
+	stats, err := client.Info(t.Context(), "commandstats").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(stats, fmt.Sprintf("cmdstat_get:calls=%d,", n)) || strings.Count(stats, "cmdstat_") != 2 { // CONFIG RESETSTAT is the other
+		t.Errorf("after %d requests with a session:\n%s\nwant as many GETs and nothing else", n, stats)
 	}
 }

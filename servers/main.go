@@ -4,7 +4,8 @@
 // In come flags (see -h) or their environment variables; out go a public
 // listener (package api), a private one for metrics, configuration and minting,
 // one line of JSON on standard output once both serve, and structured logs on
-// standard error. Exit status: 0 after a clean stop, 1 if it could not run, 2
+// standard error. What GET /config answers is type settings, field by field; what
+// POST /mint takes and gives is in package api. Exit status: 0 after a clean stop, 1 if it could not run, 2
 // for flags that make no sense.
 package main
 

@@ -32,7 +32,9 @@ func (a *API) authenticate(w http.ResponseWriter, r *http.Request) (auth.Princip
 		}
 		writeProblem(w, http.StatusUnauthorized, "log in first: no valid credential was presented")
 	default:
-		a.cfg.Metrics.authFailed.Inc()
+		if !errors.Is(err, context.Canceled) {
+			a.cfg.Metrics.authFailed.Inc()
+		}
 		a.unavailable(w, "authenticate", err)
 	}
 	return auth.Principal{}, false
@@ -47,8 +49,13 @@ func (a *API) presented(w http.ResponseWriter, r *http.Request) (auth.Credential
 	return c, ok
 }
 
+// unavailable answers that the replica cannot tell. A call that was cancelled,
+// unlike one that ran out of time, means that the client has gone, which is no
+// failure of ours.
 func (a *API) unavailable(w http.ResponseWriter, what string, err error) {
-	a.failures.report(what, err)
+	if !errors.Is(err, context.Canceled) {
+		a.failures.report(what, err)
+	}
 	writeProblem(w, http.StatusServiceUnavailable, "the service cannot tell at the moment: try again")
 }
 

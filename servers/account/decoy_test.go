@@ -1,0 +1,28 @@
+package account
+
+import (
+	"errors"
+	"testing"
+)
+
+// TestUnknownUserCostsAHash takes the only permit: whoever needs a hash is
+// turned away then, and that must include whoever asks for an unknown user.
+func TestUnknownUserCostsAHash(t *testing.T) {
+	h := NewHasher(Params{MemoryKiB: 64, Passes: 1, Threads: 1}, 1, 0)
+	hash, err := h.Hash(t.Context(), "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewMemory()
+	s.Add(t.Context(), []User{{Name: "ada", Hash: hash}})
+	c, err := NewChecker(t.Context(), s, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.permits <- struct{}{}
+	for _, name := range []string{"ada", "eve"} {
+		if _, err := c.Check(t.Context(), name, "wrong"); !errors.Is(err, ErrBusy) {
+			t.Errorf("%s: error %v, want ErrBusy: no hash was computed", name, err)
+		}
+	}
+}
