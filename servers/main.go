@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -44,10 +45,13 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if err := run(ctx, cfg, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintf(os.Stderr, "server: %v\n", err)
+		fmt.Fprintf(os.Stderr, "server: %s\n", oneLine(err))
 		os.Exit(1)
 	}
 }
+
+// oneLine is the text of an error in one line: some libraries' have several.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // Limits of a connection. The longest honest request is a log-in that waits
 // its turn for a processor.
@@ -76,12 +80,12 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 
 	public, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("-listen: %w", err)
+		return fmt.Errorf("-listen (port 0 picks a free one): %w", err)
 	}
 	defer public.Close()
 	private, err := net.Listen("tcp", cfg.Private)
 	if err != nil {
-		return fmt.Errorf("-private: %w", err)
+		return fmt.Errorf("-private (port 0 picks a free one): %w", err)
 	}
 	defer private.Close()
 
