@@ -1,0 +1,105 @@
+package probe
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"authbench/bench/trial"
+
+	"golang.org/x/sys/unix"
+)
+
+type cpuSample struct {
+	generator  float64 // CPU-seconds
+	components map[string]componentSample
+	cpus       map[string]cpuTimes
+}
+
+type componentSample struct {
+	tier     trial.Tier
+	cpu      float64
+	throttle trial.Throttle
+	rss      int64
+}
+
+// cpuTimes are seconds since boot, in steps of 10 ms.
+type cpuTimes struct{ busy, steal, total float64 }
+
+func readCPU(t Targets) (s cpuSample, err error) {
+	if s.cpus, err = readProcStat(t.CPUs); err != nil {
+		return s, err
+	}
+	if s.generator, err = generatorCPU(); err != nil {
+		return s, err
+	}
+	s.components = make(map[string]componentSample, len(t.Components))
+	for _, c := range t.Components {
+		v := componentSample{tier: c.Tier(), rss: c.RSS()}
+		if v.cpu, err = c.CPU(); err != nil {
+			return s, fmt.Errorf("read the CPU time of %s: %w", c.Name(), err)
+		}
+		if v.throttle, err = c.Throttle(); err != nil {
+			return s, fmt.Errorf("read the throttling of %s: %w", c.Name(), err)
+		}
+		s.components[c.Name()] = v
+	}
+	return s, nil
+}
+
+// generatorCPU is ours and that of children that have ended and were collected:
+// k6, by the time its script is over. So a component must not be collected
+// between two samples unless its time is meant to be found here.
+func generatorCPU() (float64, error) {
+	var own unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &own); err != nil {
+		return 0, fmt.Errorf("read our own CPU time: %w", err)
+	}
+	var children unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_CHILDREN, &children); err != nil {
+		return 0, fmt.Errorf("read our children's CPU time: %w", err)
+	}
+	ns := own.Nano() + children.Utime.Nano() + children.Stime.Nano()
+	return float64(ns) / 1e9, nil
+}
+
+// readProcStat reads the times of some CPUs, by "cpu0", ...
+func readProcStat(numbers []string) (map[string]cpuTimes, error) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return nil, fmt.Errorf("read the times of the CPUs: %w", err)
+	}
+	times, err := parseProcStat(string(b), numbers)
+	if err != nil {
+		return nil, fmt.Errorf("/proc/stat: %w", err)
+	}
+	return times, nil
+}
+
+func parseProcStat(text string, numbers []string) (map[string]cpuTimes, error) {
+	const tick = 0.01 // USER_HZ is 100 on every Linux
+	times := map[string]cpuTimes{}
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) < 9 || !slices.Contains(numbers, strings.TrimPrefix(f[0], "cpu")) {
+			continue
+		}
+		// user nice system idle iowait irq softirq steal; what follows is in user already
+		var v [8]float64
+		for i := range v {
+			n, err := strconv.ParseUint(f[i+1], 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("line %q: %w", line, err)
+			}
+			v[i] = float64(n) * tick
+		}
+		busy := v[0] + v[1] + v[2] + v[5] + v[6]
+		times[f[0]] = cpuTimes{busy: busy, steal: v[7], total: busy + v[3] + v[4] + v[7]}
+	}
+	if len(times) != len(numbers) {
+		return nil, fmt.Errorf("has not all of the CPUs %s", strings.Join(numbers, ","))
+	}
+	return times, nil
+}
