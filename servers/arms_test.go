@@ -65,7 +65,7 @@ func TestEveryArm(t *testing.T) {
 
 func subject(arm string, i int) string {
 	if arm == "none" {
-		return "control"
+		return "control-arm"
 	}
 	return fmt.Sprintf("user-%06d", i)
 }

@@ -16,15 +16,16 @@ type None struct{}
 
 var _ Authenticator = None{}
 
-// control is whom None takes everyone for.
-var control = Principal{Subject: "control", Role: "user"}
+// control is whom None takes everyone for. The name is as long as a seeded
+// account's, so that answers are equally long in every arm.
+var control = Principal{Subject: "control-arm", Role: "user"}
 
 // Issue returns the empty credential, which has no expiry (the zero time).
 func (None) Issue(context.Context, Principal) (Credential, time.Time, error) {
 	return "", time.Time{}, nil
 }
 
-// Authenticate returns subject "control" with role "user", whatever c is.
+// Authenticate returns subject "control-arm" with role "user", whatever c is.
 func (None) Authenticate(context.Context, Credential) (Principal, error) { return control, nil }
 
 // Revoke does nothing: there is nothing to end.

@@ -15,7 +15,7 @@ func TestNoneTakesEveryoneForOne(t *testing.T) {
 	}
 	for _, c := range []auth.Credential{"", "anything"} {
 		p, err := a.Authenticate(context.Background(), c)
-		if want := (auth.Principal{Subject: "control", Role: "user"}); p != want || err != nil {
+		if want := (auth.Principal{Subject: "control-arm", Role: "user"}); p != want || err != nil {
 			t.Errorf("Authenticate(%q) = %v, %v; want %v", c, p, err, want)
 		}
 		if err := a.Revoke(context.Background(), c); err != nil {
