@@ -172,12 +172,17 @@ func TestIssueRefuses(t *testing.T) {
 		}
 	}
 	// The longest subject that Issue takes is one that Authenticate takes.
-	for n := 2500; ; n++ {
+	longest := 0
+	for n := 2500; n < maxToken; n++ {
 		c, _, err := a.Issue(context.Background(), auth.Principal{Subject: strings.Repeat("a", n), Role: "user"})
 		if err != nil {
 			break
 		}
 		accepted(t, a, c)
+		longest = len(c)
+	}
+	if longest < maxToken-2 || longest > maxToken {
+		t.Errorf("longest token has %d bytes, want about %d", longest, maxToken)
 	}
 }
 
