@@ -36,11 +36,11 @@ func Evaluate(run trial.Run, trials []trial.Trial) ([]trial.Verdict, error) {
 }
 
 func evaluate(r trial.Rule, trials []trial.Trial) (trial.Verdict, error) {
-	v := trial.Verdict{Rule: r, RuleHash: r.Hash()}
 	m, err := check(r)
 	if err != nil {
-		return v, err
+		return trial.Verdict{}, err
 	}
+	v := trial.Verdict{Rule: r, RuleHash: r.Hash()}
 	blocks := Blocks(trials, r.Experiment)
 	family := make([]compared, len(r.Compare))
 	for i, c := range r.Compare {
@@ -130,25 +130,35 @@ func doubts(r trial.Rule, trials []trial.Trial, blocks []Block) (warnings []stri
 	if invalid+aborted > 0 {
 		warnings = append(warnings, fmt.Sprintf("%d invalid and %d aborted trials of %s are not counted", invalid, aborted, r.Experiment))
 	}
-	doubtful, first := 0, ""
+	doubtful, first, alive := 0, "", 0.0
 	for _, b := range blocks {
 		for _, t := range b.Trials {
-			if len(t.Warnings) == 0 || !uses(r, t.Spec) {
+			if !uses(r, t.Spec) {
 				continue
 			}
-			if doubtful++; first == "" {
+			if t.Journey != nil {
+				alive += t.Journey.Counters["still_alive_users"]
+			}
+			if len(t.Warnings) > 0 && first == "" {
 				first = fmt.Sprintf("%s, block %d: %s", t.Spec, t.Block, t.Warnings[0])
+			}
+			if len(t.Warnings) > 0 {
+				doubtful++
 			}
 		}
 	}
 	if doubtful > 0 {
 		warnings = append(warnings, fmt.Sprintf("%d of the trials used carry warnings; the first is %s", doubtful, first))
 	}
+	if alive > 0 {
+		warnings = append(warnings, fmt.Sprintf("%s users were still let in when their script stopped watching: their lag is a lower bound", number(alive)))
+	}
 	return warnings
 }
 
+// uses says whether a rule's figures rest on a cell: one it names, or the control.
 func uses(r trial.Rule, s trial.Spec) bool {
-	return slices.ContainsFunc(r.Compare, func(c trial.Comparison) bool {
+	return s.Arm == trial.Control || slices.ContainsFunc(r.Compare, func(c trial.Comparison) bool {
 		paired := r.Contrast == trial.Difference || r.Contrast == trial.Ratio
 		return c.A.Matches(s) || paired && c.B.Matches(s)
 	})

@@ -79,7 +79,7 @@ func lagShare(b Block, s trial.Selector) (float64, error) {
 	shares := make([]float64, len(lags))
 	for i := range lags {
 		if left[i] <= 0 {
-			return 0, fmt.Errorf("%s: a credential was already dead at log-out", cellName(s))
+			return 0, fmt.Errorf("%s: the life left at log-out is unknown or nothing", cellName(s))
 		}
 		shares[i] = lags[i] / left[i]
 	}

@@ -105,20 +105,28 @@ func stick(t *trial.Trial, n noise) {
 func revoke(t *trial.Trial, n noise) {
 	users, _ := strconv.Atoi(t.Spec.Load.Env["USERS"])
 	life := time.Duration(t.Spec.Lifetime).Seconds()
-	var lags, remaining []float64
+	var lags, remaining, bounds []float64
 	successes := 0.0
 	for range users {
 		left := life - n.near(0.12, 0.2)
-		lag := 0.0
+		lag, bound := 0.0, -1.0
 		if t.Spec.Arm.Auth == "jwt" {
 			lag = max(0, left-math.Abs(n.near(0.005, 0.8)))
+			bound = math.Ceil(left)
 			successes += math.Floor(lag / 0.010 * float64(t.Spec.Replicas))
 		}
-		lags, remaining = append(lags, lag), append(remaining, left)
+		if t.Spec.Arm.Auth != "jwt" {
+			left = -1 // a cookie does not tell
+		}
+		lags, remaining, bounds = append(lags, lag), append(remaining, left), append(bounds, bound)
 	}
 	JourneySamples("revocation_lag_seconds", lags...)(t)
 	JourneySamples("remaining_life_seconds", remaining...)(t)
-	JourneyCounter("unauthorized_successes", successes)(t)
+	JourneySamples("declared_bound_seconds", bounds...)(t)
+	for name, v := range map[string]float64{"users_logged_out": float64(users), "unauthorized_successes": successes,
+		"failed_requests": 0, "wrong_user": 0, "still_alive_users": 0} {
+		JourneyCounter(name, v)(t)
+	}
 }
 
 // repeatOne puts an invalid first attempt before one trial.

@@ -1,0 +1,158 @@
+package analysis_test
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"authbench/bench/analysis"
+	at "authbench/bench/analysis/analysistest"
+	"authbench/bench/trial"
+)
+
+func block(t *testing.T, trials ...trial.Trial) analysis.Block {
+	t.Helper()
+	bs := analysis.Blocks(trials, trials[0].Spec.Experiment)
+	if len(bs) != 1 {
+		t.Fatalf("%d blocks", len(bs))
+	}
+	return bs[0]
+}
+
+func TestMetrics(t *testing.T) {
+	cell := at.Spec("cost", "session/redis", phase)
+	redis := at.Trial(cell, 1, at.Throughput(phase, 2000), at.Errors(phase, trial.Failed, 200), // 1,800 successes
+		at.CPU(phase, trial.BalancerTier, 20), at.CPU(phase, trial.ReplicaTier, 70), at.CPU(phase, trial.StoreTier, 15), at.CPU(phase, trial.GeneratorTier, 999),
+		at.Counter(phase, "redis_commands", 1), at.Counter(phase, "postgres_statements", 0.5),
+		at.Counter(phase, "redis_net_input_bytes", 100), at.Counter(phase, "redis_net_output_bytes", 60),
+		at.Bytes(phase, 180, 260), at.Latency(phase, 400*time.Microsecond, 2*time.Millisecond),
+		at.JourneyCounter("lost_sessions", 30), at.JourneyCounter("authenticated_requests", 120),
+		at.JourneySamples("revocation_lag_seconds", 3, 0, 1, 2), at.JourneySamples("remaining_life_seconds", 4, 4, 4, 4))
+	none := at.Trial(at.Spec("cost", "none", phase), 1,
+		at.CPU(phase, trial.BalancerTier, 18), at.CPU(phase, trial.ReplicaTier, 40))
+	b := block(t, redis, none)
+	for name, want := range map[string]float64{
+		"cpu_us_per_request": 105, "cpu_us_balancer": 20, "cpu_us_replicas": 70, "cpu_us_store": 15,
+		"auth_cpu_us": 47, "auth_cpu_us_balancer": 2, "auth_cpu_us_replicas": 30, "auth_cpu_us_store": 15,
+		"store_operations_per_request": 1.5, "store_bytes_per_request": 160, "request_bytes": 180, "response_bytes": 260,
+		"latency_p50_us": 400, "latency_p99_us": 2000, "throughput_per_second": 1800, "error_share": 0.1,
+		"lost_session_share": 0.25, "revocation_lag_max_seconds": 3, "revocation_lag_median_seconds": 1.5, "revocation_lag_share": 0.375,
+	} {
+		got, err := analysis.Value(name, b, sel("session/redis"))
+		if err != nil || math.Abs(got-want) > 0.01*want {
+			t.Errorf("%s = %v, %v; want %v", name, got, err, want)
+		}
+	}
+	for _, m := range analysis.Metrics() {
+		if m.Title == "" || m.Unit == "" || m.Better != trial.More && m.Better != trial.Less {
+			t.Errorf("%s lacks a title, a unit or a better direction", m.Name)
+		}
+	}
+}
+
+func TestEfficiency(t *testing.T) {
+	cell := func(arm string, n int, b trial.Balancer, perSecond float64) trial.Trial {
+		s := at.Spec("scale", arm, "saturation")
+		s.Replicas, s.Balancer = n, b
+		s.Load.Phases = append(s.Load.Phases, trial.Phase{Name: "capacity", Mode: trial.Search, Seconds: 1})
+		return at.Trial(s, 1, at.Throughput("saturation", perSecond), at.Rate("capacity", float64(n)*500))
+	}
+	b := block(t, cell("none", 1, trial.RoundRobin, 1000), cell("none", 4, trial.RoundRobin, 3200),
+		cell("session/memory", 1, trial.Sticky, 800), cell("session/memory", 4, trial.Sticky, 2400), cell("session/memory", 4, trial.IPHash, 1))
+	s := trial.Selector{Arm: sel("session/memory").Arm, Balancer: trial.Sticky, Replicas: 4, Phase: "saturation"}
+	for name, want := range map[string]float64{"efficiency": 0.75, "efficiency_vs_control": 0.9375} {
+		if got, err := analysis.Value(name, b, s); err != nil || math.Abs(got-want) > 1e-9 {
+			t.Errorf("%s = %v, %v; want %v", name, got, err, want)
+		}
+	}
+	s.Phase = "capacity"
+	if got, err := analysis.Value("capacity_per_second", b, s); err != nil || got != 2000 {
+		t.Errorf("capacity %v, %v", got, err)
+	}
+	s.Balancer = ""
+	if _, err := analysis.Value("efficiency", b, s); err == nil || !strings.Contains(err.Error(), "more than one trial") {
+		t.Errorf("two cells meant: %v", err)
+	}
+}
+
+func TestWhatAMetricLacksIsNamed(t *testing.T) {
+	redis := at.Trial(at.Spec("cost", "session/redis", phase), 1, at.CPU(phase, trial.BalancerTier, 1), at.CPU(phase, trial.ReplicaTier, 1),
+		at.JourneySamples("revocation_lag_seconds", 1, 2), at.JourneySamples("remaining_life_seconds", -1))
+	silent := at.Trial(at.Spec("cost", "jwt/HS256", phase), 1, at.Errors(phase, trial.Failed, 1000))
+	b := block(t, redis, silent)
+	other := sel("session/redis")
+	other.Phase = "load=99%"
+	for _, c := range []struct {
+		metric string
+		sel    trial.Selector
+		want   string
+	}{
+		{"cpu_us_per_request", sel("jwt/HS256"), "no request succeeded"},
+		{"cpu_us_per_request", sel("session/redis"), "the CPU of tier store was not read"},
+		{"cpu_us_per_request", sel("jwt/ES256"), "no good trial of jwt/ES256"},
+		{"cpu_us_per_request", other, `has no phase "load=99%"`},
+		{"store_operations_per_request", sel("session/redis"), "redis_commands was not read"},
+		{"latency_p99_us", sel("session/redis"), "no latency"},
+		{"throughput_per_second", sel("jwt/HS256"), "no request succeeded"},
+		{"lost_session_share", sel("jwt/HS256"), "no k6 script reported"},
+		{"lost_session_share", sel("session/redis"), "did not count lost_sessions"},
+		{"revocation_lag_share", sel("session/redis"), "2 lags but 1 remaining lives"},
+		{"efficiency_vs_control", sel("session/redis"), "control: no good trial"},
+	} {
+		if v, err := analysis.Value(c.metric, b, c.sel); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s of %v: %v, %v; want an error with %q", c.metric, c.sel, v, err, c.want)
+		}
+	}
+	// no store process, no operations: that is a zero, not a gap
+	if v, err := analysis.Value("store_operations_per_request", b, sel("jwt/HS256")); v != 0 || err != nil {
+		t.Errorf("%v, %v", v, err)
+	}
+}
+
+func TestOnlyGoodLatestMeasuredTrialsCount(t *testing.T) {
+	s := at.Spec("cost", "jwt/HS256", phase)
+	half := s
+	half.Label = "b"
+	trials := []trial.Trial{
+		at.Trial(s, 2, at.Attempt(1), at.Throughput(phase, 100)),
+		at.Trial(s, 2, at.Attempt(3), at.Throughput(phase, 300)),
+		at.Trial(s, 2, at.Attempt(2), at.Throughput(phase, 200)),
+		at.Trial(s, 2, at.Attempt(4), at.Status(trial.Invalid)),
+		at.Trial(half, 2),
+		at.Trial(s, 0),
+		at.Trial(s, 1, at.Status(trial.Aborted)),
+		at.Trial(at.Spec("scale", "jwt/HS256", phase), 1),
+	}
+	bs := analysis.Blocks(trials, "cost")
+	if len(bs) != 1 || bs[0].Number != 2 || len(bs[0].Trials) != 2 {
+		t.Fatalf("%d blocks: %+v", len(bs), bs)
+	}
+	if vs, err := analysis.Values("throughput_per_second", bs, sel("jwt/HS256")); err != nil || !slices.Equal(vs, []float64{300}) {
+		t.Errorf("%v, %v; want the latest good attempt", vs, err)
+	}
+	if _, err := analysis.Values("speed", bs, sel("jwt/HS256")); err == nil {
+		t.Error("an unknown metric was accepted")
+	}
+}
+
+func TestMergedHistogramsNotAveragedPercentiles(t *testing.T) {
+	s := at.Spec("cost", "jwt/HS256", phase)
+	fast := at.Trial(s, 1, at.Throughput(phase, 9000), at.Latency(phase, time.Millisecond, 1100*time.Microsecond))
+	slow := at.Trial(s, 2, at.Throughput(phase, 1000), at.Latency(phase, 100*time.Millisecond, 110*time.Millisecond))
+	h, n := analysis.Merged(analysis.Blocks([]trial.Trial{fast, slow}, "cost"), sel("jwt/HS256"), trial.Success)
+	if n != 2 || h.Count() != 10_000 {
+		t.Fatalf("%d trials, %d counts", n, h.Count())
+	}
+	if p50 := h.Quantile(0.5); p50 > 2*time.Millisecond {
+		t.Errorf("median %v: 9 of 10 requests took 1 ms", p50)
+	}
+	if h, n := analysis.Merged(nil, sel("jwt/HS256"), trial.Success); n != 0 || h.Count() != 0 {
+		t.Errorf("nothing merged: %d, %d", n, h.Count())
+	}
+	m, _ := fast.Phase(phase)
+	if m.Latency[trial.Success].Count() != 9000 {
+		t.Error("merging changed a trial")
+	}
+}
