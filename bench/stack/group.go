@@ -1,0 +1,206 @@
+package stack
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"authbench/bench/process"
+	"authbench/bench/trial"
+)
+
+// budgetPeriod is the period of a quota in microseconds. A shorter one lies: on
+// a kernel of 250 ticks a second, 1 ms in 20 let a process run 3.7 ms and then
+// froze it for 76.
+const (
+	budgetPeriod = 100_000
+	budgetLeast  = 0.1 // CPUs: 10 ms in a period
+)
+
+// groups makes control groups below one of our own in each hierarchy.
+type groups struct {
+	version int    // of control groups: 1 or 2
+	cpu     string // our group with the quota
+	account string // our group with the accounting; the same in version 2
+	ledger  *process.Ledger
+}
+
+// group is the control group of one component.
+type group struct {
+	version      int
+	cpu, account string
+}
+
+// newGroups finds out whether control groups can be used here, and makes ours.
+// The reason, if they cannot, is the error.
+func newGroups(l *process.Ledger) (*groups, error) {
+	g, err1 := groupsV1(l)
+	if err1 == nil {
+		return g, nil
+	}
+	g, err2 := groupsV2(l)
+	if err2 == nil {
+		return g, nil
+	}
+	return nil, fmt.Errorf("version 1: %w; version 2: %w", err1, err2)
+}
+
+func groupName(l *process.Ledger) string { return "authbench-" + filepath.Base(l.Dir()) }
+
+func groupsV1(l *process.Ledger) (*groups, error) {
+	g := &groups{version: 1, ledger: l}
+	for _, h := range []struct {
+		controller string
+		dir        *string
+	}{{"cpu", &g.cpu}, {"cpuacct", &g.account}} {
+		own, err := process.OwnGroup(h.controller)
+		if err != nil {
+			return nil, err
+		}
+		*h.dir = filepath.Join(own, groupName(l))
+		if err := l.MakeGroup(*h.dir); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := os.Stat(filepath.Join(g.cpu, "cpu.cfs_quota_us")); err != nil {
+		return nil, fmt.Errorf("this kernel has no CPU quotas: %w", err)
+	}
+	return g, nil
+}
+
+// groupsV2 tries our own group and then those above it: a group that holds
+// processes cannot hand out CPU to groups below, so ours usually cannot.
+func groupsV2(l *process.Ledger) (*groups, error) {
+	own, err := process.OwnGroup("")
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for dir := own; ; dir = filepath.Dir(dir) {
+		controllers, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
+		if err != nil {
+			break // above the mount
+		}
+		if !strings.Contains(" "+strings.TrimSpace(string(controllers))+" ", " cpu ") {
+			errs = append(errs, fmt.Errorf("%s has no cpu controller", dir))
+			continue
+		}
+		g := &groups{version: 2, cpu: filepath.Join(dir, groupName(l)), ledger: l}
+		g.account = g.cpu
+		if err = enableCPU(dir); err == nil {
+			if err = l.MakeGroup(g.cpu); err == nil {
+				if err = enableCPU(g.cpu); err == nil {
+					return g, nil
+				}
+			}
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+// enableCPU lets the groups below dir have quotas.
+func enableCPU(dir string) error {
+	file := filepath.Join(dir, "cgroup.subtree_control")
+	if b, err := os.ReadFile(file); err == nil && strings.Contains(" "+strings.TrimSpace(string(b))+" ", " cpu ") {
+		return nil
+	}
+	return os.WriteFile(file, []byte("+cpu"), 0)
+}
+
+// group makes the group of a component, or finds it from an earlier trial.
+func (g *groups) group(name string) (*group, error) {
+	c := &group{version: g.version, cpu: filepath.Join(g.cpu, name), account: filepath.Join(g.account, name)}
+	for _, dir := range c.dirs() {
+		if err := g.ledger.MakeGroup(dir); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// dirs lists the group's directories; hierarchies that are mounted together
+// have one.
+func (g *group) dirs() []string {
+	if g.cpu == g.account {
+		return []string{g.cpu}
+	}
+	return []string{g.cpu, g.account}
+}
+
+// setBudget limits the group to so many CPUs; 0 lifts the limit.
+func (g *group) setBudget(cpus float64) error {
+	if cpus != 0 && cpus < budgetLeast {
+		return fmt.Errorf("a CPU budget of %g: the least is %g CPU (10 ms in 100 ms), below it quotas freeze processes for longer than asked", cpus, budgetLeast)
+	}
+	quota := strconv.Itoa(int(cpus * budgetPeriod))
+	write := func(file, text string) error {
+		if err := os.WriteFile(filepath.Join(g.cpu, file), []byte(text), 0); err != nil {
+			return fmt.Errorf("set a CPU budget: %w", err)
+		}
+		return nil
+	}
+	if g.version == 2 {
+		if cpus == 0 {
+			quota = "max"
+		}
+		return write("cpu.max", fmt.Sprintf("%s %d", quota, budgetPeriod))
+	}
+	if cpus == 0 {
+		quota = "-1"
+	}
+	return errors.Join(write("cpu.cfs_period_us", strconv.Itoa(budgetPeriod)), write("cpu.cfs_quota_us", quota))
+}
+
+// used is the CPU time the group has used, in seconds.
+func (g *group) used() (float64, error) {
+	if g.version == 2 {
+		f, err := readStats(filepath.Join(g.account, "cpu.stat"))
+		return float64(f["usage_usec"]) / 1e6, err
+	}
+	b, err := os.ReadFile(filepath.Join(g.account, "cpuacct.usage"))
+	if err != nil {
+		return 0, fmt.Errorf("read a control group: %w", err)
+	}
+	ns, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("read a control group: %w", err)
+	}
+	return float64(ns) / 1e9, nil
+}
+
+// throttle is what the quota has withheld.
+func (g *group) throttle() (trial.Throttle, error) {
+	f, err := readStats(filepath.Join(g.cpu, "cpu.stat"))
+	if err != nil {
+		return trial.Throttle{}, err
+	}
+	seconds := float64(f["throttled_time"]) / 1e9 // version 1, ns
+	if g.version == 2 {
+		seconds = float64(f["throttled_usec"]) / 1e6
+	}
+	return trial.Throttle{Periods: f["nr_periods"], Throttled: f["nr_throttled"], Seconds: seconds}, nil
+}
+
+// readStats reads a file of "name number" lines.
+func readStats(file string) (map[string]int64, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read a control group: %w", err)
+	}
+	stats := map[string]int64{}
+	for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("read a control group: %s: %w", file, err)
+		}
+		stats[name] = n
+	}
+	return stats, nil
+}

@@ -1,0 +1,88 @@
+package stack
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"authbench/bench/process"
+	"authbench/bench/trial"
+)
+
+// serverBinary is the real server, built once for all tests.
+var serverBinary string
+
+func TestMain(m *testing.M) {
+	if os.Getenv("STACK_TEST_ROLE") != "" {
+		playRole()
+	}
+	dir, err := os.MkdirTemp("", "authbench-stack-test-")
+	if err == nil {
+		serverBinary = filepath.Join(dir, "server")
+		var out []byte
+		if out, err = exec.Command("go", "build", "-o", serverBinary, "authbench/servers").CombinedOutput(); err != nil {
+			err = fmt.Errorf("build the server: %w: %s", err, out)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
+}
+
+// native makes a runtime whose folder is the test's own.
+func native(t *testing.T) *Native {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "stack-test-") // t.TempDir is not open to the stores' user
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", dir)
+	n, err := NewNative(Options{ServerBinary: serverBinary, SystemCPUs: lastCPU(t), Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+func lastCPU(t *testing.T) string {
+	cpus, err := process.AvailableCPUs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return process.FormatCPUs(cpus[len(cpus)-1:])
+}
+
+// cell is a spec whose credentials are minted.
+func cell(arm string, replicas int, b trial.Balancer) trial.Spec {
+	a, err := trial.ParseArm(arm)
+	if err != nil {
+		panic(err)
+	}
+	return trial.Spec{Experiment: "test", Arm: a, Replicas: replicas, Balancer: b, Lifetime: trial.Duration(time.Hour),
+		Users: 60, Argon2: "m=64,t=1,p=1", Pool: 4}
+}
+
+func up(t *testing.T, n *Native, spec trial.Spec) *Stack {
+	t.Helper()
+	s, err := n.Up(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

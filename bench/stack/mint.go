@@ -1,0 +1,308 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"authbench/bench/trial"
+)
+
+// mintKey says for what a set of credentials was made. Two trials that agree in
+// it use the same set, and the same content of the store.
+type mintKey struct {
+	arm             trial.Arm
+	lifetime        trial.Duration
+	users, resident int
+}
+
+// mintedSet is a set of credentials and when the first of them was made.
+type mintedSet struct {
+	credentials []trial.Credential
+	since       time.Time
+}
+
+func (n *Native) mintKey(spec trial.Spec) mintKey {
+	return mintKey{spec.Arm, spec.Lifetime, spec.Users, max(spec.Users, spec.Resident)}
+}
+
+// mintChunk bounds one request for credentials: slow algorithms take 1 ms each.
+const mintChunk = 5000
+
+// credentials fills in the stack's: made by the arm's own Issue, so that no
+// measured window holds a password hash. Where a k6 script logs in there are none.
+func (n *Native) credentials(ctx context.Context, s *Stack, spec trial.Spec) (err error) {
+	if spec.Load.Script != "" {
+		return nil
+	}
+	var all []trial.Credential
+	switch {
+	case spec.Arm.Auth == "none":
+		all, err = s.anonymous(ctx, spec.Users)
+	case spec.Arm.Store == "memory":
+		all, err = s.mintPlaced(ctx, spec)
+	default:
+		if all, err = n.mintShared(ctx, s, spec); err == nil {
+			all = s.route(all, spec)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	// Drivers walk the users in order; neighbours must not share a replica.
+	random := rand.New(rand.NewPCG(n.opts.Seed, 0x6d696e74))
+	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	s.Credentials = all
+	return s.tryOne(ctx)
+}
+
+// anonymous is what the control is asked with: nothing, and it answers as one
+// constant user.
+func (s *Stack) anonymous(ctx context.Context, users int) ([]trial.Credential, error) {
+	sub, err := whoami(ctx, "http://"+s.replicas[0].listen, trial.Credential{})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]trial.Credential, users)
+	for i := range all {
+		all[i].User = sub
+	}
+	return s.route(all, s.spec), nil
+}
+
+// mintShared makes credentials that every replica knows, once a run. A set that
+// has used half its life is made anew.
+func (n *Native) mintShared(ctx context.Context, s *Stack, spec trial.Spec) ([]trial.Credential, error) {
+	key := n.mintKey(spec)
+	set, ok := n.minted[key]
+	fresh := ok && time.Since(set.since) < time.Duration(spec.Lifetime)/2
+	if fresh && n.holding(spec) == key {
+		return set.credentials, nil
+	}
+	if err := n.empty(ctx, spec); err != nil {
+		return nil, err
+	}
+	set = mintedSet{since: time.Now()}
+	var err error
+	count := spec.Users
+	if spec.Arm.Store != "" {
+		count = key.resident
+	}
+	if set.credentials, err = s.mint(ctx, s.replicas[0], 0, count, spec.Users); err != nil {
+		return nil, err
+	}
+	n.minted[key] = set
+	n.hold(spec, key)
+	return set.credentials, nil
+}
+
+// mint has a replica make credentials for count users from first on, and
+// returns those of the first keep of them.
+func (s *Stack) mint(ctx context.Context, r replica, first, count, keep int) ([]trial.Credential, error) {
+	all := make([]trial.Credential, 0, keep)
+	for done := 0; done < count; {
+		n := min(mintChunk, count-done)
+		got, err := mintChunkOf(ctx, r, first+done, n)
+		if err != nil {
+			return nil, fmt.Errorf("mint credentials at %s: %w", r.name, err)
+		}
+		all = append(all, got[:min(n, max(0, keep-done))]...)
+		done += n
+	}
+	return all, nil
+}
+
+func mintChunkOf(ctx context.Context, r replica, first, n int) ([]trial.Credential, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	body, err := json.Marshal(map[string]int{"users": n, "first": first})
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.private+"/mint", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		b, _ := io.ReadAll(io.LimitReader(resp.Body, 500))
+		return nil, fmt.Errorf("%s: %s", resp.Status, b)
+	}
+	all := make([]trial.Credential, 0, n)
+	for dec := json.NewDecoder(resp.Body); ; {
+		var line struct{ User, Credential, Kind, Name string }
+		if err := dec.Decode(&line); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		c := trial.Credential{User: line.User}
+		switch line.Kind {
+		case "bearer":
+			c.Header = "Bearer " + line.Credential
+		case "cookie":
+			c.Cookies = map[string]string{line.Name: line.Credential}
+		default:
+			return nil, fmt.Errorf("a credential of kind %q", line.Kind)
+		}
+		all = append(all, c)
+	}
+	if len(all) != n {
+		return nil, fmt.Errorf("%d credentials came, %d were asked for", len(all), n)
+	}
+	return all, nil
+}
+
+// mintPlaced makes sessions that one replica alone knows, each at the replica
+// that the balancer will send its user to, if that can be arranged.
+func (s *Stack) mintPlaced(ctx context.Context, spec trial.Spec) ([]trial.Credential, error) {
+	counts, cookies := s.shares(spec), make([][]string, len(s.replicas))
+	if spec.Balancer == trial.CookieHash {
+		var err error
+		if cookies, err = s.learnHash(ctx, spec.Users); err != nil {
+			return nil, err
+		}
+		for i := range counts {
+			counts[i] = len(cookies[i])
+		}
+	}
+	var all []trial.Credential
+	first := 0
+	for i, r := range s.replicas {
+		got, err := s.mint(ctx, r, first, counts[i], counts[i])
+		if err != nil {
+			return nil, err
+		}
+		for j := range got {
+			switch spec.Balancer {
+			case trial.Sticky:
+				got[j] = withCookie(got[j], trial.RouteCookie, r.name)
+			case trial.CookieHash:
+				got[j] = withCookie(got[j], trial.ClientCookie, cookies[i][j])
+			}
+		}
+		all = append(all, got...)
+		first += counts[i]
+	}
+	return all, nil
+}
+
+// shares divides the users among the replicas.
+func (s *Stack) shares(spec trial.Spec) []int {
+	counts := make([]int, len(s.replicas))
+	for i := range spec.Users {
+		counts[i%len(counts)]++
+	}
+	return counts
+}
+
+// learnHash asks nginx which replica each user's client cookie leads to.
+func (s *Stack) learnHash(ctx context.Context, users int) ([][]string, error) {
+	replicas := make([]int, users)
+	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(2) // as many connections as the client keeps open
+	for i := range users {
+		work.Go(func() error {
+			resp, err := get(ctx, s.routeURL, func(r *http.Request) {
+				r.AddCookie(&http.Cookie{Name: trial.ClientCookie, Value: clientCookie(i)})
+			})
+			if err != nil {
+				return fmt.Errorf("learn where a client cookie leads: %w", err)
+			}
+			for j, r := range s.replicas {
+				if r.name == resp.Header.Get("X-Answered") {
+					replicas[i] = j
+					return nil
+				}
+			}
+			return fmt.Errorf("learn where a client cookie leads: nginx names replica %q", resp.Header.Get("X-Answered"))
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return nil, err
+	}
+	cookies := make([][]string, len(s.replicas))
+	for i, j := range replicas {
+		cookies[j] = append(cookies[j], clientCookie(i))
+	}
+	return cookies, nil
+}
+
+func clientCookie(i int) string { return "client-" + strconv.Itoa(1_000_000+i) }
+
+// route gives credentials that any replica knows the cookies that the balancer
+// looks at, so that all arms send equally many bytes.
+func (s *Stack) route(all []trial.Credential, spec trial.Spec) []trial.Credential {
+	routed := make([]trial.Credential, len(all))
+	for i, c := range all {
+		switch spec.Balancer {
+		case trial.Sticky:
+			c = withCookie(c, trial.RouteCookie, s.replicas[i%len(s.replicas)].name)
+		case trial.CookieHash:
+			c = withCookie(c, trial.ClientCookie, clientCookie(i))
+		}
+		routed[i] = c
+	}
+	return routed
+}
+
+// withCookie leaves the original, which may be kept for later trials, alone.
+func withCookie(c trial.Credential, name, value string) trial.Credential {
+	cookies := map[string]string{name: value}
+	maps.Copy(cookies, c.Cookies)
+	c.Cookies = cookies
+	return c
+}
+
+// tryOne uses one credential as the driver will, through the balancer. A memory
+// store behind a balancer that does not stick is left alone: losing is what is
+// measured there.
+func (s *Stack) tryOne(ctx context.Context) error {
+	lossy := s.spec.Arm.Store == "memory" && s.spec.Balancer != trial.Sticky && s.spec.Balancer != trial.CookieHash
+	if lossy && len(s.replicas) > 1 || len(s.Credentials) == 0 {
+		return nil
+	}
+	c := s.Credentials[0]
+	sub, err := whoami(ctx, s.URL, c)
+	if err != nil {
+		return fmt.Errorf("a minted credential does not work: %w", err)
+	}
+	if sub != c.User {
+		return fmt.Errorf("a minted credential of %s is answered as %s", c.User, sub)
+	}
+	return nil
+}
+
+// whoami asks /me.
+func whoami(ctx context.Context, base string, c trial.Credential) (string, error) {
+	resp, err := get(ctx, base+"/me", func(r *http.Request) {
+		if c.Header != "" {
+			r.Header.Set("Authorization", c.Header)
+		}
+		for name, value := range c.Cookies {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+	})
+	if err != nil {
+		return "", err
+	}
+	var me struct{ Sub string }
+	if err := json.NewDecoder(resp.Body).Decode(&me); err != nil {
+		return "", fmt.Errorf("%s/me: %w", base, err)
+	}
+	return me.Sub, nil
+}

@@ -1,0 +1,72 @@
+package stack
+
+import (
+	"context"
+
+	"authbench/bench/trial"
+)
+
+// startStore starts the arm's store, if it has one and it does not run yet.
+func (n *Native) startStore(ctx context.Context, s *Stack, spec trial.Spec) error {
+	switch spec.Arm.Store {
+	case "redis":
+		if err := n.startRedis(ctx); err != nil {
+			return err
+		}
+		s.RedisURL, s.store = n.redis.url, n.redis.process
+		s.Components = append(s.Components, n.redis.component)
+	case "postgres":
+		if err := n.startPostgres(ctx); err != nil {
+			return err
+		}
+		s.PostgresURL, s.store = n.postgres.url, n.postgres.process
+		s.Components = append(s.Components, n.postgres.component)
+	}
+	return nil
+}
+
+// holding is what the arm's store is known to hold. A JWT needs no store: its
+// credentials are as good as on the first day.
+func (n *Native) holding(spec trial.Spec) mintKey {
+	switch spec.Arm.Store {
+	case "redis":
+		return n.redis.holds
+	case "postgres":
+		return n.postgres.holds
+	}
+	return n.mintKey(spec)
+}
+
+func (n *Native) hold(spec trial.Spec, key mintKey) {
+	switch spec.Arm.Store {
+	case "redis":
+		n.redis.holds = key
+	case "postgres":
+		n.postgres.holds = key
+	}
+}
+
+// empty makes the arm's store hold nothing.
+func (n *Native) empty(ctx context.Context, spec trial.Spec) error {
+	switch spec.Arm.Store {
+	case "redis":
+		return n.redis.empty(ctx)
+	case "postgres":
+		return n.postgres.empty(ctx)
+	}
+	return nil
+}
+
+// settle brings the arm's store to the state that every trial starts from. A
+// k6 script starts with no session at all.
+func (n *Native) settle(ctx context.Context, spec trial.Spec) error {
+	if spec.Load.Script != "" {
+		if err := n.empty(ctx, spec); err != nil {
+			return err
+		}
+	}
+	if spec.Arm.Store == "postgres" {
+		return n.postgres.do(ctx, "VACUUM (ANALYZE)", "CHECKPOINT")
+	}
+	return nil
+}
