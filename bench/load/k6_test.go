@@ -92,6 +92,16 @@ func TestStickyKeepsRouteCookies(t *testing.T) {
 	}
 }
 
+func TestSettingsOfTheEnvironmentStayOutside(t *testing.T) {
+	t.Setenv("K6_ITERATIONS", "1")
+	t.Setenv("USERS", "many")
+	s := newSite(t, 1)
+	j, err := k6(t).Run(t.Context(), scriptSpec("session/memory", "sticky.js", 2, map[string]string{"REQUESTS": "20"}), s.URL, nil)
+	if err != nil || j.Counters["authenticated_requests"] != 20 {
+		t.Errorf("%v, %v; want all 20 requests", j.Counters, err)
+	}
+}
+
 func TestWhatMakesAJourneyFail(t *testing.T) {
 	for name, spoil := range map[string]func(*site){
 		"wrong_user":      func(s *site) { s.wrong = true },

@@ -16,7 +16,8 @@ import (
 // instead: the same, for clients that send single statements and stay connected. Transactions and
 // tuples reach the statistics when a session reports them, at most once a
 // second and at the latest after ten idle ones, so over short times only
-// statements and WAL are exact.
+// statements and WAL are exact; and the tuples hold the few that our own reading
+// of the catalogue returns.
 type postgresSource struct {
 	url        string
 	conn       *pgx.Conn
