@@ -83,13 +83,9 @@ func (t tally) tests(reference, margin float64) chances {
 	c := chances{more: min(1, 2*t.atLeast(upper)), less: min(1, 2*t.atMost(lower))}
 	if lower > 0 {
 		c.same = t.atLeast(lower)
-	} else {
-		c.less = 1
 	}
 	if upper < 1 || t.poisson {
 		c.same = max(c.same, t.atMost(upper))
-	} else {
-		c.more = 1
 	}
 	return c
 }

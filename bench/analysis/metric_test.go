@@ -52,6 +52,18 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+func TestTheControlIsTheOneBehindTheSameBalancer(t *testing.T) {
+	cell := func(arm string, b trial.Balancer, us float64) trial.Trial {
+		s := at.Spec("cost", arm, phase)
+		s.Balancer = b
+		return at.Trial(s, 1, at.CPU(phase, trial.BalancerTier, us), at.CPU(phase, trial.ReplicaTier, us))
+	}
+	b := block(t, cell("none", trial.RoundRobin, 10), cell("none", trial.Sticky, 20), cell("jwt/HS256", trial.Sticky, 50))
+	if got, err := analysis.Value("auth_cpu_us", b, sel("jwt/HS256")); err != nil || math.Abs(got-60) > 1e-9 {
+		t.Errorf("%v, %v; want 60", got, err)
+	}
+}
+
 func TestEfficiency(t *testing.T) {
 	cell := func(arm string, n int, b trial.Balancer, perSecond float64) trial.Trial {
 		s := at.Spec("scale", arm, "saturation")
@@ -66,6 +78,10 @@ func TestEfficiency(t *testing.T) {
 		if got, err := analysis.Value(name, b, s); err != nil || math.Abs(got-want) > 1e-9 {
 			t.Errorf("%s = %v, %v; want %v", name, got, err, want)
 		}
+	}
+	own := block(t, cell("jwt/HS256", 1, trial.IPHash, 500), cell("jwt/HS256", 1, trial.Sticky, 1000), cell("jwt/HS256", 2, trial.Sticky, 1000))
+	if got, err := analysis.Value("efficiency", own, trial.Selector{Arm: sel("jwt/HS256").Arm, Replicas: 2, Phase: "saturation"}); err != nil || got != 0.5 {
+		t.Errorf("efficiency %v, %v: X(1) must be that behind the same balancer", got, err)
 	}
 	s.Phase = "capacity"
 	if got, err := analysis.Value("capacity_per_second", b, s); err != nil || got != 2000 {

@@ -171,6 +171,29 @@ func TestALesserCountThanTheReference(t *testing.T) {
 	}
 }
 
+// A margin of 50 % is a factor of 1.5 up or down.
+func TestARatiosMarginIsAFactor(t *testing.T) {
+	r := rule(trial.Ratio, "cpu_us_per_request", trial.More, 0.5)
+	v := evaluate(t, r, cpuTrials("jwt/HS256", 145, 145.1, 145.2), cpuTrials("jwt/ES256", 155, 155.1, 155.2), cpuTrials("session/redis", 100, 100, 100))
+	if want := []trial.Direction{trial.Same, trial.More}; !slices.Equal(outcomes(v), want) {
+		t.Errorf("1.45 and 1.55 times: %v, want %v", outcomes(v), want)
+	}
+}
+
+// Two one-sided tests at 5 % would pass an interval of which 90 % lie within;
+// what is shown is 95 %, and all of that must.
+func TestSameMeansTheWholeInterval(t *testing.T) {
+	r := rule(trial.Difference, "cpu_us_per_request", trial.Same, 5)
+	r.Compare = r.Compare[:1]
+	f := evaluate(t, r, cpuTrials("jwt/HS256", 97, 97, 103, 103), cpuTrials("session/redis", 100, 100, 100, 100)).Findings[0]
+	if f.P >= 0.05 || f.Interval.High <= 5 {
+		t.Fatalf("the case does not show it: %+v", f)
+	}
+	if f.Outcome != trial.Unclear || !strings.Contains(f.Why, "reaches over the margin") {
+		t.Errorf("%s, %s", f.Outcome, f.Why)
+	}
+}
+
 // One clear comparison stays clear; as one of many that are not it does not.
 func TestHolmCountsTheWholeRule(t *testing.T) {
 	r := rule(trial.Difference, "cpu_us_per_request", trial.Less, 5)
