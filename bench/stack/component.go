@@ -10,16 +10,15 @@ import (
 // Component is one part of the system whose resources are accounted for on
 // their own.
 type Component struct {
-	Name string // nginx, r1, r2, ..., redis, postgres
-	Tier trial.Tier
-
+	name    string
+	tier    trial.Tier
 	process *process.Process
 	group   *group // nil where control groups cannot be used
 }
 
 // component makes, or takes up again, the accounting of a part.
 func (n *Native) component(name string, tier trial.Tier) (*Component, error) {
-	c := &Component{Name: name, Tier: tier}
+	c := &Component{name: name, tier: tier}
 	if n.groups == nil {
 		return c, nil
 	}
@@ -30,6 +29,12 @@ func (n *Native) component(name string, tier trial.Tier) (*Component, error) {
 	c.group = g
 	return c, nil
 }
+
+// Name is nginx, r1, r2, ..., redis or postgres.
+func (c *Component) Name() string { return c.name }
+
+// Tier is the layer that the component belongs to.
+func (c *Component) Tier() trial.Tier { return c.tier }
 
 func (c *Component) run(p *process.Process) { c.process = p }
 
@@ -61,14 +66,9 @@ func (c *Component) Throttle() (trial.Throttle, error) {
 	return c.group.throttle()
 }
 
-// RSS is the resident memory in bytes. Memory that processes share counts in
-// each of them.
-func (c *Component) RSS() (int64, error) {
-	if b := c.process.RSS(); b > 0 {
-		return b, nil
-	}
-	return 0, fmt.Errorf("read the memory of %s: it has ended", c.Name)
-}
+// RSS is the resident memory in bytes, 0 once the component has ended. Memory
+// that processes share counts in each of them.
+func (c *Component) RSS() int64 { return c.process.RSS() }
 
 // setBudget limits the component to so many CPUs; 0 lifts the limit.
 func (c *Component) setBudget(cpus float64) error {
@@ -76,7 +76,7 @@ func (c *Component) setBudget(cpus float64) error {
 		if cpus == 0 {
 			return nil
 		}
-		return fmt.Errorf("CPU budget of %s: there are no control groups", c.Name)
+		return fmt.Errorf("CPU budget of %s: there are no control groups", c.name)
 	}
 	return c.group.setBudget(cpus)
 }
@@ -84,7 +84,7 @@ func (c *Component) setBudget(cpus float64) error {
 // budgets puts the spec's budgets into force.
 func (s *Stack) budgets() error {
 	for _, c := range s.Components {
-		if err := c.setBudget(s.spec.Budgets[c.Tier]); err != nil {
+		if err := c.setBudget(s.spec.Budgets[c.tier]); err != nil {
 			return err
 		}
 	}

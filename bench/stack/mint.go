@@ -69,7 +69,7 @@ func (n *Native) credentials(ctx context.Context, s *Stack, spec trial.Spec) (er
 // anonymous is what the control is asked with: nothing, and it answers as one
 // constant user.
 func (s *Stack) anonymous(ctx context.Context, users int) ([]trial.Credential, error) {
-	sub, err := whoami(ctx, "http://"+s.replicas[0].listen, trial.Credential{})
+	sub, err := whoami(ctx, s.Replicas[0].URL, trial.Credential{})
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (n *Native) mintShared(ctx context.Context, s *Stack, spec trial.Spec) ([]t
 	if spec.Arm.Store != "" {
 		count = key.resident
 	}
-	if set.credentials, err = s.mint(ctx, s.replicas[0], 0, count, spec.Users); err != nil {
+	if set.credentials, err = s.mint(ctx, s.Replicas[0], 0, count, spec.Users); err != nil {
 		return nil, err
 	}
 	n.minted[key] = set
@@ -108,13 +108,13 @@ func (n *Native) mintShared(ctx context.Context, s *Stack, spec trial.Spec) ([]t
 
 // mint has a replica make credentials for count users from first on, and
 // returns those of the first keep of them.
-func (s *Stack) mint(ctx context.Context, r replica, first, count, keep int) ([]trial.Credential, error) {
+func (s *Stack) mint(ctx context.Context, r Replica, first, count, keep int) ([]trial.Credential, error) {
 	all := make([]trial.Credential, 0, keep)
 	for done := 0; done < count; {
 		n := min(mintChunk, count-done)
 		got, err := mintChunkOf(ctx, r, first+done, n)
 		if err != nil {
-			return nil, fmt.Errorf("mint credentials at %s: %w", r.name, err)
+			return nil, fmt.Errorf("mint credentials at %s: %w", r.Name, err)
 		}
 		all = append(all, got[:min(n, max(0, keep-done))]...)
 		done += n
@@ -122,14 +122,14 @@ func (s *Stack) mint(ctx context.Context, r replica, first, count, keep int) ([]
 	return all, nil
 }
 
-func mintChunkOf(ctx context.Context, r replica, first, n int) ([]trial.Credential, error) {
+func mintChunkOf(ctx context.Context, r Replica, first, n int) ([]trial.Credential, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	body, err := json.Marshal(map[string]int{"users": n, "first": first})
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.private+"/mint", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.PrivateURL+"/mint", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ func mintChunkOf(ctx context.Context, r replica, first, n int) ([]trial.Credenti
 // mintPlaced makes sessions that one replica alone knows, each at the replica
 // that the balancer will send its user to, if that can be arranged.
 func (s *Stack) mintPlaced(ctx context.Context, spec trial.Spec) ([]trial.Credential, error) {
-	counts, cookies := s.shares(spec), make([][]string, len(s.replicas))
+	counts, cookies := s.shares(spec), make([][]string, len(s.Replicas))
 	if spec.Balancer == trial.CookieHash {
 		var err error
 		if cookies, err = s.learnHash(ctx, spec.Users); err != nil {
@@ -182,7 +182,7 @@ func (s *Stack) mintPlaced(ctx context.Context, spec trial.Spec) ([]trial.Creden
 	}
 	var all []trial.Credential
 	first := 0
-	for i, r := range s.replicas {
+	for i, r := range s.Replicas {
 		got, err := s.mint(ctx, r, first, counts[i], counts[i])
 		if err != nil {
 			return nil, err
@@ -190,7 +190,7 @@ func (s *Stack) mintPlaced(ctx context.Context, spec trial.Spec) ([]trial.Creden
 		for j := range got {
 			switch spec.Balancer {
 			case trial.Sticky:
-				got[j] = withCookie(got[j], trial.RouteCookie, r.name)
+				got[j] = withCookie(got[j], trial.RouteCookie, r.Name)
 			case trial.CookieHash:
 				got[j] = withCookie(got[j], trial.ClientCookie, cookies[i][j])
 			}
@@ -203,7 +203,7 @@ func (s *Stack) mintPlaced(ctx context.Context, spec trial.Spec) ([]trial.Creden
 
 // shares divides the users among the replicas.
 func (s *Stack) shares(spec trial.Spec) []int {
-	counts := make([]int, len(s.replicas))
+	counts := make([]int, len(s.Replicas))
 	for i := range spec.Users {
 		counts[i%len(counts)]++
 	}
@@ -223,8 +223,8 @@ func (s *Stack) learnHash(ctx context.Context, users int) ([][]string, error) {
 			if err != nil {
 				return fmt.Errorf("learn where a client cookie leads: %w", err)
 			}
-			for j, r := range s.replicas {
-				if r.name == resp.Header.Get("X-Answered") {
+			for j, r := range s.Replicas {
+				if r.Name == resp.Header.Get("X-Answered") {
 					replicas[i] = j
 					return nil
 				}
@@ -235,7 +235,7 @@ func (s *Stack) learnHash(ctx context.Context, users int) ([][]string, error) {
 	if err := work.Wait(); err != nil {
 		return nil, err
 	}
-	cookies := make([][]string, len(s.replicas))
+	cookies := make([][]string, len(s.Replicas))
 	for i, j := range replicas {
 		cookies[j] = append(cookies[j], clientCookie(i))
 	}
@@ -251,7 +251,7 @@ func (s *Stack) route(all []trial.Credential, spec trial.Spec) []trial.Credentia
 	for i, c := range all {
 		switch spec.Balancer {
 		case trial.Sticky:
-			c = withCookie(c, trial.RouteCookie, s.replicas[i%len(s.replicas)].name)
+			c = withCookie(c, trial.RouteCookie, s.Replicas[i%len(s.Replicas)].Name)
 		case trial.CookieHash:
 			c = withCookie(c, trial.ClientCookie, clientCookie(i))
 		}
@@ -273,7 +273,7 @@ func withCookie(c trial.Credential, name, value string) trial.Credential {
 // measured there.
 func (s *Stack) tryOne(ctx context.Context) error {
 	lossy := s.spec.Arm.Store == "memory" && s.spec.Balancer != trial.Sticky && s.spec.Balancer != trial.CookieHash
-	if lossy && len(s.replicas) > 1 || len(s.Credentials) == 0 {
+	if lossy && len(s.Replicas) > 1 || len(s.Credentials) == 0 {
 		return nil
 	}
 	c := s.Credentials[0]

@@ -74,8 +74,8 @@ func (n *Native) startNginx(ctx context.Context, s *Stack, spec trial.Spec) erro
 	}
 	conf := nginxConfig{Dir: dir, Balancer: spec.Balancer, Files: openFiles(), Connections: 8192}
 	conf.Connections = min(conf.Connections, int(conf.Files))
-	for _, r := range s.replicas {
-		conf.Replicas = append(conf.Replicas, upstream{r.name, r.listen})
+	for _, r := range s.Replicas {
+		conf.Replicas = append(conf.Replicas, upstream{r.Name, r.address()})
 	}
 	component, err := n.component("nginx", trial.BalancerTier)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -15,12 +16,17 @@ import (
 	"authbench/bench/trial"
 )
 
-// replica is one running server.
-type replica struct {
-	name            string
-	listen, private string // host:port
-	process         *process.Process
+// Replica is one running server.
+type Replica struct {
+	Name       string // r1, r2, ...
+	URL        string // past the balancer
+	PrivateURL string // /metrics, /config
+
+	process *process.Process
 }
+
+// address is its public listener's host:port.
+func (r Replica) address() string { return strings.TrimPrefix(r.URL, "http://") }
 
 // startReplicas starts r1, r2, ... and checks each. The first goes alone: it
 // makes what all share, the keys and the schema.
@@ -28,8 +34,7 @@ func (n *Native) startReplicas(ctx context.Context, s *Stack, spec trial.Spec) e
 	for i := range spec.Replicas {
 		r, c, err := n.startReplica(ctx, spec, "r"+strconv.Itoa(i+1))
 		if r.process != nil {
-			s.replicas = append(s.replicas, r)
-			s.PrivateURLs = append(s.PrivateURLs, "http://"+r.private)
+			s.Replicas = append(s.Replicas, r)
 			s.Components = append(s.Components, c)
 		}
 		if err != nil {
@@ -39,8 +44,8 @@ func (n *Native) startReplicas(ctx context.Context, s *Stack, spec trial.Spec) e
 	return nil
 }
 
-func (n *Native) startReplica(ctx context.Context, spec trial.Spec, name string) (replica, *Component, error) {
-	r := replica{name: name}
+func (n *Native) startReplica(ctx context.Context, spec trial.Spec, name string) (Replica, *Component, error) {
+	r := Replica{Name: name}
 	c, err := n.component(name, trial.ReplicaTier)
 	if err != nil {
 		return r, nil, err
@@ -67,7 +72,7 @@ func (n *Native) startReplica(ctx context.Context, spec trial.Spec, name string)
 	if err != nil {
 		return r, c, fmt.Errorf("replica %s does not start: %w", name, err)
 	}
-	r.listen, r.private = said.Listen, said.Private
+	r.URL, r.PrivateURL = "http://"+said.Listen, "http://"+said.Private
 	return r, c, n.checkReplica(ctx, spec, r)
 }
 
@@ -123,20 +128,20 @@ func (n *Native) oneThread(spec trial.Spec) bool {
 }
 
 // checkReplica compares what a replica says of itself with what was asked for.
-func (n *Native) checkReplica(ctx context.Context, spec trial.Spec, r replica) error {
-	resp, err := get(ctx, "http://"+r.private+"/config", nil)
+func (n *Native) checkReplica(ctx context.Context, spec trial.Spec, r Replica) error {
+	resp, err := get(ctx, r.PrivateURL+"/config", nil)
 	if err != nil {
-		return fmt.Errorf("replica %s: read its settings: %w", r.name, err)
+		return fmt.Errorf("replica %s: read its settings: %w", r.Name, err)
 	}
 	var got map[string]any
 	dec := json.NewDecoder(resp.Body)
 	dec.UseNumber()
 	if err := dec.Decode(&got); err != nil {
-		return fmt.Errorf("replica %s: read its settings: %w", r.name, err)
+		return fmt.Errorf("replica %s: read its settings: %w", r.Name, err)
 	}
 	for _, want := range n.wanted(spec, r) {
 		if text := fmt.Sprint(got[want.field]); text != want.value {
-			return fmt.Errorf("replica %s: %s: wanted %s, got %s", r.name, want.field, want.value, text)
+			return fmt.Errorf("replica %s: %s: wanted %s, got %s", r.Name, want.field, want.value, text)
 		}
 	}
 	return nil
@@ -145,7 +150,7 @@ func (n *Native) checkReplica(ctx context.Context, spec trial.Spec, r replica) e
 type setting struct{ field, value string }
 
 // wanted is the part of /config that a spec decides.
-func (n *Native) wanted(spec trial.Spec, r replica) []setting {
+func (n *Native) wanted(spec trial.Spec, r Replica) []setting {
 	carrier := "none"
 	switch {
 	case spec.Arm.Auth == "none":
@@ -156,7 +161,7 @@ func (n *Native) wanted(spec trial.Spec, r replica) []setting {
 	}
 	w := []setting{
 		{"arm", trial.Arm{Auth: spec.Arm.Auth, Store: spec.Arm.Store, Alg: spec.Arm.Alg}.String()},
-		{"replica", r.name}, {"pid", strconv.Itoa(r.process.PID)}, {"listen", r.listen}, {"private", r.private},
+		{"replica", r.Name}, {"pid", strconv.Itoa(r.process.PID)}, {"listen", r.address()}, {"private", strings.TrimPrefix(r.PrivateURL, "http://")},
 		{"credential", carrier}, {"lifetime", spec.Lifetime.String()}, {"idle_timeout", "0s"}, {"touch", "never"}, {"leeway", "0s"},
 		{"pool", strconv.Itoa(spec.Pool)}, {"accounts", "memory"}, {"seed_users", strconv.Itoa(spec.Users)},
 		{"mint", "true"}, {"insecure_cookies", "true"}, {"unlogged", "false"},

@@ -38,11 +38,11 @@ type Capabilities struct {
 
 // Stack is a running system under test.
 type Stack struct {
-	URL            string   // of the balancer
-	PrivateURLs    []string // of each replica's private listener: /metrics, /config
-	RedisURL       string   // empty unless the arm uses it
-	PostgresURL    string   // likewise; holds a password
-	NginxStatusURL string   // stub_status
+	URL            string // of the balancer
+	Replicas       []Replica
+	RedisURL       string // empty unless the arm uses it
+	PostgresURL    string // likewise; holds a password
+	NginxStatusURL string // stub_status
 
 	Credentials []trial.Credential // one a user, in random order; none where a k6 script logs in
 	Components  []*Component       // balancer, replicas and the arm's store
@@ -51,7 +51,6 @@ type Stack struct {
 	spec     trial.Spec
 	subject  string // whom a control answers as
 	nginx    *process.Process
-	replicas []replica
 	store    *process.Process
 	routeURL string // says which replica a request would go to
 }
@@ -59,8 +58,8 @@ type Stack struct {
 // ReplicaURLs are the public listeners of the replicas, past the balancer.
 func (s *Stack) ReplicaURLs() []string {
 	var urls []string
-	for _, r := range s.replicas {
-		urls = append(urls, "http://"+r.listen)
+	for _, r := range s.Replicas {
+		urls = append(urls, r.URL)
 	}
 	return urls
 }
@@ -97,7 +96,7 @@ func (s *Stack) processes() []*process.Process {
 	if s.nginx != nil {
 		all = append(all, s.nginx)
 	}
-	for _, r := range s.replicas {
+	for _, r := range s.Replicas {
 		all = append(all, r.process)
 	}
 	if s.store != nil {
