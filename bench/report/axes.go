@@ -27,7 +27,6 @@ func newPlot(xLabel, yLabel string) *plot.Plot {
 	}
 	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XCenter, draw.YTop
 	p.Y.Tick.Label.XAlign, p.Y.Tick.Label.YAlign = draw.XRight, draw.YCenter
-	p.X.Label.TextStyle.YAlign = draw.YTop
 	p.X.Label.Text, p.Y.Label.Text = xLabel, yLabel
 	p.X.Label.Padding, p.Y.Label.Padding = 4, 4
 	return p
@@ -64,7 +63,7 @@ func linearTicks(low, high float64, n int) []plot.Tick {
 	unit := math.Pow(10, math.Floor(math.Log10(raw)))
 	step := 10 * unit
 	for _, f := range []float64{1, 2, 2.5, 5} {
-		if f*unit >= raw {
+		if f*unit >= raw*0.85 {
 			step = f * unit
 			break
 		}

@@ -44,7 +44,7 @@ func authCost(d *data) figure {
 		if a == trial.Control || whole.N == 0 {
 			continue
 		}
-		r := row{Label: armLabel(a), Colour: armColour(a), Whisker: whole, Note: number(whole.Estimate) + " µs"}
+		r := row{Label: armLabel(a), Colour: armColour(a), Whisker: whole, Note: number(whole.Estimate) + nbsp + "µs"}
 		cells := []string{armLabel(a)}
 		for _, tier := range costTiers {
 			part := d.estimate("auth_cpu_us_"+string(tier), "cost", trial.Selector{Arm: a, Phase: commonPhase})
@@ -121,7 +121,7 @@ func latency(d *data) figure {
 			r.Dots = append(r.Dots, i)
 			cells = append(cells, interval(i, number))
 		}
-		r.Note = number(r.Dots[0].Estimate) + " / " + number(r.Dots[1].Estimate) + " ms"
+		r.Note = number(r.Dots[0].Estimate) + " / " + number(r.Dots[1].Estimate) + nbsp + "ms"
 		chart.Rows = append(chart.Rows, r)
 		f.Table.Rows = append(f.Table.Rows, append(cells, count(sum.offered), count(sum.completed), count(sum.dropped), count(sum.completed-sum.succeeded)))
 		f.Alt += fmt.Sprintf("%s: p50 %s ms, p99 %s ms. ", armLabel(a), number(r.Dots[0].Estimate), number(r.Dots[1].Estimate))
@@ -168,7 +168,7 @@ func requestBytes(d *data) figure {
 		if control.N > 0 {
 			over = signed(i.Estimate - control.Estimate)
 		}
-		chart.Rows = append(chart.Rows, row{Label: armLabel(a), Colour: armColour(a), Bars: []float64{i.Estimate}, Whisker: i, Note: number(i.Estimate) + " B"})
+		chart.Rows = append(chart.Rows, row{Label: armLabel(a), Colour: armColour(a), Bars: []float64{i.Estimate}, Whisker: i, Note: number(i.Estimate) + nbsp + "B"})
 		f.Table.Rows = append(f.Table.Rows, []string{armLabel(a), interval(i, number), over})
 		f.Alt += fmt.Sprintf("%s: %s bytes. ", armLabel(a), number(i.Estimate))
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"authbench/bench/trial"
 )
@@ -12,9 +13,9 @@ func revokeFigures(d *data) []figure { return []figure{revocationLag(d)} }
 
 func revocationLag(d *data) figure {
 	f := figure{ID: "revocation-lag", Experiment: "revoke",
-		Question: "How long does a credential still work after log-out?",
+		Question: "How long do replicas accept a credential after log-out?",
 		Caption: "Longest time from the answer to a log-out to the last 2xx on any replica. The stroke marks what was left of a JWT's life " +
-			"at log-out: as long does a token live on that nobody can revoke. " + d.sample("revoke"),
+			"at log-out: a token that nobody can revoke lives on for as long. " + d.sample("revoke"),
 		Table: table{Head: []string{"arm", "lifetime", "longest lag (s)", "lag / rest of life", "blocks"}}}
 	chart := rowChart{XLabel: "seconds after log-out", Key: []keyEntry{{keyDot, "longest lag"}, {keyExpected, "rest of the token's life at log-out"}}}
 	for _, a := range d.arms("revoke") {
@@ -27,23 +28,35 @@ func revocationLag(d *data) figure {
 			r := row{Label: armLabel(a), Colour: armColour(a), Dots: []trial.Interval{lag}, Note: seconds(lag.Estimate)}
 			rest := absent
 			if a.Auth == "jwt" {
-				r.Label += ", " + life.String()
+				r.Label += ", " + lifeText(life)
 				r.Expected = d.restOfLife(sel)
 				rest = interval(d.estimate("revocation_lag_share", "revoke", sel), percent)
 			}
 			chart.Rows = append(chart.Rows, r)
-			f.Table.Rows = append(f.Table.Rows, []string{armLabel(a), life.String(), interval(lag, number), rest, strconv.Itoa(lag.N)})
-			f.Alt += fmt.Sprintf("%s, lifetime %s: %s. ", armLabel(a), life, seconds(lag.Estimate))
+			f.Table.Rows = append(f.Table.Rows, []string{armLabel(a), lifeText(life), interval(lag, number), rest, strconv.Itoa(lag.N)})
+			f.Alt += fmt.Sprintf("%s, lifetime %s: %s. ", armLabel(a), lifeText(life), seconds(lag.Estimate))
 		}
 	}
 	return f.with(chart, len(chart.Rows))
 }
 
+// lifeText is a lifetime without its empty parts: 1h, not 1h0m0s.
+func lifeText(d trial.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
 func seconds(s float64) string {
 	if s < 0.1 {
-		return number(s*1000) + " ms"
+		return number(s*1000) + nbsp + "ms"
 	}
-	return number(s) + " s"
+	return number(s) + nbsp + "s"
 }
 
 // restOfLife is the longest life that a credential had left at log-out, the

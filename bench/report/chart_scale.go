@@ -67,7 +67,7 @@ func scaleEfficiency(d *data) figure {
 		Question: "Does authentication cost scalability?",
 		Caption: "Efficiency X(N) / (N X(1)) relative to the control's at the same N: at 1.0 an arm scales as the server does without authentication. " +
 			"Whiskers: 95 % interval. " + d.sample("scale")}
-	chart := lineChart{XLabel: "replicas (N)", YLabel: "efficiency over the control's", Reference: 1}
+	chart := lineChart{XLabel: "replicas (N)", YLabel: "efficiency relative to the control's", Reference: 1}
 	var arms []trial.Arm
 	for _, a := range d.arms("scale") {
 		if a != trial.Control {

@@ -24,10 +24,10 @@ type place struct {
 
 func lostSessions(d *data) figure {
 	f := figure{ID: "lost-sessions", Experiment: "sticky",
-		Question: "Which sessions are lost behind a balancer?",
+		Question: "How many requests does each balancer answer with a lost session?",
 		Caption: "Share of requests by logged-in users that were answered 401; no one logs in again. " +
 			"In memory without stickiness, 1 - 1/N is expected: the share of replicas that do not hold the session. None lost of n bounds the share by 3/n. " + d.sample("sticky"),
-		Table: table{Head: []string{"arm", "balancer", "replicas", "lost", "95 % interval", "requests", "expected"}}}
+		Table: table{Head: []string{"arm", "balancer", "replicas", "lost", "requests", "expected"}}}
 	var chart gridChart
 	counts := d.replicaCounts("sticky")
 	for _, n := range counts {
@@ -42,13 +42,20 @@ func lostSessions(d *data) figure {
 				continue
 			}
 			f.Table.Rows = append(f.Table.Rows, []string{armLabel(p.Arm), string(p.Balancer), strconv.Itoa(n),
-				percent(i.Estimate), limits(i, percent), count(int64(i.N)), expectation(p, n)})
+				lostText(i), count(int64(i.N)), expectation(p, n)})
 			f.Alt += fmt.Sprintf("%s, %s, N=%d: %s. ", armLabel(p.Arm), p.Balancer, n, share(i))
 		}
 		chart.Rows = append(chart.Rows, armLabel(p.Arm)+"\n"+string(p.Balancer))
 		chart.Cells = append(chart.Cells, cells)
 	}
 	return f.with(chart, len(f.Table.Rows))
+}
+
+func lostText(i trial.Interval) string {
+	if i.Estimate == 0 {
+		return "0 (<" + nbsp + percent(3/float64(i.N)) + ")"
+	}
+	return percent(i.Estimate)
 }
 
 // expectation is what theory says of a cell, where it says something.
@@ -64,7 +71,7 @@ func lostCell(p place, n int, i trial.Interval) cell {
 	case i.N == 0:
 		return cell{Share: math.NaN(), Text: "not measured"}
 	case i.Estimate == 0:
-		return cell{Share: 0.25, Colour: kept, Text: "0 of " + count(int64(i.N)) + "\n(< " + percent(3/float64(i.N)) + ")"}
+		return cell{Share: 0.25, Colour: kept, Text: "0 of " + count(int64(i.N)) + "\n(<" + nbsp + percent(3/float64(i.N)) + ")"}
 	}
 	text := percent(i.Estimate)
 	if e := expectation(p, n); e != absent {

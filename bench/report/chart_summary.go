@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"authbench/bench/trial"
 
@@ -19,19 +20,30 @@ const (
 	summaryGap  = vg.Length(11)
 )
 
-// parts are the wrapped texts of one verdict beside its claim and answer.
-func (verdictChart) parts(v trial.Verdict, width vg.Length) (statement, figures []string) {
+// summaryText is the wrapped text of one verdict beside its claim and answer.
+type summaryText struct {
+	statement, figures []string
+	measure            string // at the right of the statement; "" where it stands among the figures
+}
+
+func textOf(v trial.Verdict, width vg.Length) (t summaryText) {
 	width -= claimWidth + pillWidth + 10
-	statement = wrap(boldStyle(textSize, ink), v.Rule.Statement, width)
-	figures = wrap(textStyle(smallSize, muted), strongestText(v), width)
-	return statement, figures
+	bold, small := boldStyle(textSize, ink), textStyle(smallSize, muted)
+	t.statement = wrap(bold, v.Rule.Statement, width)
+	t.measure = measure(v.Rule)
+	figures := strings.Join(strongestLines(v), "\n")
+	if len(t.statement) != 1 || bold.Width(v.Rule.Statement)+20+small.Width(t.measure) > width {
+		figures, t.measure = t.measure+"\n"+figures, ""
+	}
+	t.figures = wrap(small, figures, width)
+	return t
 }
 
 func (s verdictChart) Height(width vg.Length) vg.Length {
 	h := vg.Length(4)
 	for _, v := range s.Verdicts {
-		statement, figures := s.parts(v, width)
-		h += vg.Length(len(statement)+len(figures))*summaryLine + summaryGap
+		t := textOf(v, width)
+		h += vg.Length(len(t.statement)+len(t.figures))*summaryLine + summaryGap
 	}
 	return h
 }
@@ -43,16 +55,19 @@ func (s verdictChart) Draw(c draw.Canvas) {
 			c.StrokeLine2(lineStyle(grid, 0.7), c.Min.X, y, c.Max.X, y)
 		}
 		y -= summaryGap / 2
-		statement, figures := s.parts(v, c.Max.X-c.Min.X)
-		c.FillText(textStyle(textSize, muted), vg.Point{X: c.Min.X, Y: y - summaryLine/2}, v.Rule.Claim)
+		t := textOf(v, c.Max.X-c.Min.X)
+		right := textStyle(smallSize, muted)
+		right.XAlign = draw.XRight
+		put(c, right, vg.Point{X: c.Max.X, Y: y - summaryLine/2}, t.measure)
+		put(c, textStyle(textSize, muted), vg.Point{X: c.Min.X, Y: y - summaryLine/2}, v.Rule.Claim)
 		pill(c, c.Min.X+claimWidth, y-summaryLine/2, v.Answer)
 		x := c.Min.X + claimWidth + pillWidth + 10
-		for _, l := range statement {
-			c.FillText(boldStyle(textSize, ink), vg.Point{X: x, Y: y - summaryLine/2}, l)
+		for _, l := range t.statement {
+			put(c, boldStyle(textSize, ink), vg.Point{X: x, Y: y - summaryLine/2}, l)
 			y -= summaryLine
 		}
-		for _, l := range figures {
-			c.FillText(textStyle(smallSize, muted), vg.Point{X: x, Y: y - summaryLine/2}, l)
+		for _, l := range t.figures {
+			put(c, textStyle(smallSize, muted), vg.Point{X: x, Y: y - summaryLine/2}, l)
 			y -= summaryLine
 		}
 		y -= summaryGap / 2
@@ -68,7 +83,7 @@ func pill(c draw.Canvas, x, y vg.Length, a trial.Answer) {
 	dotAt(c, col, vg.Point{X: x + pillWidth - r, Y: y}, r)
 	style := boldStyle(smallSize, onPill)
 	style.XAlign = draw.XCenter
-	c.FillText(style, vg.Point{X: x + pillWidth/2, Y: y}, string(a))
+	put(c, style, vg.Point{X: x + pillWidth/2, Y: y}, string(a))
 }
 
 func summaryFigure(d *data) figure {

@@ -26,47 +26,47 @@ var sentences = map[string]map[trial.Answer][]advice{
 	"C01": {
 		trial.Supported: {{Side: forTokens, Text: "CPU per authenticated request is what you pay for: every algorithm measured used less than every session store."}},
 		trial.Refuted:   {{Side: forSessions, Text: "CPU per authenticated request is what you pay for: no algorithm measured used less than any session store."}},
-		trial.Depends:   {{Side: forBoth, Text: "do not choose by CPU without naming store and algorithm: %s."}},
+		trial.Depends:   {{Side: forBoth, Text: "do not choose by CPU without naming store and algorithm. JWT lighter: %s."}},
 	},
 	"C02": {
 		trial.Supported: {{Side: forTokens, Text: "requests must be checked without a store: none of the verifications measured went to one. Log-in, and any revocation you add, still do."}},
 		trial.Refuted:   {{Side: forBoth, Text: "do not count on a JWT check without a store: here verifications did go to one."}},
-		trial.Depends:   {{Side: forBoth, Text: "whether a JWT check goes to the store depends: %s."}},
+		trial.Depends:   {{Side: forBoth, Text: "whether a JWT check goes to the store depends. Without it: %s."}},
 	},
 	"C03": {
 		trial.Supported: {{Side: forTokens, Text: "you add replicas: throughput grew better with them than with every session store measured."}},
 		trial.Refuted:   {{Side: forBoth, Text: "scaling out is no reason for JWT at the replica counts measured: sessions grew with the replicas as well."}},
-		trial.Depends:   {{Side: forBoth, Text: "scaling depends on store and algorithm: %s."}},
+		trial.Depends:   {{Side: forBoth, Text: "scaling depends on store and algorithm. JWT scales better: %s."}},
 	},
 	"C05": {
 		trial.Supported: {{Side: forBoth, Text: "sessions behind a balancer need stickiness: without it every store measured lost some."}},
 		trial.Refuted:   {{Side: forSessions, Text: "your balancer has no stickiness: no store measured lost a session without it."}},
-		trial.Depends:   {{Side: forSessions, Text: "they are in a shared store, or the balancer is sticky. Lost sessions depend on the store, not on sessions as such: %s."}},
+		trial.Depends:   {{Side: forSessions, Text: "they are in a shared store, or the balancer is sticky. Sessions lost without stickiness: %s."}},
 	},
 	"C06": {
 		trial.Supported: {{Side: forSessions, Text: "you have a shared store: with several replicas, memory lost sessions under every balancer measured."}},
 		trial.Refuted:   {{Side: forSessions, Text: "you keep them in memory: several replicas lost none under any balancer measured, while no replica failed."}},
-		trial.Depends:   {{Side: forSessions, Text: "they are shared, or each user's requests stay with one replica: with memory it depends on the balancer: %s. A replica that fails takes its sessions along."}},
+		trial.Depends:   {{Side: forSessions, Text: "they are shared, or each user's requests stay with one replica. Sessions in memory lost: %s. A replica that fails takes its sessions along."}},
 	},
 	"C10": {
 		trial.Supported: {{Side: forSessions, Text: "log-out must take effect at once: it did on every replica, with every store measured."}},
 		trial.Refuted:   {{Side: forBoth, Text: "do not count on sessions to end at once: with no store measured did they."}},
-		trial.Depends:   {{Side: forSessions, Text: "log-out must take effect at once, and the store is chosen for it: %s."}},
+		trial.Depends:   {{Side: forSessions, Text: "log-out must take effect at once, and the store is chosen for it. At once: %s."}},
 	},
 	"C11": {
 		trial.Supported: {{Side: forTokens, Text: "you can bear that a token works on after log-out until it expires: it did, for all the rest of its life. Its lifetime is your revocation bound; a denylist would cost store operations again."}},
 		trial.Refuted:   {{Side: forTokens, Text: "log-out matters too: here a token did not outlive it up to its expiry."}},
-		trial.Depends:   {{Side: forBoth, Text: "how long a token outlives log-out depends: %s."}},
+		trial.Depends:   {{Side: forBoth, Text: "how long a token outlives log-out depends. Until it expires: %s."}},
 	},
 	"C16": {
 		trial.Supported: {{Side: forTokens, Text: "you take HS256 where the verifiers may hold the secret: every public-key algorithm measured cost more CPU to verify. Where they may not, a public key is worth its price."}},
 		trial.Refuted:   {{Side: forTokens, Text: "others verify your tokens: a public key cost no more CPU than a shared secret."}},
-		trial.Depends:   {{Side: forTokens, Text: "the algorithm is chosen with its cost in mind; a public key's price depends on it: %s."}},
+		trial.Depends:   {{Side: forTokens, Text: "the algorithm is chosen with its cost in mind. A public key costs more than HS256: %s."}},
 	},
 	"C18": {
 		trial.Supported: {{Side: forSessions, Text: "bytes per request matter: every JWT measured made requests larger than every session did."}},
 		trial.Refuted:   {{Side: forBoth, Text: "request size is no reason against JWT: no token measured made requests larger."}},
-		trial.Depends:   {{Side: forBoth, Text: "request size depends: %s."}},
+		trial.Depends:   {{Side: forBoth, Text: "request size depends. A JWT's is larger: %s."}},
 	},
 }
 
@@ -96,12 +96,16 @@ func choose(verdicts []trial.Verdict) []advice {
 	return out
 }
 
-// dependence is what a mixed answer depends on, from the verdict's own words.
+// dependence says with what a mixed answer is yes and with what no, in the
+// verdict's own words.
 func dependence(v trial.Verdict) string {
 	_, clause, found := strings.Cut(v.Why, "depends on ")
 	if !found {
 		return v.Why
 	}
 	clause, _, _ = strings.Cut(clause, ". Holds ")
+	if _, sides, found := strings.Cut(clause, ": yes "); found {
+		clause = "yes " + sides
+	}
 	return strings.TrimSuffix(clause, ".")
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"authbench/bench/trial"
 )
@@ -56,9 +57,15 @@ func (d *data) warnings() []string {
 	for _, w := range d.run.Warnings {
 		add(w)
 	}
+	of := map[string][]string{} // claims that share a doubt
 	for _, v := range d.verdicts {
 		for _, w := range v.Warnings {
-			add(v.Rule.Claim + ": " + w)
+			of[w] = append(of[w], v.Rule.Claim)
+		}
+	}
+	for _, v := range d.verdicts {
+		for _, w := range v.Warnings {
+			add(strings.Join(of[w], ", ") + ": " + w)
 		}
 	}
 	for _, t := range d.trials {

@@ -3,8 +3,10 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"image/color"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -63,7 +65,7 @@ func (b block) total() vg.Length { return vg.Length(len(b.lines)) * b.height }
 // draw writes the lines from y downwards and returns where it ended.
 func (b block) draw(c draw.Canvas, y vg.Length) vg.Length {
 	for _, l := range b.lines {
-		c.FillText(b.style, vg.Point{X: c.Min.X, Y: y - b.height/2}, l)
+		put(c, b.style, vg.Point{X: c.Min.X, Y: y - b.height/2}, l)
 		y -= b.height
 	}
 	return y
@@ -112,7 +114,7 @@ func (f framed) Draw(c draw.Canvas) {
 	}})
 }
 
-// svg renders a drawing; its fonts fall back to ones of the same widths.
+// svg renders a drawing.
 func svg(d drawing, width vg.Length) ([]byte, error) {
 	c := vgsvg.NewWith(vgsvg.UseWH(width, d.Height(width)))
 	d.Draw(draw.New(c))
@@ -120,8 +122,28 @@ func svg(d drawing, width vg.Length) ([]byte, error) {
 	if _, err := c.WriteTo(&b); err != nil {
 		return nil, fmt.Errorf("write SVG: %w", err)
 	}
-	return bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"),
-		[]byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;")), nil
+	return fixTexts(b.Bytes()), nil
+}
+
+var svgText = regexp.MustCompile(`(?s)<text ([^>]*font-family:)Liberation Sans;([^>]*font-weight:)(\w+);([^>]*font-size:)([0-9.]+)(px[^>]*)>([^<]*)</text>`)
+
+// fixTexts names fonts of the same widths for readers without Liberation Sans,
+// and gives every text the width that it was laid out with, so that it fits in
+// whatever font is there.
+func fixTexts(doc []byte) []byte {
+	return svgText.ReplaceAllFunc(doc, func(m []byte) []byte {
+		p := svgText.FindSubmatch(m)
+		size, err := strconv.ParseFloat(string(p[5]), 64)
+		if err != nil {
+			return m
+		}
+		style := textStyle(vg.Length(size), ink)
+		if string(p[3]) == "bold" {
+			style = boldStyle(vg.Length(size), ink)
+		}
+		return fmt.Appendf(nil, `<text textLength="%.1f" lengthAdjust="spacingAndGlyphs" %s'Liberation Sans',Arial,Helvetica,sans-serif;%s%s;%s%s%s>%s</text>`,
+			style.Width(html.UnescapeString(string(p[7]))).Points(), p[1], p[2], p[3], p[4], p[5], p[6], p[7])
+	})
 }
 
 func png(d drawing, width vg.Length) ([]byte, error) {
@@ -145,6 +167,8 @@ func themed(doc []byte, class, alt string) string {
 	s := svgProlog.ReplaceAllString(string(doc), fmt.Sprintf(`<svg class="%s" viewBox="$1" role="img" aria-label="%s">`, class, escape(alt)))
 	for name, c := range themeVars {
 		s = strings.ReplaceAll(s, hex(c), "var(--"+name+")")
+		// With an opacity, vgsvg rounds each channel down by one.
+		s = strings.ReplaceAll(s, hex(color.NRGBA{c.R - 1, c.G - 1, c.B - 1, c.A}), "var(--"+name+")")
 	}
 	return s
 }

@@ -21,6 +21,17 @@ func unitOf(metric string) string {
 	return ""
 }
 
+func isShare(metric string) bool {
+	return slices.ContainsFunc(analysis.Metrics(), func(m analysis.Metric) bool { return m.Name == metric && m.Unit == "share" })
+}
+
+func withUnit(figure, unit string) string {
+	if unit == "" {
+		return figure
+	}
+	return figure + nbsp + unit
+}
+
 // effect says how large a finding is, in the words of its contrast.
 func effect(r trial.Rule, f trial.Finding) string {
 	unit := unitOf(r.Metric)
@@ -32,11 +43,13 @@ func effect(r trial.Rule, f trial.Finding) string {
 	case r.Contrast == trial.Count:
 		return share(f.Interval)
 	case r.Contrast == trial.Ratio:
-		return "× " + interval(f.Interval, number)
+		return "×" + nbsp + interval(f.Interval, number)
+	case r.Contrast == trial.Against && isShare(r.Metric):
+		return interval(f.A, percent)
 	case r.Contrast == trial.Against:
-		return strings.TrimSpace(interval(f.A, number) + " " + unit)
+		return withUnit(interval(f.A, number), unit)
 	}
-	return strings.TrimSpace(signed(f.Interval.Estimate) + " " + limits(f.Interval, number) + " " + unit)
+	return withUnit(strings.TrimSpace(signed(f.Interval.Estimate)+" "+limits(f.Interval, number)), unit)
 }
 
 // outcomeMark sets a finding's outcome against what the claim needs.
@@ -65,8 +78,9 @@ func magnitude(r trial.Rule, f trial.Finding) float64 {
 	return distance
 }
 
-// strongest picks the finding that speaks loudest for the claim, the one that
-// speaks loudest against it, and an unclear one where there is no other.
+// strongest picks the finding that speaks loudest for the claim and the one that
+// speaks loudest against it; where the answer is open also the one that is the
+// least clear, because that is what keeps it open.
 func strongest(v trial.Verdict) []trial.Finding {
 	best := map[string]trial.Finding{}
 	for _, f := range v.Findings {
@@ -76,24 +90,26 @@ func strongest(v trial.Verdict) []trial.Finding {
 		}
 	}
 	var out []trial.Finding
-	for _, mark := range []string{"for", "against"} {
-		if f, ok := best[mark]; ok {
+	for _, mark := range []string{"for", "against", "unclear"} {
+		if f, ok := best[mark]; ok && (mark != "unclear" || v.Answer == trial.Inconclusive) {
 			out = append(out, f)
 		}
-	}
-	if f, ok := best["unclear"]; ok && len(out) == 0 {
-		out = append(out, f)
 	}
 	return out
 }
 
-// strongestText is the strongest findings in one line.
-func strongestText(v trial.Verdict) string {
-	var parts []string
-	for _, f := range strongest(v) {
-		parts = append(parts, f.Comparison.Name+": "+effect(v.Rule, f))
+// strongestLines are the strongest findings, a line each: where there are
+// several, each says which way it speaks.
+func strongestLines(v trial.Verdict) (lines []string) {
+	fs := strongest(v)
+	for _, f := range fs {
+		line := f.Comparison.Name + ": " + effect(v.Rule, f)
+		if len(fs) > 1 || f.Outcome == trial.Unclear {
+			line = outcomeMark(v.Rule, f) + ": " + line
+		}
+		lines = append(lines, line)
 	}
-	return strings.Join(parts, "; ")
+	return lines
 }
 
 // tally counts how the comparisons came out.
@@ -111,15 +127,22 @@ func tally(v trial.Verdict) string {
 	return strings.Join(parts, ", ")
 }
 
+// measure says what a rule looks at and which difference it holds for none.
+func measure(r trial.Rule) string {
+	for _, m := range analysis.Metrics() {
+		if m.Name == r.Metric {
+			return m.Title + ", margin " + marginText(r)
+		}
+	}
+	return r.Metric + ", margin " + marginText(r)
+}
+
 // marginText says what difference the rule holds for none.
 func marginText(r trial.Rule) string {
-	switch r.Contrast {
-	case trial.Ratio:
+	if r.Contrast == trial.Ratio || r.Contrast == trial.Count || isShare(r.Metric) {
 		return percent(r.Margin)
-	case trial.Count:
-		return percent(r.Margin) + " of requests"
 	}
-	return strings.TrimSpace(number(r.Margin) + " " + unitOf(r.Metric))
+	return withUnit(number(r.Margin), unitOf(r.Metric))
 }
 
 // byClaim puts verdicts in the order of their claims.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"authbench/bench/trial"
 )
@@ -54,14 +55,17 @@ func thousands(s string) string {
 	return sign + whole + rest
 }
 
-func percent(share float64) string { return number(share*100) + " %" }
+// nbsp keeps a figure and its unit, or the ends of an interval, on one line.
+const nbsp = "\u00a0"
+
+func percent(share float64) string { return number(share*100) + nbsp + "%" }
 
 // limits writes the ends of an interval, or says why there are none.
 func limits(i trial.Interval, write func(float64) string) string {
 	if i.N < 2 || math.IsNaN(i.Low) || math.IsNaN(i.High) {
 		return ""
 	}
-	return "[" + write(i.Low) + ", " + write(i.High) + "]"
+	return "[" + write(i.Low) + "," + nbsp + write(i.High) + "]"
 }
 
 // interval writes an estimate with its limits.
@@ -79,7 +83,7 @@ func share(i trial.Interval) string {
 	case i.N == 0:
 		return absent
 	case i.Estimate == 0:
-		return fmt.Sprintf("0 of %s (< %s)", thousands(strconv.Itoa(i.N)), percent(3/float64(i.N)))
+		return fmt.Sprintf("0 of %s (<"+nbsp+"%s)", thousands(strconv.Itoa(i.N)), percent(3/float64(i.N)))
 	}
 	return fmt.Sprintf("%s %s of %s", percent(i.Estimate), limits(i, percent), thousands(strconv.Itoa(i.N)))
 }
@@ -94,17 +98,21 @@ func plural(n int, one, many string) string {
 // escape makes text safe within HTML and SVG, attributes included.
 func escape(s string) string { return html.EscapeString(s) }
 
+// words splits at white space that may break a line.
+func words(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) && string(r) != nbsp })
+}
+
 // inline makes text safe within a line or a table cell of Markdown: nothing of
 // it is markup, and it stays on its line.
 func inline(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
-	s = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "#", `\#`).Replace(s)
-	return s
+	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "#", `\#`).Replace(s)
 }
 
 // oneLine takes line breaks and control characters out of text for a terminal.
 func oneLine(s string) string {
-	return strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+	return strings.Join(words(strings.Map(func(r rune) rune {
 		if r < 0x20 || r >= 0x7f && r < 0xa0 {
 			return ' '
 		}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -93,6 +94,8 @@ func microBases(all []micro) []string {
 	return bases
 }
 
+var capital = regexp.MustCompile(`([a-z])([A-Z])`)
+
 // microArm is the arm whose work a benchmark does, for its colour.
 func microArm(m micro) trial.Arm {
 	first, _, _ := strings.Cut(m.Case, ",")
@@ -107,19 +110,20 @@ func microArm(m micro) trial.Arm {
 func microFigure(d *data) figure {
 	f := figure{ID: "sign-verify", Experiment: microSection,
 		Question: "What do sign, verify, look-up and log-in cost by themselves?",
-		Caption: "Go micro-benchmarks of the servers' own code, without HTTP: time an operation, logarithmic. A look-up's time holds the wait for the store, " +
+		Caption: "Go micro-benchmarks of the servers' own code, without HTTP: time per operation, logarithmic. A look-up's time holds the wait for the store, " +
 			"a verification's is all CPU of the replica. Whiskers: 95 % interval over repeats.",
 		Table: table{Head: []string{"operation", "case", "time", "95 % interval (µs)", "B/op", "allocs/op", "repeats"}}}
 	chart := rowChart{XLabel: "time per operation (µs, logarithmic)", Log: true}
 	for _, base := range microBases(d.micro) {
+		words := strings.ToLower(capital.ReplaceAllString(base, "$1 $2")) // LogIn is log in
 		for _, m := range d.micro {
 			if m.Base != base {
 				continue
 			}
 			us := scaled(m.Time, 1e-3)
-			name := strings.TrimSpace(strings.ToLower(base) + " " + m.Case)
+			name := strings.TrimSpace(words + " " + m.Case)
 			chart.Rows = append(chart.Rows, row{Label: name, Colour: armColour(microArm(m)), Dots: []trial.Interval{us}, Note: nanoseconds(m.Time.Estimate)})
-			f.Table.Rows = append(f.Table.Rows, []string{strings.ToLower(base), m.Case, nanoseconds(m.Time.Estimate), limits(us, number),
+			f.Table.Rows = append(f.Table.Rows, []string{words, m.Case, nanoseconds(m.Time.Estimate), limits(us, number),
 				number(m.Bytes), number(m.Allocs), fmt.Sprint(m.Time.N)})
 			f.Alt += fmt.Sprintf("%s: %s. ", name, nanoseconds(m.Time.Estimate))
 		}
@@ -135,9 +139,9 @@ func scaled(i trial.Interval, by float64) trial.Interval {
 func nanoseconds(ns float64) string {
 	switch {
 	case ns >= 1e6:
-		return number(ns/1e6) + " ms"
+		return number(ns/1e6) + nbsp + "ms"
 	case ns >= 1e3:
-		return number(ns/1e3) + " µs"
+		return number(ns/1e3) + nbsp + "µs"
 	}
-	return number(ns) + " ns"
+	return number(ns) + nbsp + "ns"
 }

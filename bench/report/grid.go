@@ -44,7 +44,7 @@ func (g gridChart) Draw(c draw.Canvas) {
 	head := boldStyle(smallSize, muted)
 	head.XAlign = draw.XCenter
 	for j, name := range g.Columns {
-		c.FillText(head, vg.Point{X: c.Min.X + left + (vg.Length(j)+0.5)*width, Y: c.Max.Y - gridHead/2}, name)
+		put(c, head, vg.Point{X: c.Min.X + left + (vg.Length(j)+0.5)*width, Y: c.Max.Y - gridHead/2}, name)
 	}
 	for i, name := range g.Rows {
 		middle := c.Max.Y - gridHead - (vg.Length(i)+0.5)*gridRow
@@ -72,6 +72,6 @@ func (g gridChart) drawCell(c draw.Canvas, cell cell, x0, x1, middle vg.Length) 
 func lines(c draw.Canvas, style draw.TextStyle, x, middle vg.Length, txt string) {
 	ls := strings.Split(txt, "\n")
 	for i, l := range ls {
-		c.FillText(style, vg.Point{X: x, Y: middle - (vg.Length(i)-vg.Length(len(ls)-1)/2)*12}, l)
+		put(c, style, vg.Point{X: x, Y: middle - (vg.Length(i)-vg.Length(len(ls)-1)/2)*12}, l)
 	}
 }

@@ -51,6 +51,6 @@ func (r rowChart) drawKey(c draw.Canvas) {
 		default:
 			fillBox(c, faint(muted, shade(e.Kind)), at.X, at.Y-5, at.X+13, at.Y+5)
 		}
-		c.FillText(style, vg.Point{X: at.X + keySwatch, Y: at.Y}, e.Text)
+		put(c, style, vg.Point{X: at.X + keySwatch, Y: at.Y}, e.Text)
 	}
 }

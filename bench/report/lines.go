@@ -53,11 +53,9 @@ func (l lineChart) Draw(c draw.Canvas) {
 	p.Y.Min, p.Y.Max = ys.padded(0.04, l.FromZero)
 	p.Y.Tick.Marker = plot.ConstantTicks(linearTicks(p.Y.Min, p.Y.Max, 6))
 	p.X.Min, p.X.Max = l.XTicks[0].Value, l.XTicks[len(l.XTicks)-1].Value
-	if p.X.Max == p.X.Min {
-		p.X.Min, p.X.Max = p.X.Min-1, p.X.Max+1
-	}
+	room := max((p.X.Max-p.X.Min)*0.04, 0.04) // for dots beside the axis
+	p.X.Min, p.X.Max = p.X.Min-room, p.X.Max+room/2
 	p.X.Tick.Marker = plot.ConstantTicks(l.XTicks)
-	p.X.Padding = 8
 	p.Add(gridLines{Y: true}, l)
 	p.Draw(c)
 }
@@ -106,7 +104,7 @@ func (l lineChart) Plot(c draw.Canvas, p *plot.Plot) {
 		last := x(s.Points[len(s.Points)-1].X)
 		c.StrokeLine2(lineStyle(s.Colour, 0.7), last+8, ends[i], c.Max.X+20, at)
 		c.StrokeLine2(lineStyle(s.Colour, 2), c.Max.X+20, at, c.Max.X+25, at)
-		c.FillText(style, vg.Point{X: c.Max.X + 28, Y: at}, s.Name)
+		put(c, style, vg.Point{X: c.Max.X + 28, Y: at}, s.Name)
 	}
 }
 

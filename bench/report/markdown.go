@@ -64,7 +64,7 @@ func trust(line func(string, ...any), doc document) {
 func verdictTable(doc document) table {
 	t := table{Head: []string{"claim", "statement", "answer", "why", "what speaks loudest", "margin", "rule"}}
 	for _, v := range doc.Verdicts {
-		t.Rows = append(t.Rows, []string{v.Rule.Claim, v.Rule.Statement, string(v.Answer), v.Why, strongestText(v), marginText(v.Rule), v.RuleHash})
+		t.Rows = append(t.Rows, []string{v.Rule.Claim, v.Rule.Statement, string(v.Answer), v.Why, strings.Join(strongestLines(v), "; "), marginText(v.Rule), v.RuleHash})
 	}
 	return t
 }

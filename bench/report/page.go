@@ -25,7 +25,7 @@ func pageText(doc document) ([]byte, error) {
 		"mark":      outcomeMark,
 		"effect":    effect,
 		"tally":     tally,
-		"margin":    marginText,
+		"measure":   measure,
 		"findings":  findingTable,
 		"sides":     sides,
 		"chart":     chart,

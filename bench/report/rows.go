@@ -3,6 +3,7 @@ package report
 import (
 	"image/color"
 	"math"
+	"slices"
 
 	"authbench/bench/trial"
 
@@ -105,9 +106,11 @@ func (r rowChart) xRange() (low, high float64) {
 	if xs.low > xs.high {
 		return 0, 1
 	}
-	zero := xs.low == 0
-	low, high = xs.padded(0.03, zero)
-	return low, high
+	return xs.padded(0.03, xs.low == 0 && !r.hasDots()) // a dot at 0 needs room beside the names
+}
+
+func (r rowChart) hasDots() bool {
+	return slices.ContainsFunc(r.Rows, func(row row) bool { return len(row.Dots) > 0 })
 }
 
 func stackEnds(parts []float64) (neg, pos float64) {
@@ -185,7 +188,7 @@ func (r rowChart) Plot(c draw.Canvas, p *plot.Plot) {
 			c.StrokeLine2(lineStyle(ink, 1.6), x(e), at-8, x(e), at+8)
 		}
 		if row.Note != "" {
-			c.FillText(style, vg.Point{X: x(r.rightEnd(row, p)) + 7, Y: at}, row.Note)
+			put(c, style, vg.Point{X: x(r.rightEnd(row, p)) + 7, Y: at}, row.Note)
 		}
 	}
 }

@@ -105,8 +105,14 @@ func textStyle(size vg.Length, c color.Color) text.Style {
 
 func boldStyle(size vg.Length, c color.Color) text.Style {
 	s := textStyle(size, c)
-	s.Font.Weight = 2 // font.WeightBold of golang.org/x/image
+	s.Font.Weight = 3 // WeightBold of golang.org/x/image/font
 	return s
+}
+
+// put writes one line whose letters, not its whole line box, are centred at pt.
+func put(c draw.Canvas, s text.Style, pt vg.Point, txt string) {
+	pt.Y += s.Font.Size * 0.12
+	c.FillText(s, pt, txt)
 }
 
 // wrap breaks text into lines no wider than width; a longer word has a line of its own.
@@ -114,7 +120,7 @@ func wrap(s text.Style, txt string, width vg.Length) []string {
 	var lines []string
 	for _, paragraph := range strings.Split(txt, "\n") {
 		line := ""
-		for _, word := range strings.Fields(paragraph) {
+		for _, word := range words(paragraph) {
 			longer := strings.TrimSpace(line + " " + word)
 			if line != "" && s.Width(longer) > width {
 				lines = append(lines, line)

@@ -28,12 +28,12 @@ func Terminal(w io.Writer, run trial.Run, verdicts []trial.Verdict, width int) e
 	}
 	for _, v := range byClaim(verdicts) {
 		lines := fold(v.Rule.Statement, right)
-		for _, f := range strongest(v) {
-			lines = append(lines, fold("  "+f.Comparison.Name+": "+effect(v.Rule, f), right)...)
+		for _, l := range strongestLines(v) {
+			lines = append(lines, fold("  "+l, right)...)
 		}
 		switch v.Answer {
 		case trial.Depends:
-			lines = append(lines, fold("  depends on "+dependence(v), right)...)
+			lines = append(lines, fold("  "+dependence(v), right)...)
 		case trial.Inconclusive:
 			lines = append(lines, fold("  "+v.Why, right)...)
 		}
@@ -54,7 +54,7 @@ func Terminal(w io.Writer, run trial.Run, verdicts []trial.Verdict, width int) e
 			b.WriteString(l + "\n")
 		}
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, strings.ReplaceAll(b.String(), nbsp, " "))
 	return err
 }
 
@@ -64,7 +64,7 @@ func fold(s string, width int) []string {
 	indent := s[:len(s)-len(strings.TrimLeft(s, " "))]
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(oneLine(s)) {
+	for _, word := range words(oneLine(s)) {
 		for utf8.RuneCountInString(word) > width-len(indent) { // a word without a break
 			if line != "" {
 				lines, line = append(lines, line), ""
