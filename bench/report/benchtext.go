@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,10 +52,18 @@ func benchText(d *data, gobench string) string {
 	}
 	b.WriteByte('\n')
 	for _, e := range d.experiments() {
+		var lines []line
 		for _, block := range d.blocks[e] {
 			for i := range block.Trials {
-				benchLines(&b, block, &block.Trials[i])
+				lines = append(lines, benchLines(block, &block.Trials[i])...)
 			}
+		}
+		arms := d.arms(e)
+		slices.SortStableFunc(lines, func(x, y line) int { // lines of one name stand together, by block
+			return cmp.Or(slices.Index(arms, x.arm)-slices.Index(arms, y.arm), strings.Compare(x.name, y.name))
+		})
+		for _, l := range lines {
+			fmt.Fprintf(&b, "%s\t%8d%s\n", l.name, l.n, l.values)
 		}
 	}
 	if gobench = strings.TrimSpace(gobench); gobench != "" {
@@ -63,29 +72,39 @@ func benchText(d *data, gobench string) string {
 	return b.String()
 }
 
-func benchLines(b *strings.Builder, block analysis.Block, t *trial.Trial) {
+// line is one line of results.
+type line struct {
+	arm    trial.Arm
+	name   string
+	n      int64 // requests behind it
+	values string
+}
+
+// benchLines makes a line of each measured phase of a trial, or one of its journey.
+func benchLines(block analysis.Block, t *trial.Trial) (lines []line) {
 	sel := trial.Selector{Arm: t.Spec.Arm, Balancer: t.Spec.Balancer, Replicas: t.Spec.Replicas, Lifetime: t.Spec.Lifetime, Label: t.Spec.Label}
+	add := func(n int64, search bool) {
+		l := line{t.Spec.Arm, benchName(t.Spec, sel.Phase), max(n, 1), ""}
+		for _, u := range benchUnits {
+			v, err := analysis.Value(u.Metric, block, sel)
+			if err == nil && number(v) != absent && (u.Metric != "capacity_per_second" || search) {
+				l.values += "\t" + strconv.FormatFloat(v, 'g', 6, 64) + " " + u.Unit
+			}
+		}
+		if l.values != "" {
+			lines = append(lines, l)
+		}
+	}
 	if len(t.Phases) == 0 && t.Journey != nil {
-		benchLine(b, block, t, sel, int64(t.Journey.Counters["authenticated_requests"]))
+		add(int64(t.Journey.Counters["authenticated_requests"]), false)
 	}
 	for i := range t.Phases {
 		if m := &t.Phases[i]; !m.Phase.Warmup {
 			sel.Phase = m.Phase.Name
-			benchLine(b, block, t, sel, m.Completed)
+			add(m.Completed, m.Phase.Mode == trial.Search)
 		}
 	}
-}
-
-func benchLine(b *strings.Builder, block analysis.Block, t *trial.Trial, sel trial.Selector, n int64) {
-	var values string
-	for _, u := range benchUnits {
-		if v, err := analysis.Value(u.Metric, block, sel); err == nil && number(v) != absent {
-			values += "\t" + strconv.FormatFloat(v, 'g', 6, 64) + " " + u.Unit
-		}
-	}
-	if values != "" {
-		fmt.Fprintf(b, "%s\t%8d%s\n", benchName(t.Spec, sel.Phase), max(n, 1), values)
-	}
+	return lines
 }
 
 var notInName = regexp.MustCompile(`[^A-Za-z0-9_=%.+:]+`)

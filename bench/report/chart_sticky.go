@@ -24,7 +24,7 @@ type place struct {
 
 func lostSessions(d *data) figure {
 	f := figure{ID: "lost-sessions", Experiment: "sticky",
-		Question: "How many requests does each balancer answer with a lost session?",
+		Question: "Under which balancer are sessions lost?",
 		Caption: "Share of requests by logged-in users that were answered 401; no one logs in again. " +
 			"In memory without stickiness, 1 - 1/N is expected: the share of replicas that do not hold the session. None lost of n bounds the share by 3/n. " + d.sample("sticky"),
 		Table: table{Head: []string{"arm", "balancer", "replicas", "lost", "requests", "expected"}}}

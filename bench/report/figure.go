@@ -114,8 +114,8 @@ func (f framed) Draw(c draw.Canvas) {
 	}})
 }
 
-// svg renders a drawing.
-func svg(d drawing, width vg.Length) ([]byte, error) {
+// svgOf renders a drawing.
+func svgOf(d drawing, width vg.Length) ([]byte, error) {
 	c := vgsvg.NewWith(vgsvg.UseWH(width, d.Height(width)))
 	d.Draw(draw.New(c))
 	var b bytes.Buffer
@@ -146,7 +146,7 @@ func fixTexts(doc []byte) []byte {
 	})
 }
 
-func png(d drawing, width vg.Length) ([]byte, error) {
+func pngOf(d drawing, width vg.Length) ([]byte, error) {
 	c := vgimg.NewWith(vgimg.UseWH(width, d.Height(width)), vgimg.UseDPI(144), vgimg.UseBackgroundColor(paper))
 	d.Draw(draw.New(c))
 	var b bytes.Buffer

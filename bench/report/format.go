@@ -106,7 +106,7 @@ func words(s string) []string {
 // inline makes text safe within a line or a table cell of Markdown: nothing of
 // it is markup, and it stays on its line.
 func inline(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
+	s = strings.ReplaceAll(oneLine(s), nbsp, " ")
 	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "#", `\#`).Replace(s)
 }
 

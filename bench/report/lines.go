@@ -37,6 +37,7 @@ type lineChart struct {
 func (l lineChart) Height(width vg.Length) vg.Length { return max(min(width*0.52, 340), 270) }
 
 func (l lineChart) Draw(c draw.Canvas) {
+	c = draw.Crop(c, 3, 0, 0, 0) // the upright label's letters may reach a little over their line
 	p := newPlot(l.XLabel, l.YLabel)
 	ys := newSpan()
 	for _, s := range l.Series {

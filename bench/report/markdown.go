@@ -20,6 +20,10 @@ func markdownText(doc document) string {
 		line("%s", picture(doc.Summary))
 		line("%s", markdownTable(verdictTable(doc)))
 		line("Each rule was written down, with its hash, before the first trial. Brackets hold 95 %% intervals.\n")
+		for _, v := range doc.Verdicts {
+			line("- %s, %s: %s", inline(v.Rule.Claim), inline(string(v.Answer)), inline(v.Why))
+		}
+		line("")
 	}
 	if len(doc.Advice) > 0 {
 		line("## What to choose\n\nOnly what the verdicts of this run carry, on this machine, under these loads.\n")
@@ -62,9 +66,9 @@ func trust(line func(string, ...any), doc document) {
 }
 
 func verdictTable(doc document) table {
-	t := table{Head: []string{"claim", "statement", "answer", "why", "what speaks loudest", "margin", "rule"}}
+	t := table{Head: []string{"claim", "statement", "answer", "what speaks loudest", "measure", "rule"}}
 	for _, v := range doc.Verdicts {
-		t.Rows = append(t.Rows, []string{v.Rule.Claim, v.Rule.Statement, string(v.Answer), v.Why, strings.Join(strongestLines(v), "; "), marginText(v.Rule), v.RuleHash})
+		t.Rows = append(t.Rows, []string{v.Rule.Claim, v.Rule.Statement, string(v.Answer), strings.Join(strongestLines(v), "; "), measure(v.Rule), v.RuleHash})
 	}
 	return t
 }

@@ -55,7 +55,7 @@ func chart(f figure) (template.HTML, error) {
 		class string
 		width vg.Length
 	}{{"wide", wide}, {"narrow", narrow}} {
-		doc, err := svg(f.Drawing, v.width)
+		doc, err := svgOf(f.Drawing, v.width)
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", f.ID, err)
 		}

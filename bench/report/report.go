@@ -51,10 +51,10 @@ func charts(doc document) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, f := range doc.figures() {
 		var err error
-		if files["charts/"+f.ID+".svg"], err = svg(framed{f}, wide); err != nil {
+		if files["charts/"+f.ID+".svg"], err = svgOf(framed{f}, wide); err != nil {
 			return nil, fmt.Errorf("chart %s: %w", f.ID, err)
 		}
-		if files["charts/"+f.ID+".png"], err = png(framed{f}, wide); err != nil {
+		if files["charts/"+f.ID+".png"], err = pngOf(framed{f}, wide); err != nil {
 			return nil, fmt.Errorf("chart %s: %w", f.ID, err)
 		}
 	}

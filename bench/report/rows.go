@@ -68,7 +68,7 @@ func (r rowChart) Draw(c draw.Canvas) {
 	p.Y.Min, p.Y.Max = -0.5, float64(len(r.Rows))-0.5
 	var names []plot.Tick
 	for i, row := range r.Rows {
-		names = append(names, plot.Tick{Value: r.y(i), Label: row.Label})
+		names = append(names, plot.Tick{Value: r.y(i), Label: oneLine(row.Label)})
 	}
 	p.Y.Tick.Marker = plot.ConstantTicks(names)
 	p.Y.Tick.Length = 0

@@ -109,10 +109,11 @@ func boldStyle(size vg.Length, c color.Color) text.Style {
 	return s
 }
 
-// put writes one line whose letters, not its whole line box, are centred at pt.
+// put writes one line, control characters left out, whose letters, not its whole
+// line box, are centred at pt.
 func put(c draw.Canvas, s text.Style, pt vg.Point, txt string) {
 	pt.Y += s.Font.Size * 0.12
-	c.FillText(s, pt, txt)
+	c.FillText(s, pt, oneLine(txt))
 }
 
 // wrap breaks text into lines no wider than width; a longer word has a line of its own.

@@ -1,0 +1,125 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"testing"
+	"time"
+
+	"authbench/bench/analysis"
+	"authbench/bench/analysis/analysistest"
+	"authbench/bench/trial"
+)
+
+// wholeRun is a plausible run of all experiments with its real verdicts.
+func wholeRun(t *testing.T) (trial.Run, []trial.Trial, []trial.Verdict) {
+	t.Helper()
+	run, trials := analysistest.Run()
+	verdicts, err := analysis.Evaluate(run, trials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run, trials, verdicts
+}
+
+func gobenchOutput(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("testdata/gobench.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// written writes a report into a fresh folder.
+func written(t *testing.T, run trial.Run, trials []trial.Trial, verdicts []trial.Verdict, gobench string) trial.Folder {
+	t.Helper()
+	f := trial.Folder(t.TempDir())
+	if err := Write(f, run, trials, verdicts, gobench); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func contents(t *testing.T, f trial.Folder, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(f.Path(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// smallRun is made by hand, so that golden files hold this package's words and
+// no other's: three arms, two blocks, one verdict of each kind.
+func smallRun() (trial.Run, []trial.Trial, []trial.Verdict) {
+	var trials []trial.Trial
+	for block := 1; block <= 3; block++ {
+		off := float64(block-2) / 2 // blocks differ a little
+		for _, c := range []struct {
+			arm                    string
+			replicas, store, bytes float64
+			ops                    string
+		}{{"none", 50, 0, 120, ""}, {"session/redis", 80, 20, 180, "redis_commands"}, {"jwt/HS256", 62, 0, 470, ""}} {
+			o := []analysistest.Option{
+				analysistest.CPU("load=common", trial.BalancerTier, 20),
+				analysistest.CPU("load=common", trial.ReplicaTier, c.replicas+off),
+				analysistest.CPU("load=common", trial.StoreTier, c.store),
+				analysistest.Bytes("load=common", c.bytes, 260),
+				analysistest.Latency("load=common", time.Duration(c.replicas*4)*time.Microsecond, 2*time.Millisecond),
+			}
+			if c.ops != "" {
+				o = append(o, analysistest.Counter("load=common", c.ops, 1))
+			}
+			trials = append(trials, analysistest.Trial(analysistest.Spec("cost", c.arm, "load=common"), block, o...))
+		}
+		lossy := analysistest.Spec("sticky", "session/memory")
+		lossy.Replicas = 2
+		trials = append(trials, analysistest.Trial(lossy, block,
+			analysistest.JourneyCounter("authenticated_requests", 1000), analysistest.JourneyCounter("lost_sessions", 501)))
+		bare := analysistest.Spec("revoke", "jwt/HS256")
+		bare.Lifetime = trial.Duration(2 * time.Second)
+		trials = append(trials, analysistest.Trial(bare, block,
+			analysistest.JourneySamples("revocation_lag_seconds", 1.9+off/100), analysistest.JourneySamples("remaining_life_seconds", 1.91)))
+	}
+	trials = append(trials, analysistest.Trial(analysistest.Spec("cost", "jwt/HS256", "load=common"), 1, analysistest.Attempt(2),
+		analysistest.Status(trial.Invalid), analysistest.Warning("the generator used 91 % of its CPU")))
+	run := trial.Run{Name: "small", Profile: "standard", Runtime: "native", Seed: 7, Started: analysistest.Epoch, Ended: analysistest.Epoch.Add(90 * time.Second),
+		Status: "complete", Commit: "0123456789ab", Command: []string{"bin/authbench", "run", "--profile", "standard", "--seed", "7"},
+		Experiments: []string{"cost", "sticky", "revoke"}, Budgeting: "none",
+		Machine:  trial.Machine{OS: "Debian GNU/Linux 12", Kernel: "6.1", CPU: "Some CPU", CPUs: 2, MemoryMiB: 8000, GeneratorCPUs: "0", SystemCPUs: "1"},
+		Software: []trial.Software{{Name: "nginx", Version: "1.22.1", SHA256: "ab12"}}, Warnings: []string{"no CPU budgets here: scale is skipped"}}
+	return run, trials, smallVerdicts()
+}
+
+func smallVerdicts() []trial.Verdict {
+	interval := func(e, l, h float64, n int) trial.Interval { return trial.Interval{Estimate: e, Low: l, High: h, N: n} }
+	rule := func(claim, statement, metric string, c trial.Contrast, supports trial.Direction, margin float64) trial.Rule {
+		return trial.Rule{Claim: claim, Statement: statement, Experiment: "cost", Metric: metric, Contrast: c, Supports: supports, Margin: margin, MinBlocks: 3}
+	}
+	finding := func(name string, i trial.Interval, o trial.Direction, factors ...string) trial.Finding {
+		return trial.Finding{Comparison: trial.Comparison{Name: name, Factors: factors}, Interval: i, A: i, Outcome: o, P: 0.01}
+	}
+	verdicts := []trial.Verdict{
+		{Rule: rule("C18", "JWTs enlarge requests.", "request_bytes", trial.Ratio, trial.More, 0.05), Answer: trial.Supported, Why: "Holds.",
+			Findings: []trial.Finding{finding("jwt/HS256 vs session/redis", interval(2.6, 2.5, 2.7, 3), trial.More)}},
+		{Rule: rule("C01", "Sessions load the server, JWT is lighter.", "auth_cpu_us", trial.Difference, trial.Less, 5), Answer: trial.Depends,
+			Why: "Holds in 1 of 2 comparisons and does not in 1; depends on store: yes with redis; no with memory. Holds most clearly for redis.",
+			Findings: []trial.Finding{
+				finding("jwt/HS256 vs session/redis", interval(-38, -41, -35, 3), trial.Less, "store=redis"),
+				finding("jwt/HS256 vs session/memory", interval(9.4, 8.8, 10, 3), trial.More, "store=memory")},
+			Warnings: []string{"1 trial was not counted"}},
+		{Rule: rule("C02", "Verifying a JWT needs no database.", "store_operations_per_request", trial.Count, trial.Same, 0.001), Answer: trial.Supported,
+			Why: "None was seen.", Findings: []trial.Finding{finding("jwt/HS256", interval(0, 0, 0.001, 3000), trial.Same)}},
+		{Rule: rule("C10", "Sessions end at once.", "revocation_lag_max_seconds", trial.Against, trial.Same, 0.1), Answer: trial.Refuted,
+			Why: "They did not.", Findings: []trial.Finding{finding("session/redis", interval(0.8, 0.7, 0.9, 3), trial.More)}},
+		{Rule: rule("C03", "JWT scales easily, sessions badly.", "efficiency_vs_control", trial.Ratio, trial.More, 0.1), Answer: trial.Inconclusive,
+			Why: "No good trial of the experiment scale.", Findings: []trial.Finding{{Comparison: trial.Comparison{Name: "jwt/HS256 vs session/redis at N=4"},
+				Interval: interval(math.NaN(), math.Inf(-1), math.Inf(1), 0), Outcome: trial.Unclear, Why: "0 of the 3 blocks needed"}}},
+	}
+	for i := range verdicts {
+		verdicts[i].RuleHash = fmt.Sprintf("hash%08d", i)
+	}
+	return verdicts
+}

@@ -1,0 +1,152 @@
+package report
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"authbench/bench/trial"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+)
+
+func TestNumber(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0", 1: "1", 12.34: "12.3", 1234.5: "1,234", -1234567: "−1,234,567", 0.012345: "0.0123", 99.96: "100", 46.0: "46",
+		math.NaN(): absent, math.Inf(1): absent, 1e12: "1e+12", 5e-7: "5e-07",
+	} {
+		if got := number(v); got != want {
+			t.Errorf("number(%v) = %q, want %q", v, got, want)
+		}
+	}
+}
+
+func TestShareOfNoneNamesItsBound(t *testing.T) {
+	if got, want := share(trial.Interval{N: 6000}), "0 of 6,000 (<"+nbsp+"0.05"+nbsp+"%)"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestTicksAreRoundAndFew(t *testing.T) {
+	for _, c := range []struct{ low, high float64 }{{0, 1}, {-10, 157}, {0, 9400}, {0.842, 1.08}, {3, 3}, {0, 1e-9}, {math.NaN(), 1}} {
+		ticks := linearTicks(c.low, c.high, 6)
+		if len(ticks) == 0 || len(ticks) > 12 {
+			t.Errorf("%v..%v: %d ticks", c.low, c.high, len(ticks))
+		}
+		labels := map[string]bool{}
+		for _, tick := range ticks {
+			if labels[tick.Label] {
+				t.Errorf("%v..%v: two ticks are labelled %s", c.low, c.high, tick.Label)
+			}
+			labels[tick.Label] = true
+		}
+	}
+	var at []float64
+	for _, tick := range logTicks(0.15, 2.4) {
+		at = append(at, tick.Value)
+	}
+	if want := []float64{0.2, 0.5, 1, 2}; !slices.EqualFunc(at, want, func(a, b float64) bool { return math.Abs(a-b) < 1e-9 }) {
+		t.Errorf("logarithmic ticks at %v, want %v", at, want)
+	}
+}
+
+func TestSpreadKeepsOrderAndGap(t *testing.T) {
+	for _, places := range [][]vg.Length{{50, 50, 50}, {1, 2, 3, 99, 99, 100}, {10}, nil, {100, 0, 50}} {
+		got := spread(places, 12, 0, 100)
+		for i := range got {
+			for j := range got {
+				if places[i] < places[j] && got[i] > got[j] {
+					t.Errorf("%v -> %v: order is lost", places, got)
+				}
+				if i != j && math.Abs(float64(got[i]-got[j])) < 11.9 {
+					t.Errorf("%v -> %v: two are too close", places, got)
+				}
+			}
+			if got[i] < 0 || got[i] > 100 {
+				t.Errorf("%v -> %v: out of bounds", places, got)
+			}
+		}
+	}
+}
+
+func TestFoldKeepsWidthAndWords(t *testing.T) {
+	text := "  from 12" + nbsp + "µs to a_word_without_any_break_that_is_longer_than_the_line and on"
+	lines := fold(text, 24)
+	for _, l := range lines {
+		if utf8.RuneCountInString(l) > 24 || !strings.HasPrefix(l, "  ") {
+			t.Errorf("line %q", l)
+		}
+	}
+	if joined := strings.Join(lines, "\n"); !strings.Contains(joined, "12"+nbsp+"µs") {
+		t.Errorf("a figure and its unit were parted:\n%s", joined)
+	}
+}
+
+func TestArmsKeepTheirOrderAndColour(t *testing.T) {
+	cookie := trial.Arm{Auth: "jwt", Alg: "HS256", Carrier: "cookie"}
+	arms := sortArms([]trial.Arm{cookie, {Auth: "jwt", Alg: "HS256"}, {Auth: "session", Store: "redis"}, trial.Control, {Auth: "session", Store: "redis"}})
+	var names []string
+	for _, a := range arms {
+		names = append(names, a.String())
+	}
+	if want := []string{"none", "session/redis", "jwt/HS256", "jwt/HS256+cookie"}; !slices.Equal(names, want) {
+		t.Errorf("%v, want %v", names, want)
+	}
+	seen := map[string]bool{}
+	for _, a := range trial.Arms() {
+		if c := hex(armColour(a)); seen[c] || armColour(a) == muted {
+			t.Errorf("%s has no colour of its own", a)
+		} else {
+			seen[c] = true
+		}
+	}
+}
+
+func TestOnlyTurnsACommandIntoThatOfOneExperiment(t *testing.T) {
+	for _, c := range []struct{ command, want []string }{
+		{[]string{"a", "run"}, []string{"a", "run", "--experiments", "cost"}},
+		{[]string{"a", "--experiments", "cost,scale", "--seed", "1"}, []string{"a", "--experiments", "cost", "--seed", "1"}},
+	} {
+		if got := only(c.command, "cost"); !slices.Equal(got, c.want) {
+			t.Errorf("%v, want %v", got, c.want)
+		}
+	}
+	if got, want := shell([]string{"a", "b c", "it's"}), `a 'b c' 'it'\''s'`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// Every claim that the experiments ask about has advice for each clear answer.
+func TestEveryClearAnswerHasItsSentence(t *testing.T) {
+	run, _, _ := wholeRun(t)
+	for _, r := range run.Rules {
+		for _, a := range []trial.Answer{trial.Supported, trial.Refuted, trial.Depends} {
+			got := choose([]trial.Verdict{{Rule: r, Answer: a, Why: "Holds here; depends on store: yes with redis; no with memory. Holds most clearly."}})
+			if len(got) != 1 || strings.Contains(got[0].Text, "%!") || a == trial.Depends && !strings.Contains(got[0].Text, "yes with redis; no with memory.") {
+				t.Errorf("%s, %s: %v", r.Claim, a, got)
+			}
+		}
+		if got := choose([]trial.Verdict{{Rule: r, Answer: trial.Inconclusive}}); len(got) != 1 || !strings.Contains(got[0].Text, "does not settle "+r.Claim) {
+			t.Errorf("%s, inconclusive: %v", r.Claim, got)
+		}
+	}
+}
+
+func TestChartsFitATelephone(t *testing.T) {
+	run, trials, verdicts := wholeRun(t)
+	doc := newDocument(newData(run, trials, verdicts, gobenchOutput(t)))
+	for _, f := range doc.figures() {
+		for _, width := range []vg.Length{wide, narrow} {
+			b, err := svgOf(f.Drawing, width)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkSVG(t, string(b))
+		}
+	}
+}
+
+var _ = []plot.Plotter{lineChart{}, rowChart{}, gridLines{}}
