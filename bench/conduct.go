@@ -9,6 +9,7 @@ import (
 	"authbench/bench/experiment"
 	"authbench/bench/load"
 	"authbench/bench/probe"
+	"authbench/bench/process"
 	"authbench/bench/stack"
 	"authbench/bench/trial"
 )
@@ -16,6 +17,7 @@ import (
 // conductor carries out single trials.
 type conductor struct {
 	runtime stack.Runtime
+	ledger  *process.Ledger
 	k6      load.K6 // binary, scripts, CPUs; the script and its settings come from the spec
 	cpus    []string
 	seed    uint64
@@ -114,8 +116,11 @@ func (c *conductor) script(ctx context.Context, s *stack.Stack, _ experiment.Pla
 	m, err := around(ctx, p, func() (trial.Measurement, error) {
 		started := time.Now()
 		j, err := c.k6.Run(ctx, job.Spec, s.URL, s.ReplicaURLs())
-		if err == nil {
-			t.Journey = &j
+		t.Journey = &j
+		if errors.Is(err, load.ErrThreshold) && j.Counters["wrong_user"] == 0 { // the script ran to its end; some requests failed
+			t.Status = trial.Invalid
+			t.Warn("%v", err)
+			err = nil
 		}
 		return trial.Measurement{Phase: trial.Phase{Name: "journey"}, Started: started.UTC(), Seconds: time.Since(started).Seconds()}, err
 	})

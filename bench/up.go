@@ -46,7 +46,7 @@ func upCommand(stdout, stderr io.Writer) *cobra.Command {
 }
 
 func up(ctx context.Context, spec trial.Spec, stdout io.Writer) error {
-	rt, _, err := openRuntime(ctx)
+	rt, _, err := openRuntime(1)
 	if err != nil {
 		return err
 	}
@@ -57,8 +57,8 @@ func up(ctx context.Context, spec trial.Spec, stdout io.Writer) error {
 	}
 	fmt.Fprintf(stdout, "%s, %d replicas, %s\n\n", spec.Arm, spec.Replicas, spec.Balancer)
 	fmt.Fprintf(stdout, "  balancer   %s\n", s.URL)
-	for i, r := range s.Replicas {
-		fmt.Fprintf(stdout, "  %-10s %s   private: %s/metrics %s/config\n", r.Name, r.URL, r.PrivateURL, s.Replicas[i].PrivateURL)
+	for _, r := range s.Replicas {
+		fmt.Fprintf(stdout, "  %-10s %s   private: %s/metrics %s/config\n", r.Name, r.URL, r.PrivateURL, r.PrivateURL)
 	}
 	fmt.Fprintf(stdout, "\nTry it (accounts user-000000 to user-%06d and admin; password \"correct horse battery staple\"):\n\n", spec.Users-1)
 	fmt.Fprintf(stdout, "  bin/k6 run -e BASE_URL=%s -e AUTH=%s -e PROFILE=smoke loadtests/browse.js\n", s.URL, spec.Arm.Auth)

@@ -83,8 +83,13 @@ func (a Arm) InCookie() bool {
 // MarshalText writes the arm's name.
 func (a Arm) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// UnmarshalText reads an arm's name.
+// UnmarshalText reads an arm's name. Empty text, as in a selector that is not
+// used, gives the zero Arm.
 func (a *Arm) UnmarshalText(b []byte) (err error) {
+	if len(b) == 0 {
+		*a = Arm{}
+		return nil
+	}
 	*a, err = ParseArm(string(b))
 	return err
 }

@@ -118,7 +118,7 @@ type Usage struct {
 	Component map[string]float64  `json:"componentSeconds"`    // CPU-seconds by component: nginx, r1, redis, postgres, ...
 	Throttled map[string]Throttle `json:"throttled,omitempty"` // by component under a budget
 	RSS       map[string]int64    `json:"rssBytes,omitempty"`  // by component, at the end of the phase
-	Counters  map[string]float64  `json:"counters,omitempty"`  // store and balancer counters, e.g. redis_commands, postgres_calls, nginx_requests
+	Counters  map[string]float64  `json:"counters,omitempty"`  // store and balancer counters, e.g. redis_commands, postgres_statements, nginx_requests
 	Steal     float64             `json:"stealSeconds"`        // taken by the hypervisor from the CPUs in use
 	Foreign   float64             `json:"foreignSeconds"`      // CPU that neither we nor the system under test used
 	Busy      map[string]float64  `json:"busyShare,omitempty"` // busy share of each CPU in use, 0..1, by "cpu0", ...
