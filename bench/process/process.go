@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -29,7 +30,7 @@ type Command struct {
 	Name       string // unique among running children; names the log
 	Path       string // of the program; looked up in PATH when it has no slash
 	Args       []string
-	Env        []string // added to our own environment
+	Env        []string // added to our own environment, of which AUTHBENCH_* is left out
 	Dir        string
 	CPUs       string              // list such as "1" or "0-2,5"; empty leaves ours
 	Credential *syscall.Credential // nil keeps our user
@@ -88,7 +89,9 @@ func prepare(c Command, dir string) (*Process, error) {
 	}
 	cmd := exec.Command(path, c.Args...)
 	cmd.Dir = c.Dir
-	cmd.Env = append(os.Environ(), c.Env...)
+	// Settings meant for us must not reach a replica: its flags derive from the spec alone.
+	inherited := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AUTHBENCH_") })
+	cmd.Env = append(inherited, c.Env...)
 	cmd.Stdout, cmd.Stderr = tee(p.logFile, c.Stdout), tee(p.logFile, c.Stderr)
 	cmd.WaitDelay = time.Second // a grandchild that keeps the pipe open must not hold us up
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: death, Credential: c.Credential}

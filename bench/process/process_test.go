@@ -96,7 +96,7 @@ func check(err error) {
 
 // makeGroups makes control groups where this machine has them.
 func makeGroups(l *process.Ledger) (groups []string) {
-	for _, controller := range []string{"cpu", "cpuacct"} {
+	for _, controller := range []string{"cpu", "cpuacct", ""} { // "" is version 2
 		if home, err := process.OwnGroup(controller); err == nil {
 			dir := filepath.Join(home, "authbench-test-"+filepath.Base(l.Dir()))
 			if l.MakeGroup(dir) == nil {
@@ -213,8 +213,16 @@ func TestStopKillsTheStubbornAndTheirChildren(t *testing.T) {
 	}
 }
 
-func TestExitErrorCarriesStatusAndLog(t *testing.T) {
+func TestChildrenThatEndByThemselves(t *testing.T) {
 	l := open(t)
+	t.Setenv("AUTHBENCH_POOL", "7")
+	env, err := l.Start(process.Command{Name: "env", Path: "env", Env: []string{"AUTHBENCH_REDIS=x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := env.Wait(); err != nil || strings.Contains(env.Tail(), "AUTHBENCH_POOL") || !strings.Contains(env.Tail(), "AUTHBENCH_REDIS=x") {
+		t.Errorf("environment: %s, %v; want what was given to the child, not what was given to us", env.Tail(), err)
+	}
 	p, err := l.Start(process.Command{Name: "sh", Path: "sh", Args: []string{"-c", "echo something is wrong >&2; exit 7"}})
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"fmt"
+	"slices"
 
 	"authbench/bench/process"
 )
@@ -16,4 +17,21 @@ func SplitCPUs(available []int) (generator, system, warning string) {
 	}
 	n := max(1, len(available)/3)
 	return process.FormatCPUs(available[:n]), process.FormatCPUs(available[n:]), ""
+}
+
+// joinCPUs is the list of all the CPUs that are available or in one of the lists.
+func joinCPUs(available []int, lists ...string) (string, error) {
+	all := available
+	for _, list := range lists {
+		if list == "" {
+			continue
+		}
+		cpus, err := process.ParseCPUs(list)
+		if err != nil {
+			return "", err
+		}
+		all = append(all, cpus...)
+	}
+	slices.Sort(all)
+	return process.FormatCPUs(slices.Compact(all)), nil
 }

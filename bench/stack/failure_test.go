@@ -179,7 +179,7 @@ func TestAReplicaThatIsNotWhatWasAskedFor(t *testing.T) {
 	} {
 		other := spec
 		edit(&other)
-		if err := n.checkReplica(t.Context(), other, r); err == nil || !strings.Contains(err.Error(), "replica r1: "+field+": wanted ") {
+		if err := n.checkReplica(t.Context(), n.launch(other, "r1"), r); err == nil || !strings.Contains(err.Error(), "replica r1: "+field+": wanted ") {
 			t.Errorf("%v; want an error that names %s, wanted and got", err, field)
 		}
 	}
@@ -311,8 +311,7 @@ func TestMintRefusesHalfAList(t *testing.T) {
 		fmt.Fprintln(w, `{"user":"user-000000","credential":"x","kind":"bearer"}`)
 	}))
 	defer srv.Close()
-	s := &Stack{}
-	if _, err := s.mint(t.Context(), Replica{Name: "r1", PrivateURL: srv.URL}, 0, 2, 2); err == nil {
+	if _, err := mint(t.Context(), Replica{Name: "r1", PrivateURL: srv.URL}, 0, 2, 2); err == nil {
 		t.Error("one credential instead of two was accepted")
 	}
 }

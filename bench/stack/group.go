@@ -41,13 +41,36 @@ type group struct {
 func newGroups(l *process.Ledger) (*groups, error) {
 	g, err1 := groupsV1(l)
 	if err1 == nil {
+		err1 = g.try()
+	}
+	if err1 == nil {
 		return g, nil
 	}
 	g, err2 := groupsV2(l)
 	if err2 == nil {
+		err2 = g.try()
+	}
+	if err2 == nil {
 		return g, nil
 	}
 	return nil, fmt.Errorf("version 1: %w; version 2: %w", err1, err2)
+}
+
+// try starts a program under a budget: that the files are there does not mean
+// that we may use them.
+func (g *groups) try() error {
+	c, err := g.group("try")
+	if err != nil {
+		return err
+	}
+	if err := c.setBudget(1); err != nil {
+		return err
+	}
+	p, err := g.ledger.Start(process.Command{Name: "try", Path: "true", Groups: c.dirs()})
+	if err != nil {
+		return err
+	}
+	return p.Wait()
 }
 
 func groupName(l *process.Ledger) string { return "authbench-" + filepath.Base(l.Dir()) }

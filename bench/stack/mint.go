@@ -7,14 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"authbench/bench/process"
 	"authbench/bench/trial"
 )
 
@@ -52,7 +49,7 @@ func (n *Native) credentials(ctx context.Context, s *Stack, spec trial.Spec) (er
 	case spec.Arm.Store == "memory":
 		all, err = s.mintPlaced(ctx, spec)
 	default:
-		if all, err = n.mintShared(ctx, s, spec); err == nil {
+		if all, err = n.mintShared(ctx, spec); err == nil {
 			all = s.route(all, spec)
 		}
 	}
@@ -82,7 +79,7 @@ func (s *Stack) anonymous(ctx context.Context, users int) ([]trial.Credential, e
 
 // mintShared makes credentials that every replica knows, once a run. A set that
 // has used half its life is made anew.
-func (n *Native) mintShared(ctx context.Context, s *Stack, spec trial.Spec) ([]trial.Credential, error) {
+func (n *Native) mintShared(ctx context.Context, spec trial.Spec) ([]trial.Credential, error) {
 	key := n.mintKey(spec)
 	set, ok := n.minted[key]
 	fresh := ok && time.Since(set.since) < time.Duration(spec.Lifetime)/2
@@ -92,13 +89,17 @@ func (n *Native) mintShared(ctx context.Context, s *Stack, spec trial.Spec) ([]t
 	if err := n.empty(ctx, spec); err != nil {
 		return nil, err
 	}
+	minter, err := n.startMinter(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	defer minter.process.Stop(context.WithoutCancel(ctx))
 	set = mintedSet{since: time.Now()}
-	var err error
 	count := spec.Users
 	if spec.Arm.Store != "" {
 		count = key.resident
 	}
-	if set.credentials, err = s.mint(ctx, s.Replicas[0], 0, count, spec.Users); err != nil {
+	if set.credentials, err = mint(ctx, minter, 0, count, spec.Users); err != nil {
 		return nil, err
 	}
 	n.minted[key] = set
@@ -106,9 +107,32 @@ func (n *Native) mintShared(ctx context.Context, s *Stack, spec trial.Spec) ([]t
 	return set.credentials, nil
 }
 
+// startMinter starts one more replica for the time of minting. Nothing is
+// measured meanwhile, so it may use every CPU, and PostgreSQL need not wait for
+// the disk at each session.
+func (n *Native) startMinter(ctx context.Context, spec trial.Spec) (Replica, error) {
+	l := n.launch(spec, "minter")
+	l.cpus, l.single = "", false
+	if spec.Arm.Store == "postgres" {
+		l.postgres += "&options=-csynchronous_commit%3Doff"
+	}
+	cpus, err := process.AvailableCPUs()
+	if err != nil {
+		return Replica{}, err
+	}
+	if l.cpus, err = joinCPUs(cpus, n.opts.SystemCPUs, n.opts.GeneratorCPUs); err != nil {
+		return Replica{}, err
+	}
+	r, _, err := n.startReplica(ctx, l)
+	if err != nil && r.process != nil {
+		r.process.Stop(context.WithoutCancel(ctx))
+	}
+	return r, err
+}
+
 // mint has a replica make credentials for count users from first on, and
 // returns those of the first keep of them.
-func (s *Stack) mint(ctx context.Context, r Replica, first, count, keep int) ([]trial.Credential, error) {
+func mint(ctx context.Context, r Replica, first, count, keep int) ([]trial.Credential, error) {
 	all := make([]trial.Credential, 0, keep)
 	for done := 0; done < count; {
 		n := min(mintChunk, count-done)
@@ -165,107 +189,6 @@ func mintChunkOf(ctx context.Context, r Replica, first, n int) ([]trial.Credenti
 		return nil, fmt.Errorf("%d credentials came, %d were asked for", len(all), n)
 	}
 	return all, nil
-}
-
-// mintPlaced makes sessions that one replica alone knows, each at the replica
-// that the balancer will send its user to, if that can be arranged.
-func (s *Stack) mintPlaced(ctx context.Context, spec trial.Spec) ([]trial.Credential, error) {
-	counts, cookies := s.shares(spec), make([][]string, len(s.Replicas))
-	if spec.Balancer == trial.CookieHash {
-		var err error
-		if cookies, err = s.learnHash(ctx, spec.Users); err != nil {
-			return nil, err
-		}
-		for i := range counts {
-			counts[i] = len(cookies[i])
-		}
-	}
-	var all []trial.Credential
-	first := 0
-	for i, r := range s.Replicas {
-		got, err := s.mint(ctx, r, first, counts[i], counts[i])
-		if err != nil {
-			return nil, err
-		}
-		for j := range got {
-			switch spec.Balancer {
-			case trial.Sticky:
-				got[j] = withCookie(got[j], trial.RouteCookie, r.Name)
-			case trial.CookieHash:
-				got[j] = withCookie(got[j], trial.ClientCookie, cookies[i][j])
-			}
-		}
-		all = append(all, got...)
-		first += counts[i]
-	}
-	return all, nil
-}
-
-// shares divides the users among the replicas.
-func (s *Stack) shares(spec trial.Spec) []int {
-	counts := make([]int, len(s.Replicas))
-	for i := range spec.Users {
-		counts[i%len(counts)]++
-	}
-	return counts
-}
-
-// learnHash asks nginx which replica each user's client cookie leads to.
-func (s *Stack) learnHash(ctx context.Context, users int) ([][]string, error) {
-	replicas := make([]int, users)
-	work, ctx := errgroup.WithContext(ctx)
-	work.SetLimit(2) // as many connections as the client keeps open
-	for i := range users {
-		work.Go(func() error {
-			resp, err := get(ctx, s.routeURL, func(r *http.Request) {
-				r.AddCookie(&http.Cookie{Name: trial.ClientCookie, Value: clientCookie(i)})
-			})
-			if err != nil {
-				return fmt.Errorf("learn where a client cookie leads: %w", err)
-			}
-			for j, r := range s.Replicas {
-				if r.Name == resp.Header.Get("X-Answered") {
-					replicas[i] = j
-					return nil
-				}
-			}
-			return fmt.Errorf("learn where a client cookie leads: nginx names replica %q", resp.Header.Get("X-Answered"))
-		})
-	}
-	if err := work.Wait(); err != nil {
-		return nil, err
-	}
-	cookies := make([][]string, len(s.Replicas))
-	for i, j := range replicas {
-		cookies[j] = append(cookies[j], clientCookie(i))
-	}
-	return cookies, nil
-}
-
-func clientCookie(i int) string { return "client-" + strconv.Itoa(1_000_000+i) }
-
-// route gives credentials that any replica knows the cookies that the balancer
-// looks at, so that all arms send equally many bytes.
-func (s *Stack) route(all []trial.Credential, spec trial.Spec) []trial.Credential {
-	routed := make([]trial.Credential, len(all))
-	for i, c := range all {
-		switch spec.Balancer {
-		case trial.Sticky:
-			c = withCookie(c, trial.RouteCookie, s.Replicas[i%len(s.Replicas)].Name)
-		case trial.CookieHash:
-			c = withCookie(c, trial.ClientCookie, clientCookie(i))
-		}
-		routed[i] = c
-	}
-	return routed
-}
-
-// withCookie leaves the original, which may be kept for later trials, alone.
-func withCookie(c trial.Credential, name, value string) trial.Credential {
-	cookies := map[string]string{name: value}
-	maps.Copy(cookies, c.Cookies)
-	c.Cookies = cookies
-	return c
 }
 
 // tryOne uses one credential as the driver will, through the balancer. A memory

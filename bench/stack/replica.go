@@ -32,7 +32,7 @@ func (r Replica) address() string { return strings.TrimPrefix(r.URL, "http://") 
 // makes what all share, the keys and the schema.
 func (n *Native) startReplicas(ctx context.Context, s *Stack, spec trial.Spec) error {
 	for i := range spec.Replicas {
-		r, c, err := n.startReplica(ctx, spec, "r"+strconv.Itoa(i+1))
+		r, c, err := n.startReplica(ctx, n.launch(spec, "r"+strconv.Itoa(i+1)))
 		if r.process != nil {
 			s.Replicas = append(s.Replicas, r)
 			s.Components = append(s.Components, c)
@@ -44,16 +44,33 @@ func (n *Native) startReplicas(ctx context.Context, s *Stack, spec trial.Spec) e
 	return nil
 }
 
-func (n *Native) startReplica(ctx context.Context, spec trial.Spec, name string) (Replica, *Component, error) {
-	r := Replica{Name: name}
-	c, err := n.component(name, trial.ReplicaTier)
+// launch says how a replica is started.
+type launch struct {
+	spec     trial.Spec
+	name     string
+	cpus     string
+	single   bool   // Go code on one thread
+	postgres string // URL
+}
+
+func (n *Native) launch(spec trial.Spec, name string) launch {
+	l := launch{spec: spec, name: name, cpus: n.opts.SystemCPUs, single: n.oneThread(spec)}
+	if n.postgres != nil {
+		l.postgres = n.postgres.url
+	}
+	return l
+}
+
+func (n *Native) startReplica(ctx context.Context, l launch) (Replica, *Component, error) {
+	r := Replica{Name: l.name}
+	c, err := n.component(l.name, trial.ReplicaTier)
 	if err != nil {
 		return r, nil, err
 	}
 	var line firstLine
 	p, err := n.ledger.Start(process.Command{
-		Name: name, Path: n.programs.server, Args: n.replicaArgs(spec, name), Env: n.replicaEnv(spec),
-		CPUs: n.opts.SystemCPUs, Groups: c.groupDirs(), Stdout: &line,
+		Name: l.name, Path: n.programs.server, Args: n.replicaArgs(l.spec, l.name), Env: l.env(),
+		CPUs: l.cpus, Groups: c.groupDirs(), Stdout: &line,
 		StopSignal: syscall.SIGTERM, Grace: 3 * time.Second,
 	})
 	if err != nil {
@@ -70,10 +87,10 @@ func (n *Native) startReplica(ctx context.Context, spec trial.Spec, name string)
 		return json.Unmarshal(text, &said)
 	})
 	if err != nil {
-		return r, c, fmt.Errorf("replica %s does not start: %w", name, err)
+		return r, c, fmt.Errorf("replica %s does not start: %w", l.name, err)
 	}
 	r.URL, r.PrivateURL = "http://"+said.Listen, "http://"+said.Private
-	return r, c, n.checkReplica(ctx, spec, r)
+	return r, c, n.checkReplica(ctx, l, r)
 }
 
 // replicaArgs derive from the spec alone, as labels do.
@@ -102,13 +119,13 @@ func (n *Native) replicaArgs(spec trial.Spec, name string) []string {
 	return args
 }
 
-// replicaEnv holds what must not be seen in a process list.
-func (n *Native) replicaEnv(spec trial.Spec) []string {
+// env holds what must not be seen in a process list.
+func (l launch) env() []string {
 	var env []string
-	if spec.Arm.Store == "postgres" {
-		env = append(env, "AUTHBENCH_POSTGRES="+n.postgres.url)
+	if l.spec.Arm.Store == "postgres" {
+		env = append(env, "AUTHBENCH_POSTGRES="+l.postgres)
 	}
-	if n.oneThread(spec) {
+	if l.single {
 		env = append(env, "GOMAXPROCS=1")
 	}
 	return env
@@ -128,7 +145,7 @@ func (n *Native) oneThread(spec trial.Spec) bool {
 }
 
 // checkReplica compares what a replica says of itself with what was asked for.
-func (n *Native) checkReplica(ctx context.Context, spec trial.Spec, r Replica) error {
+func (n *Native) checkReplica(ctx context.Context, l launch, r Replica) error {
 	resp, err := get(ctx, r.PrivateURL+"/config", nil)
 	if err != nil {
 		return fmt.Errorf("replica %s: read its settings: %w", r.Name, err)
@@ -139,7 +156,7 @@ func (n *Native) checkReplica(ctx context.Context, spec trial.Spec, r Replica) e
 	if err := dec.Decode(&got); err != nil {
 		return fmt.Errorf("replica %s: read its settings: %w", r.Name, err)
 	}
-	for _, want := range n.wanted(spec, r) {
+	for _, want := range n.wanted(l, r) {
 		if text := fmt.Sprint(got[want.field]); text != want.value {
 			return fmt.Errorf("replica %s: %s: wanted %s, got %s", r.Name, want.field, want.value, text)
 		}
@@ -150,7 +167,8 @@ func (n *Native) checkReplica(ctx context.Context, spec trial.Spec, r Replica) e
 type setting struct{ field, value string }
 
 // wanted is the part of /config that a spec decides.
-func (n *Native) wanted(spec trial.Spec, r Replica) []setting {
+func (n *Native) wanted(l launch, r Replica) []setting {
+	spec := l.spec
 	carrier := "none"
 	switch {
 	case spec.Arm.Auth == "none":
@@ -169,14 +187,14 @@ func (n *Native) wanted(spec trial.Spec, r Replica) []setting {
 	if spec.Argon2 != "" {
 		w = append(w, setting{"argon2", spec.Argon2})
 	}
-	if n.oneThread(spec) {
+	if l.single {
 		w = append(w, setting{"gomaxprocs", "1"})
 	}
 	switch spec.Arm.Store {
 	case "redis":
 		w = append(w, setting{"redis", n.redis.url})
 	case "postgres":
-		u, err := url.Parse(n.postgres.url)
+		u, err := url.Parse(l.postgres)
 		if err == nil {
 			w = append(w, setting{"postgres", u.Scheme + "://" + u.Host + u.Path})
 		}
