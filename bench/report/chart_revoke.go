@@ -17,7 +17,7 @@ func revocationLag(d *data) figure {
 		Caption: "Longest time from the answer to a log-out to the last 2xx on any replica. The stroke marks what was left of a JWT's life " +
 			"at log-out: a token that nobody can revoke lives on for as long. " + d.sample("revoke"),
 		Table: table{Head: []string{"arm", "lifetime", "longest lag (s)", "lag / rest of life", "blocks"}}}
-	chart := rowChart{XLabel: "seconds after log-out", Key: []keyEntry{{keyDot, "longest lag"}, {keyExpected, "rest of the token's life at log-out"}}}
+	chart := rowChart{XLabel: "seconds after log-out", Zero: true, Key: []keyEntry{{keyDot, "longest lag"}, {keyExpected, "rest of the token's life at log-out"}}}
 	for _, a := range d.arms("revoke") {
 		for _, life := range d.lifetimes("revoke", a) {
 			sel := trial.Selector{Arm: a, Lifetime: life}

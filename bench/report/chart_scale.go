@@ -95,7 +95,7 @@ func controlDistortion(d *data) string {
 	if len(bent) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("absolute curves are distorted: the control itself reaches an efficiency of only %s.", strings.Join(bent, ", "))
+	return fmt.Sprintf("absolute curves are distorted: the control itself reaches an efficiency of only %s", strings.Join(bent, ", "))
 }
 
 // capacity is a table without a chart: the highest rate that held the objective.

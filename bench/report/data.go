@@ -130,13 +130,13 @@ func (d *data) experimentDoubts(experiment string) []string {
 		}
 	}
 	if n := len(d.blocks[experiment]); n > 0 && n < 3 {
-		doubts = append(doubts, fmt.Sprintf("only %s: too few for an interval that means much.", plural(n, "block", "blocks")))
+		doubts = append(doubts, fmt.Sprintf("only %s: too few for an interval that means much", plural(n, "block", "blocks")))
 	}
 	if warned > 0 {
-		doubts = append(doubts, fmt.Sprintf("%s carry warnings, listed in the report.", plural(warned, "trial", "trials")))
+		doubts = append(doubts, fmt.Sprintf("%s carry warnings, listed in the report", plural(warned, "trial", "trials")))
 	}
 	if bad > 0 {
-		doubts = append(doubts, fmt.Sprintf("%s did not count (invalid or aborted).", plural(bad, "trial", "trials")))
+		doubts = append(doubts, fmt.Sprintf("%s did not count (invalid or aborted)", plural(bad, "trial", "trials")))
 	}
 	return doubts
 }
@@ -145,10 +145,10 @@ func (d *data) experimentDoubts(experiment string) []string {
 func (d *data) runDoubts() []string {
 	var doubts []string
 	if d.run.Status != "complete" {
-		doubts = append(doubts, fmt.Sprintf("the run is %s, not complete.", d.run.Status))
+		doubts = append(doubts, fmt.Sprintf("the run is %s, not complete", d.run.Status))
 	}
 	if d.run.Profile == "smoke" {
-		doubts = append(doubts, "a smoke run shows that everything works; it is too short for figures to lean on.")
+		doubts = append(doubts, "a smoke run shows that everything works; it is too short for figures to lean on")
 	}
 	return doubts
 }

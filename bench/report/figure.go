@@ -28,6 +28,8 @@ type figure struct {
 	Table      table
 }
 
+func joinDoubts(doubts []string) string { return strings.Join(doubts, "; ") + "." }
+
 // drawing fills a canvas. It is asked for its height at a width first, so that
 // the same drawing suits a desk and a telephone.
 type drawing interface {
@@ -79,7 +81,7 @@ func (f framed) blocks(width vg.Length) (head, foot []block) {
 	head = []block{textBlock(boldStyle(titleSize, ink), f.Question, width)}
 	foot = []block{textBlock(textStyle(smallSize, muted), f.Caption, width)}
 	if len(f.Doubts) > 0 {
-		foot = append(foot, textBlock(boldStyle(smallSize, amber), "Doubt: "+strings.Join(f.Doubts, " "), width))
+		foot = append(foot, textBlock(boldStyle(smallSize, amber), "Doubt: "+joinDoubts(f.Doubts), width))
 	}
 	return head, foot
 }

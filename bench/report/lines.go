@@ -49,7 +49,7 @@ func (l lineChart) Draw(c draw.Canvas) {
 		ys.add(0)
 	}
 	if l.Reference != 0 {
-		ys.add(l.Reference)
+		ys.add(l.Reference*0.9, l.Reference*1.1) // so that noise around it does not look like news
 	}
 	p.Y.Min, p.Y.Max = ys.padded(0.04, l.FromZero)
 	p.Y.Tick.Marker = plot.ConstantTicks(linearTicks(p.Y.Min, p.Y.Max, 6))

@@ -82,7 +82,7 @@ func picture(f figure) string {
 
 func doubts(line func(string, ...any), ds []string) {
 	if len(ds) > 0 {
-		line("**Doubt:** %s\n", inline(strings.Join(ds, " ")))
+		line("**Doubt:** %s\n", inline(joinDoubts(ds)))
 	}
 }
 

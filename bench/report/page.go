@@ -27,6 +27,7 @@ func pageText(doc document) ([]byte, error) {
 		"tally":     tally,
 		"measure":   measure,
 		"findings":  findingTable,
+		"doubts":    joinDoubts,
 		"sides":     sides,
 		"chart":     chart,
 	}).ParseFS(pageFiles, "page.html")
@@ -81,15 +82,34 @@ func sides(all []advice) (grouped []adviceSide) {
 	return grouped
 }
 
-// findingTable is every comparison behind a verdict.
+// findingTable is every comparison behind a verdict; why is said of unclear ones.
 func findingTable(v trial.Verdict) table {
 	t := table{Head: []string{"comparison", "speaks", "effect", "A", "B", "p", "why"}}
+	write := number
+	if isShare(v.Rule.Metric) {
+		write = percent
+	}
+	said := false
 	for _, f := range v.Findings {
-		p := absent
-		if f.P > 0 {
-			p = number(f.P)
+		said = said || f.Why != ""
+		t.Rows = append(t.Rows, []string{f.Comparison.Name, outcomeMark(v.Rule, f), effect(v.Rule, f), figureOf(f.A, write), figureOf(f.B, write), chance(f), f.Why})
+	}
+	if !said {
+		t.Head = t.Head[:6]
+		for i, row := range t.Rows {
+			t.Rows[i] = row[:6]
 		}
-		t.Rows = append(t.Rows, []string{f.Comparison.Name, outcomeMark(v.Rule, f), effect(v.Rule, f), figureOf(f.A, number), figureOf(f.B, number), p, f.Why})
 	}
 	return t
+}
+
+// chance writes a finding's p-value, no finer than anyone should read it.
+func chance(f trial.Finding) string {
+	switch {
+	case f.Interval.N == 0:
+		return absent
+	case f.P < 0.0001:
+		return "<" + nbsp + "0.0001"
+	}
+	return number(f.P)
 }

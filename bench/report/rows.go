@@ -39,6 +39,7 @@ const (
 type rowChart struct {
 	XLabel string
 	Log    bool
+	Zero   bool // the axis begins at 0 for dots too
 	Key    []keyEntry
 	Rows   []row
 }
@@ -81,6 +82,9 @@ func (r rowChart) y(i int) float64 { return float64(len(r.Rows) - 1 - i) }
 // xRange holds all that is drawn; a bar's axis holds 0.
 func (r rowChart) xRange() (low, high float64) {
 	xs := newSpan()
+	if r.Zero {
+		xs.add(0)
+	}
 	for _, row := range r.Rows {
 		neg, pos := stackEnds(row.Bars)
 		if len(row.Bars) > 0 {
