@@ -132,6 +132,9 @@ func TestVersion2Files(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "cpu.stat"), []byte(stat), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "cpu.max"), nil, 0o644); err != nil { // in a real group the kernel has made it
+		t.Fatal(err)
+	}
 	if used, err := g.used(); err != nil || used != 1.5 {
 		t.Errorf("used %v s, %v; want 1.5", used, err)
 	}

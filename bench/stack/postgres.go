@@ -62,7 +62,7 @@ func (n *Native) startPostgres(ctx context.Context) error {
 		return err
 	}
 	p.process, err = onFreePort(1, func(addr []string) (*process.Process, error) {
-		host, port, err := split(addr[0])
+		host, port, err := net.SplitHostPort(addr[0])
 		if err != nil {
 			return nil, err
 		}
@@ -177,10 +177,4 @@ func (p *postgresStore) empty(ctx context.Context) error {
 		return fmt.Errorf("empty postgres: %w", err)
 	}
 	return nil
-}
-
-// split takes an address apart.
-func split(addr string) (host, port string, err error) {
-	host, port, err = net.SplitHostPort(addr)
-	return host, port, err
 }

@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
+	"net"
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
@@ -35,7 +36,7 @@ func (n *Native) startRedis(ctx context.Context) error {
 		return err
 	}
 	r.process, err = onFreePort(1, func(addr []string) (*process.Process, error) {
-		host, port, err := split(addr[0])
+		host, port, err := net.SplitHostPort(addr[0])
 		if err != nil {
 			return nil, err
 		}
@@ -51,7 +52,15 @@ func (n *Native) startRedis(ctx context.Context) error {
 		}
 		r.url = "redis://" + addr[0] + "/0"
 		r.client = redis.NewClient(&redis.Options{Addr: addr[0], DisableIdentity: true, PoolSize: 2})
-		return p, ready(ctx, p, func(ctx context.Context) error { return r.client.Ping(ctx).Err() })
+		return p, ready(ctx, p, func(ctx context.Context) error {
+			// The client writes to standard error when nobody listens yet, so look first.
+			conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr[0])
+			if err != nil {
+				return err
+			}
+			conn.Close()
+			return r.client.Ping(ctx).Err()
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("redis does not start: %w", err)
