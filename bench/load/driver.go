@@ -132,8 +132,8 @@ func (d *Driver) Run(ctx context.Context, p trial.Phase) (trial.Measurement, err
 	if err := ctx.Err(); err != nil {
 		return trial.Measurement{Phase: p}, err
 	}
-	// The loop keeps its thread and mostly waits in the kernel; whoever else works
-	// in this process, the garbage collector included, needs a processor besides.
+	// The loop keeps its thread and its processor, also while it waits in the
+	// kernel. Whoever else works in this process needs another.
 	if runtime.GOMAXPROCS(0) < 2 {
 		runtime.GOMAXPROCS(2)
 	}

@@ -243,3 +243,29 @@ func freeAddress(t *testing.T) string {
 	defer l.Close()
 	return l.Addr().String()
 }
+
+// runUntil runs a phase and cancels it after so many completions.
+func runUntil(t *testing.T, d *Driver, p trial.Phase, completions int64) trial.Measurement {
+	t.Helper()
+	ctx := &countdown{Context: context.Background(), done: func() bool { return d.phase.completed >= completions }}
+	m, err := d.Run(ctx, p)
+	if !errors.Is(err, context.Canceled) || m.Completed < completions {
+		t.Fatalf("%d of %d completions, %v", m.Completed, completions, err)
+	}
+	conserved(t, m)
+	return m
+}
+
+// countdown is a context that the driver, which asks for Err, finds cancelled
+// when done says so.
+type countdown struct {
+	context.Context
+	done func() bool
+}
+
+func (c *countdown) Err() error {
+	if c.done() {
+		return context.Canceled
+	}
+	return nil
+}

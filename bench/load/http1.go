@@ -25,6 +25,7 @@ type response struct {
 	status int
 	length int  // of the body, or of the rest of the current chunk; -1 if not announced
 	chunks bool // the body comes in chunks
+	old    bool // HTTP/1.0, which has no chunks
 	close  bool // the server closes the connection after it
 	body   span // chunks are joined in place
 
@@ -154,7 +155,8 @@ func (r *response) readStatus(line []byte) error {
 	if r.status < 100 || len(line) > 12 && line[12] != ' ' || !printable(line[12:]) {
 		return errMalformed
 	}
-	r.close = line[7] == '0'
+	r.old = line[7] == '0'
+	r.close = r.old
 	r.part = headerLine
 	return nil
 }
@@ -249,7 +251,7 @@ func (r *response) readCookie(b, value []byte) {
 // endHead decides how the body is framed (RFC 9112, section 6.3).
 func (r *response) endHead() error {
 	switch {
-	case r.chunks && r.length >= 0:
+	case r.chunks && (r.old || r.length >= 0):
 		return errMalformed
 	case r.status == 101:
 		return errMalformed

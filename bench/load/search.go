@@ -21,6 +21,11 @@ func (d *Driver) Search(ctx context.Context, p trial.Phase, ceiling float64) (tr
 	case !(ceiling > 0):
 		return trial.Measurement{Phase: p}, fmt.Errorf("phase %s: the ceiling of the search is %g requests per second: a closed phase with successes must come before it", p.Name, ceiling)
 	}
+	return search(p, ceiling, func(step trial.Phase) (trial.Measurement, error) { return d.Run(ctx, step) })
+}
+
+// search is Search with any way to carry out a step.
+func search(p trial.Phase, ceiling float64, run func(trial.Phase) (trial.Measurement, error)) (trial.Measurement, error) {
 	var best trial.Measurement
 	var notes []string
 	finish := func(err error) (trial.Measurement, error) {
@@ -33,7 +38,7 @@ func (d *Driver) Search(ctx context.Context, p trial.Phase, ceiling float64) (tr
 	for range p.Steps {
 		step := p
 		step.Mode, step.Rate = trial.Open, b.middle()
-		m, err := d.Run(ctx, step)
+		m, err := run(step)
 		if err != nil {
 			if len(notes) == 0 {
 				best = m
