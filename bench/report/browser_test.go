@@ -77,7 +77,7 @@ func evaluate[T any](t *testing.T, ctx context.Context, script string) T {
 
 func TestPageInABrowser(t *testing.T) {
 	run, trials, verdicts := wholeRun(t)
-	f := written(t, run, trials, verdicts, gobenchOutput(t))
+	f := rendered(t, run, trials, verdicts, gobenchOutput(t))
 	path, err := filepath.Abs(f.Path("report.html"))
 	if err != nil {
 		t.Fatal(err)

@@ -17,14 +17,14 @@ func TestCompareShowsWhatChanged(t *testing.T) {
 		t.Fatalf("%v: make setup builds it", err)
 	}
 	run, trials, verdicts := smallRun()
-	before := written(t, run, trials, verdicts, gobenchOutput(t))
+	before := rendered(t, run, trials, verdicts, gobenchOutput(t))
 	for i := range trials {
 		if m, ok := trials[i].Phase("load=common"); ok && trials[i].Spec.Arm.Store == "redis" {
 			m.SentBytes *= 2
 		}
 	}
 	run.Commit, run.Profile, run.Machine.CPU = "another", "full", "Other CPU"
-	after := written(t, run, trials, verdicts, gobenchOutput(t))
+	after := rendered(t, run, trials, verdicts, gobenchOutput(t))
 	var b bytes.Buffer
 	if err := Compare(t.Context(), &b, benchstat, before, after); err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestCompareShowsWhatChanged(t *testing.T) {
 
 func TestCompareSaysWhatToDo(t *testing.T) {
 	run, trials, verdicts := smallRun()
-	whole := written(t, run, trials, verdicts, "")
+	whole := rendered(t, run, trials, verdicts, "")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

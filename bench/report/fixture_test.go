@@ -32,7 +32,8 @@ func gobenchOutput(t *testing.T) string {
 	return string(b)
 }
 
-// written writes a report into a fresh folder.
+// written writes a report into a fresh folder. Drawing PNG files takes seconds
+// under the race detector: where they do not matter, see rendered.
 func written(t *testing.T, run trial.Run, trials []trial.Trial, verdicts []trial.Verdict, gobench string) trial.Folder {
 	t.Helper()
 	f := trial.Folder(t.TempDir())
@@ -49,6 +50,23 @@ func contents(t *testing.T, f trial.Folder, name string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// rendered is a report without its PNG files, in a fresh folder.
+func rendered(t *testing.T, run trial.Run, trials []trial.Trial, verdicts []trial.Verdict, gobench string) trial.Folder {
+	t.Helper()
+	d := newData(run, trials, verdicts, gobench)
+	files, err := texts(d, newDocument(d), gobench)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := trial.Folder(t.TempDir())
+	for name, content := range files {
+		if err := writeFile(f.Path(name), content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return f
 }
 
 // smallRun is made by hand, so that golden files hold this package's words and

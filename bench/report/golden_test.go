@@ -35,7 +35,7 @@ func golden(t *testing.T, name, got string) {
 
 func TestGoldenTexts(t *testing.T) {
 	run, trials, verdicts := smallRun()
-	f := written(t, run, trials, verdicts, gobenchOutput(t))
+	f := rendered(t, run, trials, verdicts, gobenchOutput(t))
 	for _, name := range []string{"REPORT.md", "bench.txt", "verdicts.json"} {
 		golden(t, name, contents(t, f, name))
 	}

@@ -21,20 +21,15 @@ import (
 func Write(folder trial.Folder, run trial.Run, trials []trial.Trial, verdicts []trial.Verdict, gobench string) error {
 	d := newData(run, trials, verdicts, gobench)
 	doc := newDocument(d)
-	files, err := charts(doc)
+	files, err := texts(d, doc, gobench)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	if files["report.html"], err = pageText(doc); err != nil {
-		return fmt.Errorf("report: %w", err)
+	for _, f := range doc.figures() {
+		if files["charts/"+f.ID+".png"], err = pngOf(framed{f}, wide); err != nil {
+			return fmt.Errorf("report: chart %s: %w", f.ID, err)
+		}
 	}
-	files["REPORT.md"] = []byte(markdownText(doc))
-	files[benchFile] = []byte(benchText(d, gobench))
-	b, err := json.MarshalIndent(records(d.verdicts), "", "  ")
-	if err != nil {
-		return fmt.Errorf("report: verdicts.json: %w", err)
-	}
-	files["verdicts.json"] = append(b, '\n')
 	if err := removeCharts(folder); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
@@ -46,15 +41,19 @@ func Write(folder trial.Folder, run trial.Run, trials []trial.Trial, verdicts []
 	return nil
 }
 
-// charts renders every figure as charts/<id>.svg and .png.
-func charts(doc document) (map[string][]byte, error) {
-	files := map[string][]byte{}
+// texts renders all files of a report but the PNG ones, by their names.
+func texts(d *data, doc document, gobench string) (files map[string][]byte, err error) {
+	files = map[string][]byte{"REPORT.md": []byte(markdownText(doc)), benchFile: []byte(benchText(d, gobench))}
+	if files["report.html"], err = pageText(doc); err != nil {
+		return nil, err
+	}
+	b, err := json.MarshalIndent(records(d.verdicts), "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("verdicts.json: %w", err)
+	}
+	files["verdicts.json"] = append(b, '\n')
 	for _, f := range doc.figures() {
-		var err error
 		if files["charts/"+f.ID+".svg"], err = svgOf(framed{f}, wide); err != nil {
-			return nil, fmt.Errorf("chart %s: %w", f.ID, err)
-		}
-		if files["charts/"+f.ID+".png"], err = pngOf(framed{f}, wide); err != nil {
 			return nil, fmt.Errorf("chart %s: %w", f.ID, err)
 		}
 	}

@@ -82,24 +82,21 @@ func checkSVG(t *testing.T, doc string) {
 
 func TestTheSameInputGivesTheSameBytes(t *testing.T) {
 	run, trials, verdicts := smallRun()
-	read := func() map[string]string {
-		f := written(t, run, trials, verdicts, gobenchOutput(t))
-		files := map[string]string{}
-		err := filepath.WalkDir(string(f), func(path string, e fs.DirEntry, err error) error {
-			if err == nil && !e.IsDir() {
-				name, _ := filepath.Rel(string(f), path)
-				files[name] = contents(t, f, name)
-			}
-			return err
-		})
+	render := func() map[string][]byte {
+		d := newData(run, trials, verdicts, gobenchOutput(t))
+		doc := newDocument(d)
+		files, err := texts(d, doc, gobenchOutput(t))
 		if err != nil {
+			t.Fatal(err)
+		}
+		if files["summary.png"], err = pngOf(framed{doc.Summary}, narrow); err != nil {
 			t.Fatal(err)
 		}
 		return files
 	}
-	first, second := read(), read()
+	first, second := render(), render()
 	for name := range first {
-		if first[name] != second[name] {
+		if !bytes.Equal(first[name], second[name]) {
 			t.Errorf("%s differs between two reports of one run", name)
 		}
 	}
@@ -109,12 +106,12 @@ func TestTheSameInputGivesTheSameBytes(t *testing.T) {
 }
 
 func TestAnOldChartGoesAway(t *testing.T) {
-	run, trials, verdicts := smallRun()
-	f := written(t, run, trials, verdicts, "")
-	if err := os.WriteFile(f.Path("charts", "old.svg"), nil, 0o644); err != nil {
+	run, _, _ := smallRun()
+	f := rendered(t, run, nil, nil, "")
+	if err := writeFile(f.Path("charts", "old.svg"), nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := Write(f, run, trials, verdicts, ""); err != nil {
+	if err := Write(f, run, nil, nil, ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(f.Path("charts", "old.svg")); !errors.Is(err, fs.ErrNotExist) {
@@ -144,7 +141,7 @@ func TestWhatIsMissingIsLeftOut(t *testing.T) {
 		"an unknown experiment": {trial.Run{Experiments: []string{"later"}}, []trial.Trial{analysistest.Trial(analysistest.Spec("later", "none", "x"), 1)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := written(t, c.run, c.trials, c.verdicts, "no benchmark output")
+			f := rendered(t, c.run, c.trials, c.verdicts, "no benchmark output")
 			for _, file := range []string{"report.html", "REPORT.md", "bench.txt"} {
 				if s := contents(t, f, file); strings.Contains(s, "NaN") || strings.Contains(s, "Inf") || strings.Contains(s, "%!") {
 					t.Errorf("%s holds what is no figure", file)
@@ -177,7 +174,7 @@ func TestHostileTextsStayText(t *testing.T) {
 	}
 	odd := analysistest.Trial(analysistest.Spec("sticky", "session/memory"), 1, analysistest.JourneyCounter("authenticated_requests", 10))
 	odd.Spec.Balancer = hostile
-	f := written(t, run, append(trials, odd), verdicts, hostile)
+	f := rendered(t, run, append(trials, odd), verdicts, hostile)
 
 	if page := strings.ToLower(contents(t, f, "report.html")); strings.Contains(page, "<script") || strings.Count(page, "</style>") != 1 {
 		t.Error("the page holds markup that came from a name")
