@@ -34,10 +34,10 @@ func (r *runner) goBench(ctx context.Context) error {
 		"-test.benchtime="+r.profile.BenchTime, "-test.count="+strconv.Itoa(r.profile.BenchCount), "-test.timeout=30m")
 	cmd.Dir = filepath.Join(r.project, "bench", "cost")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	var out, errs bytes.Buffer // apart: what libraries log is no benchmark line
+	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("Go micro-benchmarks: %w; end of their output:\n%s", err, tail(out.Bytes()))
+		return fmt.Errorf("Go micro-benchmarks: %w; end of their output:\n%s%s", err, tail(out.Bytes()), tail(errs.Bytes()))
 	}
 	return os.WriteFile(path, out.Bytes(), 0o644)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -69,7 +68,7 @@ func openRuntime(seed uint64) (*stack.Native, machine, error) {
 
 // newConductor opens the runtime, writes down machine and software in the run's
 // manifest, and returns what carries out its trials.
-func newConductor(_ context.Context, r *runner) (*conductor, error) {
+func newConductor(r *runner) (*conductor, error) {
 	rt, m, err := openRuntime(r.run.Seed)
 	if err != nil {
 		return nil, err
@@ -90,6 +89,7 @@ func newConductor(_ context.Context, r *runner) (*conductor, error) {
 	r.run.Machine = probe.Machine()
 	r.run.Machine.GeneratorCPUs, r.run.Machine.SystemCPUs = m.generator, m.system
 	r.run.Budgeting = rt.Capabilities().Budgeting
+	r.run.PostgreSQL = stack.PostgresSettings()
 	r.run.Software = nil
 	for _, t := range programs(bin) {
 		if t.use != useRun || t.path == "" {

@@ -123,7 +123,7 @@ func (r *runner) measure(ctx context.Context) (err error) {
 		}
 		err = errors.Join(err, r.folder.WriteRun(r.run))
 	}()
-	c, err := newConductor(ctx, r)
+	c, err := newConductor(r)
 	if err != nil {
 		return err
 	}

@@ -187,8 +187,8 @@ func TestTheControlRunsTwiceInEveryBlockOfCost(t *testing.T) {
 			t.Errorf("block %d: %v is no A/A pair", b, pair)
 		}
 	}
-	if len(pairs) != 4 {
-		t.Errorf("A/A pairs in %d blocks, want 4", len(pairs))
+	if want := plans(t, "standard")[0].Experiment.Blocks; len(pairs) != want {
+		t.Errorf("A/A pairs in %d blocks, want %d", len(pairs), want)
 	}
 }
 

@@ -38,7 +38,7 @@ type Profile struct {
 
 	StickyBlocks   int   `yaml:"sticky_blocks"`
 	StickyReplicas []int `yaml:"sticky_replicas"`
-	StickyRequests int   `yaml:"sticky_requests"` // of memory without stickiness; other cells send 4,000, or this if fewer
+	StickyRequests int   `yaml:"sticky_requests"` // of memory without stickiness; other cells send 3,000, or this if fewer
 
 	RevokeBlocks    int      `yaml:"revoke_blocks"`
 	RevokeLifetimes []string `yaml:"revoke_lifetimes"` // of JWTs, such as 2s
@@ -52,13 +52,13 @@ type Profile struct {
 func Profiles() []Profile {
 	standard := Profile{
 		Name: "standard", Users: 10_000, Resident: 100_000, Connections: 64, Sources: 16,
-		CostBlocks: 4, CostPhaseSeconds: 1.5, CostLoads: []int{30, 60, 85},
-		ScaleBlocks: 3, ScaleReplicas: []int{1, 2, 4}, ScalePhaseSeconds: 1.5, ScaleSearchSteps: 2,
+		CostBlocks: 6, CostPhaseSeconds: 0.8, CostLoads: []int{30, 60, 85},
+		ScaleBlocks: 3, ScaleReplicas: []int{1, 2, 4}, ScalePhaseSeconds: 0.9, ScaleSearchSteps: 2,
 		ScaleArms:       []string{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
 		ScaleReplicaCPU: 0.1, ScaleP99Milliseconds: 250,
 		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000,
 		RevokeBlocks: 3, RevokeLifetimes: []string{"2s", "4s"},
-		BenchTime: "100ms", BenchCount: 5,
+		BenchTime: "50ms", BenchCount: 6,
 	}
 	smoke := standard
 	smoke.Name, smoke.Resident = "smoke", 10_000

@@ -37,10 +37,10 @@ func Sticky(p Profile) Experiment {
 }
 
 func stickySpec(p Profile, a trial.Arm, b trial.Balancer, n int) trial.Spec {
-	const users = 48
+	const users = 24
 	requests := p.StickyRequests
 	if a.Store != "memory" || b != trial.RoundRobin && b != trial.LeastConn {
-		requests = min(requests, 4_000) // nothing is expected to be lost: 0 of 4,000 bounds the share by 0.075 %
+		requests = min(requests, 3_000) // nothing is expected to be lost: 0 of 3,000 bounds the share by 0.1 %
 	}
 	env := map[string]string{"USERS": strconv.Itoa(users), "REQUESTS": strconv.Itoa(requests)}
 	if b == trial.CookieHash {

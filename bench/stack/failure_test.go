@@ -328,15 +328,3 @@ func TestSplitCPUs(t *testing.T) {
 		}
 	}
 }
-
-func TestSoftwareIsIdentified(t *testing.T) {
-	all, err := native(t).Software(t.Context())
-	if err != nil || len(all) != 4 {
-		t.Fatal(all, err)
-	}
-	for _, s := range all {
-		if s.Version == "" || len(s.SHA256) != 64 {
-			t.Errorf("%+v", s)
-		}
-	}
-}

@@ -1,0 +1,342 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"authbench/bench/trial"
+)
+
+// Everything here runs bin/authbench as a person would; make test builds it.
+
+func authbench(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs("../bin/authbench")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%s is not built: run make test, or make setup before go test", path)
+	}
+	return path
+}
+
+// invoke runs one command line to its end.
+func invoke(t *testing.T, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, authbench(t), args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	_ = cmd.Run() // the status says it
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+func TestBadInputIsAnsweredInOneLineThatSaysWhatIsAllowed(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "bench.yaml")
+	if err := os.WriteFile(config, []byte("cost_blocks: 2\ncost_blokcs: 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want []string // all in stderr
+		code int
+	}{
+		{[]string{"run", "--profile", "huge"}, []string{`"huge"`, "smoke, standard, full"}, exitUsage},
+		{[]string{"run", "--experiments", "cots"}, []string{`"cots"`, "cost, scale, sticky, revoke"}, exitUsage},
+		{[]string{"run", "--runtime", "podman"}, []string{`"podman"`, "native"}, exitUsage},
+		{[]string{"run", "--config", config}, []string{"bench.yaml", "[2:1]", "cost_blokcs"}, exitUsage},
+		{[]string{"run", "--config", filepath.Join(dir, "none.yaml")}, []string{"none.yaml"}, exitUsage},
+		{[]string{"run", "--resume", dir}, []string{dir, "run.json"}, exitFailure},
+		{[]string{"run", "--speed", "11"}, []string{"--speed", "authbench run --help"}, exitUsage},
+		{[]string{"run", "now"}, []string{`"now"`, "--help"}, exitUsage},
+		{[]string{"rnu"}, []string{`"rnu"`, "--help"}, exitUsage},
+		{[]string{"up", "--arm", "jwt/none"}, []string{`"jwt/none"`, "session/postgres"}, exitUsage},
+		{[]string{"up", "--balancer", "random"}, []string{`"random"`, "cookie_hash"}, exitUsage},
+		{[]string{"up", "--replicas", "0"}, []string{"--replicas 0", "1 to 64"}, exitUsage},
+		{[]string{"report", dir}, []string{dir, "run.json"}, exitFailure},
+		{[]string{"report"}, []string{"authbench report --help"}, exitUsage},
+		{[]string{"compare", dir, dir}, []string{dir}, exitFailure},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			stdout, stderr, code := invoke(t, c.args...)
+			if code != c.code {
+				t.Errorf("exit status %d, want %d", code, c.code)
+			}
+			if stdout != "" {
+				t.Errorf("an error prints to stdout: %q", stdout)
+			}
+			for _, w := range c.want {
+				if !strings.Contains(stderr, w) {
+					t.Errorf("stderr %q does not hold %q", stderr, w)
+				}
+			}
+			if !strings.HasPrefix(stderr, "authbench: ") || strings.Count(strings.TrimSpace(stderr), "\n") > 3 {
+				t.Errorf("want one line that begins with the program's name, or a line and its place in the file; got %q", stderr)
+			}
+		})
+	}
+}
+
+func TestDryRunStartsNothing(t *testing.T) {
+	stdout, stderr, code := invoke(t, "run", "--profile", "standard", "--dry-run")
+	if code != 0 || stderr != "" {
+		t.Fatalf("status %d, stderr %q", code, stderr)
+	}
+	for _, w := range []string{"jwt/EdDSA", "again (A/A)", "cookie_hash", "minutes"} {
+		if !strings.Contains(stdout, w) {
+			t.Errorf("the plan does not hold %q:\n%s", w, stdout)
+		}
+	}
+}
+
+// smallRun is a configuration that takes seconds.
+func smallRun(t *testing.T) (config, out string) {
+	t.Helper()
+	dir := t.TempDir()
+	config, out = filepath.Join(dir, "small.yaml"), filepath.Join(dir, "run")
+	text := "users: 200\nresident: 200\ncost_blocks: 1\ncost_phase_seconds: 0.3\ncost_arms: [session/redis, jwt/HS256]\n" +
+		"scale_blocks: 1\nscale_replicas: [2]\nscale_arms: [session/postgres]\nscale_phase_seconds: 0.3\nscale_search_steps: 2\n" +
+		"sticky_replicas: [2]\nsticky_requests: 200\nrevoke_blocks: 1\nrevoke_lifetimes: [2s]\nbench_time: 1x\nbench_count: 1\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return config, out
+}
+
+// The whole way of the data, real in every part.
+func TestRunMeasuresJudgesAndReports(t *testing.T) {
+	config, out := smallRun(t)
+	stdout, stderr, code := invoke(t, "run", "--profile", "smoke", "--config", config, "--out", out, "--seed", "7")
+	if code != 0 {
+		t.Fatalf("status %d\n%s\n%s", code, stdout, stderr)
+	}
+	for _, claim := range []string{"C01", "C02", "C03", "C05", "C06", "C10", "C11", "C16", "C18"} {
+		if claim != "C16" && !strings.Contains(stdout, claim) { // one JWT arm compares with no other
+			t.Errorf("no verdict of %s in:\n%s", claim, stdout)
+		}
+	}
+	folder := trial.Folder(out)
+	run, err := folder.ReadRun()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run.Status != "complete" || len(run.Software) < 5 || run.Machine.SystemCPUs == "" {
+		t.Errorf("manifest: %s, software %v, machine %+v", run.Status, run.Software, run.Machine)
+	}
+	trials, err := folder.Trials()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tr := range trials {
+		if tr.Status == trial.Aborted {
+			t.Errorf("%s aborted: %v", tr.Spec, tr.Warnings)
+		}
+		for _, m := range tr.Phases {
+			if m.Outcomes[trial.WrongUser] > 0 {
+				t.Errorf("%s: a wrong user in %d answers", tr.Spec, m.Outcomes[trial.WrongUser])
+			}
+			if m.Phase.Mode == trial.Open && m.Offered != m.Completed+m.Dropped {
+				t.Errorf("%s %s: offered %d is not completed %d + dropped %d", tr.Spec, m.Phase.Name, m.Offered, m.Completed, m.Dropped)
+			}
+			if got, want := m.Usage.Counters["redis_commands"], float64(m.Completed); tr.Spec.Experiment == "cost" && tr.Spec.Arm.Store == "redis" && m.Phase.Mode == trial.Open && got != want {
+				t.Errorf("%s %s: Redis counted %v commands for %v requests", tr.Spec, m.Phase.Name, got, want)
+			}
+		}
+		if tr.Spec.Experiment == "sticky" && tr.Spec.Balancer == trial.RoundRobin && tr.Spec.Arm.Store == "memory" {
+			if share := tr.Journey.Counters["lost_sessions"] / tr.Journey.Counters["authenticated_requests"]; share < 0.4 || share > 0.6 {
+				t.Errorf("two memory stores under round robin lost %.2f of all requests, want about one half", share)
+			}
+		}
+	}
+	for _, name := range []string{"report.html", "REPORT.md", "bench.txt", "gobench.txt", "charts"} {
+		if _, err := os.Stat(folder.Path(name)); err != nil {
+			t.Error(err)
+		}
+	}
+
+	// Everything shown comes from the folder alone, the same bytes each time.
+	before, err := os.ReadFile(folder.Path("report.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := invoke(t, "report", out); code != 0 {
+		t.Fatalf("report: status %d, %s", code, stderr)
+	}
+	if after, err := os.ReadFile(folder.Path("report.html")); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the page differs when made again: %v", err)
+	}
+	if stdout, stderr, code := invoke(t, "compare", out, out); code != 0 || !strings.Contains(stdout, "cpu-us/req") {
+		t.Errorf("compare: status %d, %s%s", code, stdout, stderr)
+	}
+	assertNoCredentials(t, out)
+}
+
+// assertNoCredentials looks for what must never stay in a run's folder.
+func assertNoCredentials(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		for _, secret := range []string{"Bearer ey", "PRIVATE KEY", "\"credential\""} {
+			if bytes.Contains(b, []byte(secret)) {
+				t.Errorf("%s holds %q", path, secret)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// An interruption keeps what was measured, says how to go on, and leaves
+// nothing; resuming makes only what is not done.
+func TestInterruptedRunIsKeptAndResumed(t *testing.T) {
+	config, out := smallRun(t)
+	cmd := exec.Command(authbench(t), "run", "--profile", "smoke", "--config", config, "--experiments", "cost", "--no-go-bench", "--out", out)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	folder := trial.Folder(out)
+	poll(t, "two trials", func() bool {
+		paths, _ := filepath.Glob(folder.Path("trials", "*.json"))
+		return len(paths) >= 2
+	})
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(errs.String(), "--resume "+out) {
+		t.Fatalf("status %d, stderr %q; want %d and the command that goes on", code, errs.String(), exitInterrupted)
+	}
+	assertNothingLeft(t, cmd.Process.Pid)
+	run, err := folder.ReadRun()
+	if err != nil || run.Status != "interrupted" {
+		t.Fatalf("manifest: %q, %v", run.Status, err)
+	}
+	kept, err := folder.Trials()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stdout, stderr, code := invoke(t, "run", "--resume", out, "--no-go-bench"); code != 0 {
+		t.Fatalf("resume: status %d\n%s%s", code, stdout, stderr)
+	}
+	all, err := folder.Trials()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := map[string]int{}
+	for _, tr := range all {
+		if tr.Status == trial.OK {
+			good[tr.Spec.Hash()+tr.Spec.Label]++
+		}
+	}
+	for _, tr := range kept {
+		if tr.Status == trial.OK && good[tr.Spec.Hash()+tr.Spec.Label] != 1 {
+			t.Errorf("%s was good before the interruption and was measured again", tr.Spec)
+		}
+	}
+	if run, err = folder.ReadRun(); err != nil || run.Status != "complete" {
+		t.Errorf("after resuming: %q, %v", run.Status, err)
+	}
+}
+
+// What a SIGKILL leaves, the kernel and the next start clean up.
+func TestKilledRunLeavesNothing(t *testing.T) {
+	config, out := smallRun(t)
+	cmd := exec.Command(authbench(t), "run", "--profile", "smoke", "--config", config, "--experiments", "scale", "--no-go-bench", "--out", out)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "a replica and nginx", func() bool { return len(descendants(cmd.Process.Pid)) >= 4 })
+	children := descendants(cmd.Process.Pid)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	poll(t, "the end of all children", func() bool {
+		for _, pid := range children {
+			if comm, err := os.ReadFile(filepath.Join("/proc", pid, "comm")); err == nil && ours(string(comm)) {
+				return false
+			}
+		}
+		return true
+	})
+	if _, stderr, code := invoke(t, "doctor"); code != 0 { // any start cleans up
+		t.Fatalf("doctor after a kill: %d, %s", code, stderr)
+	}
+	assertNothingLeft(t, cmd.Process.Pid)
+}
+
+func ours(comm string) bool {
+	switch strings.TrimSpace(comm) {
+	case "server", "nginx", "redis-server", "postgres", "k6":
+		return true
+	}
+	return false
+}
+
+// assertNothingLeft looks for children, control groups and folders of a process that has ended.
+func assertNothingLeft(t *testing.T, pid int) {
+	t.Helper()
+	if left := descendants(pid); len(left) > 0 {
+		t.Errorf("children of %d left: %v", pid, left)
+	}
+	for _, pattern := range []string{"/sys/fs/cgroup/*/authbench-*", "/sys/fs/cgroup/authbench-*", filepath.Join(os.TempDir(), "authbench-*", "*")} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range paths {
+			if strings.Contains(filepath.Base(p), itoa(pid)+"-") || strings.HasSuffix(p, "authbench-"+itoa(pid)) {
+				t.Errorf("left behind: %s", p)
+			}
+		}
+	}
+}
+
+func itoa(n int) string { b, _ := json.Marshal(n); return string(b) }
+
+// descendants lists the living PIDs below pid.
+func descendants(pid int) (all []string) {
+	paths, _ := filepath.Glob("/proc/" + itoa(pid) + "/task/*/children")
+	for _, p := range paths {
+		b, _ := os.ReadFile(p)
+		for _, child := range strings.Fields(string(b)) {
+			var n int
+			if json.Unmarshal([]byte(child), &n) == nil {
+				all = append(append(all, child), descendants(n)...)
+			}
+		}
+	}
+	return all
+}
+
+func poll(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-deadline:
+			t.Fatalf("waited a minute for %s", what)
+		case <-tick.C:
+		}
+	}
+}
