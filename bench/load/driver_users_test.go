@@ -30,6 +30,8 @@ func TestUsersKeepTheirNetwork(t *testing.T) {
 	d := driver(t, target, trial.Load{Connections: 32, Sources: 16})
 	run(t, d, trial.Phase{Name: "open", Mode: trial.Open, Rate: 1000, Seconds: 0.5})
 	run(t, d, trial.Phase{Name: "closed", Mode: trial.Closed, Concurrency: 5, Seconds: 0.2})
+	mu.Lock()
+	defer mu.Unlock()
 	networks := map[string]bool{}
 	for user, addresses := range from {
 		if len(addresses) != 1 {
@@ -58,16 +60,18 @@ func TestZipf(t *testing.T) {
 	})
 	d := driver(t, target, trial.Load{Connections: 8, Sources: 4, Zipf: 1.5})
 	m := run(t, d, trial.Phase{Name: "open", Mode: trial.Open, Rate: 2000, Seconds: 0.5})
+	closed := run(t, d, trial.Phase{Name: "closed", Mode: trial.Closed, Concurrency: 8, Seconds: 0.1})
+	if closed.Errors() != 0 || closed.Completed == 0 {
+		t.Errorf("closed: %v", closed.Outcomes)
+	}
+	mu.Lock()
+	defer mu.Unlock()
 	most := 0
 	for _, n := range count {
 		most = max(most, n)
 	}
-	if most < 200 || int64(len(count)) != m.Users {
-		t.Errorf("the favourite made %d of 1000 requests; %d users, reported %d", most, len(count), m.Users)
-	}
-	closed := run(t, d, trial.Phase{Name: "closed", Mode: trial.Closed, Concurrency: 8, Seconds: 0.1})
-	if closed.Errors() != 0 || closed.Completed == 0 {
-		t.Errorf("closed: %v", closed.Outcomes)
+	if most < 200 || m.Users < 10 || int64(len(count)) < m.Users {
+		t.Errorf("the favourite made %d of 1000 requests and more; %d users, reported %d", most, len(count), m.Users)
 	}
 }
 

@@ -19,8 +19,8 @@ func searchPhase(steps int) trial.Phase {
 // SLO in one of the three ways.
 func TestSearchFindsTheCapacity(t *testing.T) {
 	for _, breach := range []string{"p99 over 60 ms", "3 errors", "2 dropped"} {
-		for _, capacity := range []float64{100, 400, 800, 1000} {
-			m, err := search(searchPhase(8), 1000, func(step trial.Phase) (trial.Measurement, error) {
+		for _, capacity := range []float64{200, 400, 800, 1000} {
+			m, err := search(searchPhase(9), 1000, func(step trial.Phase) (trial.Measurement, error) {
 				m := trial.Measurement{Phase: step, Seconds: 1, Offered: 1000, Completed: 1000, Outcomes: map[string]int64{trial.Success: 1000},
 					Latency: map[string]*trial.Histogram{trial.Success: trial.NewHistogram()}}
 				latency := 50 * time.Millisecond
@@ -37,7 +37,7 @@ func TestSearchFindsTheCapacity(t *testing.T) {
 				m.Latency[trial.Success].Record(latency)
 				return m, nil
 			})
-			if err != nil || m.Phase.Rate > capacity || m.Phase.Rate < capacity*0.95 || m.Phase.Mode != trial.Search || len(m.Notes) != 8 {
+			if err != nil || m.Phase.Rate > capacity || m.Phase.Rate < capacity*0.95 || m.Phase.Mode != trial.Search || len(m.Notes) != 9 {
 				t.Errorf("%s: found %.0f/s of %.0f, %v: %q", breach, m.Phase.Rate, capacity, err, m.Notes)
 			}
 			if m.Dropped > 0 || m.Errors() > 0 || m.Latency[trial.Success].Max() > 60*time.Millisecond {
