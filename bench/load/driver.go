@@ -1,3 +1,8 @@
+// Package load drives the system under test: with a [Driver] of our own, which
+// starts requests on schedule whatever the answers do, and with k6 scripts
+// ([K6]). In come a target with its credentials ([trial.Target]) and phases or a
+// script; out come a [trial.Measurement] or a [trial.Journey]. It knows requests
+// and answers, not what they mean: no verdict is made here. Linux only.
 package load
 
 import (
@@ -19,13 +24,13 @@ import (
 
 // Bounds of the driver.
 const (
-	requestTimeout = 10 * time.Second       // from being written to the whole answer
-	connectTimeout = 3 * time.Second        //
-	queueGrace     = time.Second            // from the end of an open phase until what still waits is dropped
-	drainGrace     = time.Second            // for answers that are no longer counted
-	tick           = 10 * time.Millisecond  // between looks at time-outs, reconnections and the context
-	firstBackoff   = 20 * time.Millisecond  // before connecting again after a failure; doubles
-	lastBackoff    = 320 * time.Millisecond //
+	requestTimeout = 10 * time.Second // from being written to the whole answer
+	connectTimeout = 3 * time.Second
+	queueGrace     = time.Second           // from the end of an open phase until what still waits is dropped
+	drainGrace     = time.Second           // for answers that are no longer counted
+	tick           = 10 * time.Millisecond // between looks at time-outs, reconnections and the context
+	firstBackoff   = 20 * time.Millisecond // before connecting again after a failure; doubles
+	lastBackoff    = 320 * time.Millisecond
 	maxSources     = 254
 	maxConnections = 10_000
 )

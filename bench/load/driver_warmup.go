@@ -10,9 +10,9 @@ import (
 // A system is warm when every replica has answered often enough to have its
 // connections and code ready, and throughput no longer moves.
 const (
-	warmAnswers = 200                    // of each replica that answers at all
-	warmWindow  = 250 * time.Millisecond //
-	warmChange  = 0.10                   // of throughput from one window to the next
+	warmAnswers = 200 // of each replica that answers at all
+	warmWindow  = 250 * time.Millisecond
+	warmChange  = 0.10 // of throughput from one window to the next
 )
 
 // warmth follows a warm-up phase.
