@@ -109,9 +109,6 @@ func (d *Driver) start(c *conn, r request) {
 	if !ph.closedLoop() {
 		ph.queueWait.Record(since(r.dispatched, now))
 	}
-	if d.users.use(r.user) {
-		ph.users++
-	}
 	c.state, c.request, c.filled = busy, r, 0
 	c.deadline = now + int64(d.timeout)
 	c.response.reset()
@@ -219,8 +216,7 @@ func (d *Driver) answered(c *conn, ended bool) {
 	if class == success && d.check && !(ok && names(sub, u.name)) {
 		class = wrongUser
 	}
-	ph.inFlight--
-	ph.count(class, now, now-c.request.intended)
+	d.settle(c, class, now)
 	if len(replica) > 0 && ph.counts(now) {
 		ph.replicas.count(replica)
 	}
@@ -232,14 +228,22 @@ func (d *Driver) answered(c *conn, ended bool) {
 	d.release(c)
 }
 
+// settle counts the end of the request in flight.
+func (d *Driver) settle(c *conn, class class, now int64) {
+	ph := d.phase
+	ph.inFlight--
+	if ph.counts(now) && d.users.use(c.request.user) {
+		ph.users++
+	}
+	ph.count(class, now, now-c.request.intended)
+}
+
 // broken ends a connection; the request in flight on it has failed.
 func (d *Driver) broken(c *conn, err error) {
 	now := d.now()
-	ph := d.phase
 	if c.state == busy {
-		ph.inFlight--
-		ph.lastError = err
-		ph.count(transport, now, now-c.request.intended)
+		d.phase.lastError = err
+		d.settle(c, transport, now)
 	}
 	d.reopen(c, now)
 }

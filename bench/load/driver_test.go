@@ -77,6 +77,9 @@ func conserved(t *testing.T, m trial.Measurement) {
 	if outcomes != m.Completed || latencies != m.Completed {
 		t.Errorf("completed %d, but %d outcomes and %d latencies", m.Completed, outcomes, latencies)
 	}
+	if m.Users > m.Completed {
+		t.Errorf("completed %d requests of %d users", m.Completed, m.Users)
+	}
 	if seconds > m.Completed {
 		t.Errorf("completed %d, but %d in the series per second", m.Completed, seconds)
 	}
