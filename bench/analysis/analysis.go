@@ -57,6 +57,7 @@ func evaluate(r trial.Rule, trials []trial.Trial) (trial.Verdict, error) {
 	}
 	v.Warnings = append(v.Warnings, doubts(r, trials, blocks)...)
 	v.Answer = answer(r, v.Findings)
+	v.DependsOn = dependsOn(r, v.Answer, v.Findings)
 	v.Why = why(r, m.Unit, v.Answer, v.Findings, len(blocks))
 	return v, nil
 }

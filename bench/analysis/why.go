@@ -28,7 +28,7 @@ func why(r trial.Rule, unit string, a trial.Answer, findings []trial.Finding, bl
 		if len(unclear) > 0 {
 			s += fmt.Sprintf(" (%d unclear)", len(unclear))
 		}
-		return fmt.Sprintf("%s; depends on %s. Holds most clearly for %s; clearly not for %s.", s, separation(support, against),
+		return fmt.Sprintf("%s; depends on %s. Holds most clearly for %s; clearly not for %s.", s, dependsOn(r, a, findings),
 			text(r, unit, strongest(r, support)), text(r, unit, strongest(r, against)))
 	}
 	s := fmt.Sprintf("Unclear in %d of %d comparisons", len(unclear), len(findings))
@@ -40,6 +40,15 @@ func why(r trial.Rule, unit string, a trial.Answer, findings []trial.Finding, bl
 		s += fmt.Sprintf(" (%d clearly %s the claim)", n, side)
 	}
 	return fmt.Sprintf("%s, such as %s: %s.", s, unclear[0].Comparison.Name, unclear[0].Why)
+}
+
+// dependsOn says which factors part yes from no; empty unless the answer is mixed.
+func dependsOn(r trial.Rule, a trial.Answer, findings []trial.Finding) string {
+	if a != trial.Depends {
+		return ""
+	}
+	support, against, _ := sides(r, findings)
+	return separation(support, against)
 }
 
 // everywhere names the least and the most clear of findings that agree.

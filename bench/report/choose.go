@@ -96,16 +96,10 @@ func choose(verdicts []trial.Verdict) []advice {
 	return out
 }
 
-// dependence says with what a mixed answer is yes and with what no, in the
-// verdict's own words.
+// dependence says with what a mixed answer is yes and with what no.
 func dependence(v trial.Verdict) string {
-	_, clause, found := strings.Cut(v.Why, "depends on ")
-	if !found {
-		return v.Why
+	if _, sides, found := strings.Cut(v.DependsOn, ": yes "); found {
+		return "yes " + sides
 	}
-	clause, _, _ = strings.Cut(clause, ". Holds ")
-	if _, sides, found := strings.Cut(clause, ": yes "); found {
-		clause = "yes " + sides
-	}
-	return strings.TrimSuffix(clause, ".")
+	return v.DependsOn
 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"testing"
 	"time"
@@ -123,7 +122,7 @@ func smallVerdicts() []trial.Verdict {
 		{Rule: rule("C18", "JWTs enlarge requests.", "request_bytes", trial.Ratio, trial.More, 0.05), Answer: trial.Supported, Why: "Holds.",
 			Findings: []trial.Finding{finding("jwt/HS256 vs session/redis", interval(2.6, 2.5, 2.7, 3), trial.More)}},
 		{Rule: rule("C01", "Sessions load the server, JWT is lighter.", "auth_cpu_us", trial.Difference, trial.Less, 5), Answer: trial.Depends,
-			Why: "Holds in 1 of 2 comparisons and does not in 1; depends on store: yes with redis; no with memory. Holds most clearly for redis.",
+			DependsOn: "store: yes with redis; no with memory", Why: "Holds in 1 of 2 comparisons and does not in 1; depends on store: yes with redis; no with memory. Holds most clearly for redis.",
 			Findings: []trial.Finding{
 				finding("jwt/HS256 vs session/redis", interval(-38, -41, -35, 3), trial.Less, "store=redis"),
 				finding("jwt/HS256 vs session/memory", interval(9.4, 8.8, 10, 3), trial.More, "store=memory")},
@@ -134,7 +133,7 @@ func smallVerdicts() []trial.Verdict {
 			Why: "They did not.", Findings: []trial.Finding{finding("session/redis", interval(0.8, 0.7, 0.9, 3), trial.More)}},
 		{Rule: rule("C03", "JWT scales easily, sessions badly.", "efficiency_vs_control", trial.Ratio, trial.More, 0.1), Answer: trial.Inconclusive,
 			Why: "No good trial of the experiment scale.", Findings: []trial.Finding{{Comparison: trial.Comparison{Name: "jwt/HS256 vs session/redis at N=4"},
-				Interval: interval(math.NaN(), math.Inf(-1), math.Inf(1), 0), Outcome: trial.Unclear, Why: "0 of the 3 blocks needed"}}},
+				Interval: interval(0, 0, 0, 0), Outcome: trial.Unclear, Why: "0 of the 3 blocks needed"}}},
 	}
 	for i := range verdicts {
 		verdicts[i].RuleHash = fmt.Sprintf("hash%08d", i)

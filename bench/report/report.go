@@ -47,7 +47,7 @@ func texts(d *data, doc document, gobench string) (files map[string][]byte, err 
 	if files["report.html"], err = pageText(doc); err != nil {
 		return nil, err
 	}
-	b, err := json.MarshalIndent(records(d.verdicts), "", "  ")
+	b, err := json.MarshalIndent(d.verdicts, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("verdicts.json: %w", err)
 	}

@@ -116,10 +116,11 @@ type Finding struct {
 
 // Verdict is a claim's answer with all that led to it.
 type Verdict struct {
-	Rule     Rule      `json:"rule"`
-	RuleHash string    `json:"ruleHash"`
-	Answer   Answer    `json:"answer"`
-	Why      string    `json:"why"` // one or two sentences for a person
-	Findings []Finding `json:"findings"`
-	Warnings []string  `json:"warnings,omitempty"`
+	Rule      Rule      `json:"rule"`
+	RuleHash  string    `json:"ruleHash"`
+	Answer    Answer    `json:"answer"`
+	Why       string    `json:"why"` // one or two sentences for a person
+	Findings  []Finding `json:"findings"`
+	DependsOn string    `json:"dependsOn,omitempty"` // of a mixed answer: the factors that part yes from no
+	Warnings  []string  `json:"warnings,omitempty"`
 }
