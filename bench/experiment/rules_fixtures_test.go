@@ -1,0 +1,160 @@
+package experiment_test
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	at "authbench/bench/analysis/analysistest"
+	"authbench/bench/experiment"
+	"authbench/bench/trial"
+)
+
+// tested is a rule of the standard profile and every trial that its experiment makes.
+type tested struct {
+	trial.Rule
+	jobs []experiment.Job // of measured blocks
+}
+
+func testedRules(t *testing.T) (rules []tested) {
+	t.Helper()
+	for _, p := range plans(t, "standard") {
+		jobs, _ := pretend(t, p, allGood)
+		jobs = slices.DeleteFunc(jobs, func(j experiment.Job) bool { return j.Block == 0 })
+		for _, r := range p.Experiment.Rules {
+			rules = append(rules, tested{r, jobs})
+		}
+	}
+	return rules
+}
+
+// value is a metric's value in a cell: for a driver's trial that of one phase.
+type value func(j experiment.Job, phase string) float64
+
+// trials carries out the jobs in a world where the rule's metric has these
+// values. Counts get so many chances; 0 is what the cell itself asks for.
+func (r tested) trials(chances float64, v value) (done []trial.Trial) {
+	set := map[string]func(j experiment.Job, chances float64, v value) []at.Option{
+		"auth_cpu_us": setCPU, "store_operations_per_request": setOperations, "request_bytes": setBytes, "efficiency_vs_control": setEfficiency,
+		"lost_session_share": setLost, "revocation_lag_max_seconds": setLag, "revocation_lag_share": setLagShare,
+	}[r.Metric]
+	if set == nil {
+		panic("no fixture sets " + r.Metric)
+	}
+	for _, j := range r.jobs {
+		done = append(done, at.Trial(j.Spec, j.Block, set(j, chances, v)...))
+	}
+	return done
+}
+
+func measured(j experiment.Job) (phases []string) {
+	for _, ph := range j.Spec.Load.Phases {
+		if !ph.Warmup {
+			phases = append(phases, ph.Name)
+		}
+	}
+	return phases
+}
+
+// setCPU adds to what the control spends, which differs from block to block and
+// a little between its two halves: both must cancel out.
+func setCPU(j experiment.Job, _ float64, v value) (os []at.Option) {
+	for _, ph := range measured(j) {
+		us, store := v(j, ph), 0.0
+		if j.Spec.Arm.Store == "redis" || j.Spec.Arm.Store == "postgres" {
+			store = us / 2
+		}
+		if j.Spec.Label == "b" {
+			us += 0.5 * turn(j.Block)
+		}
+		os = append(os, at.Throughput(ph, 10_000), at.CPU(ph, trial.BalancerTier, 25), at.CPU(ph, trial.StoreTier, store),
+			at.CPU(ph, trial.ReplicaTier, 50+7*turn(j.Block)+us-store))
+	}
+	return os
+}
+
+func setOperations(j experiment.Job, chances float64, v value) (os []at.Option) {
+	counter := "redis_commands"
+	if j.Spec.Arm.Store == "postgres" {
+		counter = "postgres_statements"
+	}
+	for _, ph := range measured(j) {
+		os = append(os, at.Throughput(ph, max(chances, 10_000)), at.Counter(ph, counter, v(j, ph)))
+	}
+	return os
+}
+
+func setBytes(j experiment.Job, _ float64, v value) (os []at.Option) {
+	for _, ph := range measured(j) {
+		os = append(os, at.Throughput(ph, 10_000), at.Bytes(ph, v(j, ph), 250))
+	}
+	return os
+}
+
+// setEfficiency lets the control itself lose a tenth with the second replica and later ones.
+func setEfficiency(j experiment.Job, _ float64, v value) []at.Option {
+	const one = 100_000.0 // a second, from one replica
+	x := one
+	if n := float64(j.Spec.Replicas); n > 1 {
+		x = one * n * 0.9
+		if j.Spec.Arm != trial.Control {
+			x *= v(j, "saturation")
+		}
+	}
+	return []at.Option{at.Throughput("saturation", x)}
+}
+
+func setLost(j experiment.Job, chances float64, v value) []at.Option {
+	if chances == 0 {
+		chances, _ = strconv.ParseFloat(j.Spec.Load.Env["REQUESTS"], 64)
+	}
+	return []at.Option{at.JourneyCounter("authenticated_requests", chances), at.JourneyCounter("lost_sessions", math.Round(v(j, "")*chances))}
+}
+
+func setLag(j experiment.Job, _ float64, v value) []at.Option {
+	lag := v(j, "")
+	return []at.Option{at.JourneySamples("revocation_lag_seconds", lag/2, lag, 0)}
+}
+
+// setLagShare has one user whose credential died early: the median must not mind.
+func setLagShare(j experiment.Job, _ float64, v value) []at.Option {
+	share := v(j, "")
+	return []at.Option{at.JourneySamples("remaining_life_seconds", 2, 1.8, 1.5), at.JourneySamples("revocation_lag_seconds", 2*share, 1.8*share, 0)}
+}
+
+// turn moves blocks apart, but not their mean, for 3 blocks as for 4.
+func turn(block int) float64 { return []float64{0, 1, -1, 0}[block%4] }
+
+// words are what a figure may call a cell: its kind, arm, balancer, replicas, lifetime and phase.
+func words(s trial.Spec, phase string) []string {
+	return []string{s.Arm.Auth, s.Arm.String(), string(s.Balancer), fmt.Sprintf("N=%d", s.Replicas), s.Lifetime.String(), phase}
+}
+
+func (f figure) fits(words []string) bool {
+	return !slices.ContainsFunc(strings.Fields(f.cells), func(w string) bool { return !slices.Contains(words, w) })
+}
+
+// value reads the figures for the rule's cells. Figures that are no counts
+// differ by up to half a percent from trial to trial, as measured ones do.
+func (fs figures) value(contrast trial.Contrast) value {
+	return func(j experiment.Job, phase string) float64 {
+		has := words(j.Spec, phase)
+		v := 0.0
+		for _, f := range fs {
+			if f.fits(has) {
+				v = f.value + f.spread*turn(j.Block)
+			}
+		}
+		if contrast == trial.Count {
+			return v
+		}
+		h := fnv.New64a()
+		fmt.Fprint(h, j.Spec.Key(j.Block, 1), phase)
+		return v * (1 + 0.005*(2*rand.New(rand.NewPCG(1, h.Sum64())).Float64()-1))
+	}
+}

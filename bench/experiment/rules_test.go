@@ -1,0 +1,242 @@
+package experiment_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"authbench/bench/analysis"
+	"authbench/bench/experiment"
+	"authbench/bench/trial"
+)
+
+// verdict judges one rule and refuses what could not be kept in a file or shown.
+func verdict(t *testing.T, r trial.Rule, trials []trial.Trial) trial.Verdict {
+	t.Helper()
+	vs, err := analysis.Evaluate(trial.Run{Rules: []trial.Rule{r}}, trials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(vs) // which knows no NaN and no infinity
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := string(b); strings.Contains(s, "NaN") || strings.Contains(s, "Inf") || vs[0].Why == "" {
+		t.Errorf("a verdict without a figure: %s", s)
+	}
+	return vs[0]
+}
+
+func TestEachRuleComesOutInEveryWay(t *testing.T) {
+	for _, r := range testedRules(t) {
+		seen := map[trial.Answer]bool{}
+		for _, w := range worlds[r.Claim](r.Rule) {
+			seen[w.answer] = true
+			t.Run(fmt.Sprintf("%s/%s: %s", r.Claim, w.answer, w.story), func(t *testing.T) {
+				r.mustKnow(t, w.figures)
+				trials := r.trials(0, w.figures.value(r.Contrast))
+				v := verdict(t, r.Rule, trials)
+				if v.Answer != w.answer || !strings.Contains(v.Why, w.why) {
+					t.Errorf("%s: %s\nwant %s, with %q", v.Answer, v.Why, w.answer, w.why)
+				}
+				if w.answer == trial.Inconclusive && !strings.Contains(v.Why, "reaches over the margin of ") {
+					t.Errorf("%s\nwhich does not say what is unclear", v.Why)
+				}
+				for name, other := range permutations(r.Rule, trials) {
+					if again := verdict(t, other.rule, other.trials); again.Answer != v.Answer || other.sameText && again.Why != v.Why {
+						t.Errorf("%s: %s, %s\nbefore: %s, %s", name, again.Answer, again.Why, v.Answer, v.Why)
+					}
+				}
+			})
+		}
+		// With a single comparison nothing could lie on both sides, and a rule
+		// could not come out as depends; every rule has more.
+		for _, a := range []trial.Answer{trial.Supported, trial.Refuted, trial.Depends, trial.Inconclusive} {
+			if one := a == trial.Depends && len(r.Compare) == 1; seen[a] == one {
+				t.Errorf("%s: a world that is %s: %v, with %d comparisons", r.Claim, a, seen[a], len(r.Compare))
+			}
+		}
+	}
+}
+
+// mustKnow fails on figures for cells that the experiment does not have, which would be 0 unseen.
+func (r tested) mustKnow(t *testing.T, fs figures) {
+	t.Helper()
+	for _, f := range fs {
+		if !slices.ContainsFunc(r.jobs, func(j experiment.Job) bool {
+			return slices.ContainsFunc(append(measured(j), ""), func(ph string) bool { return f.fits(words(j.Spec, ph)) })
+		}) {
+			t.Errorf("%s has no cell %q", r.Experiment, f.cells)
+		}
+	}
+}
+
+type permuted struct {
+	rule     trial.Rule
+	trials   []trial.Trial
+	sameText bool // the reader is told the same, word by word
+}
+
+// permutations are other orders and names for the same facts.
+func permutations(r trial.Rule, trials []trial.Trial) map[string]permuted {
+	random := rand.New(rand.NewPCG(5, 6))
+	shuffled := slices.Clone(trials)
+	random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+
+	swapped, reversed := slices.Clone(trials), slices.Clone(trials)
+	blocks := 0
+	for _, t := range trials {
+		blocks = max(blocks, t.Block)
+	}
+	for i := range trials {
+		if s := &swapped[i].Spec; s.Arm == trial.Control && s.Experiment == "cost" {
+			s.Label = map[string]string{"": "b", "b": ""}[s.Label]
+		}
+		reversed[i].Block = blocks + 1 - trials[i].Block
+		for _, t := range []*trial.Trial{&swapped[i], &reversed[i]} {
+			t.Key = t.Spec.Key(t.Block, t.Attempt)
+		}
+	}
+	comparisons := r
+	comparisons.Compare = slices.Clone(r.Compare)
+	slices.Reverse(comparisons.Compare)
+	return map[string]permuted{
+		"trials in another order":            {r, shuffled, true},
+		"the control's halves swapped":       {r, swapped, true},
+		"blocks numbered from the end":       {r, reversed, true},
+		"comparisons listed the other way":   {comparisons, trials, false},
+		"all of it, and comparisons as well": {comparisons, shuffled, false},
+	}
+}
+
+// onEdges gives every A of the rule's comparisons an effect of this share of the
+// margin, towards more or less, and every B the same base.
+func (r tested) onEdges(towards, share, spread float64) []trial.Trial {
+	const base = 100
+	return r.trials(1e8, func(j experiment.Job, phase string) float64 {
+		for _, c := range r.Compare {
+			if !c.A.Matches(j.Spec) || c.A.Phase != "" && c.A.Phase != phase {
+				continue
+			}
+			effect := r.Margin * (share + spread*turn(j.Block))
+			switch r.Contrast {
+			case trial.Ratio:
+				return base / 100 * math.Pow(1+effect, towards)
+			case trial.Difference:
+				return base + towards*effect
+			}
+			return c.Reference + towards*effect
+		}
+		if r.Contrast == trial.Ratio {
+			return base / 100
+		}
+		return base
+	})
+}
+
+// An effect just inside the margin does not matter, one just outside does, and
+// of one on the edge nobody knows.
+func TestTheMarginsEdgeFlipsTheAnswer(t *testing.T) {
+	for _, r := range testedRules(t) {
+		inside, outside := trial.Refuted, trial.Supported
+		sides := map[trial.Direction][]float64{trial.More: {1}, trial.Less: {-1}, trial.Same: {1}}[r.Supports]
+		if r.Supports == trial.Same {
+			inside, outside = outside, inside
+			if r.Compare[0].Reference > r.Margin { // else a figure below it would be negative
+				sides = []float64{1, -1}
+			}
+		}
+		for _, side := range sides {
+			for _, c := range []struct {
+				share, spread float64
+				want          trial.Answer
+			}{{0.98, 0.001, inside}, {1.02, 0.001, outside}, {1, 0.05, trial.Inconclusive}} {
+				if r.Contrast == trial.Count {
+					c.spread = 0 // pooled chances have a width of their own
+				}
+				v := verdict(t, r.Rule, r.onEdges(side, c.share, c.spread))
+				if v.Answer != c.want {
+					t.Errorf("%s, %g times the margin: %s, want %s\n%s", r.Claim, side*c.share, v.Answer, c.want, v.Why)
+				}
+			}
+		}
+	}
+}
+
+// keep leaves out trials.
+func keep(trials []trial.Trial, wanted func(trial.Trial) bool) []trial.Trial {
+	return slices.DeleteFunc(slices.Clone(trials), func(t trial.Trial) bool { return !wanted(t) })
+}
+
+// Whatever a clear world lacks, its verdict says so and claims nothing.
+func TestWithoutItsTrialsNoRuleIsClear(t *testing.T) {
+	for _, r := range testedRules(t) {
+		trials := r.trials(0, worlds[r.Claim](r.Rule)[0].figures.value(r.Contrast))
+		first := r.Compare[0]
+		nothing := "No good trial of the experiment " + r.Experiment
+		few := fmt.Sprintf("%d of the %d blocks needed", r.MinBlocks-1, r.MinBlocks)
+		if r.MinBlocks == 1 {
+			few = nothing
+		}
+		for _, c := range []struct {
+			lack   string
+			trials []trial.Trial
+			why    string
+		}{
+			{"any trial", nil, nothing},
+			{"its last block", keep(trials, func(t trial.Trial) bool { return t.Block < r.MinBlocks }), few},
+			{"one comparison's cell", keep(trials, func(t trial.Trial) bool { return !first.A.Matches(t.Spec) }), "such as " + first.Name + ": 0 of the "},
+		} {
+			if v := verdict(t, r.Rule, c.trials); v.Answer != trial.Inconclusive || !strings.Contains(v.Why, c.why) {
+				t.Errorf("%s without %s: %s, %s\nwant in it: %s", r.Claim, c.lack, v.Answer, v.Why, c.why)
+			}
+		}
+	}
+}
+
+// Figures of nothing at all must not become figures of infinity.
+func TestNothingMeasuredIsNoInfinity(t *testing.T) {
+	for _, r := range testedRules(t) {
+		idle := r.trials(0, figures{}.value(r.Contrast))
+		for i := range idle {
+			for k := range idle[i].Phases {
+				m := &idle[i].Phases[k]
+				m.Offered, m.Completed, m.SentBytes, m.Outcomes = 0, 0, 0, nil
+			}
+			if j := idle[i].Journey; j != nil {
+				j.Counters["authenticated_requests"], j.Samples["remaining_life_seconds"] = 0, []float64{0, 0, 0}
+			}
+		}
+		want := trial.Inconclusive
+		if r.Metric == "revocation_lag_max_seconds" { // a lag of 0 is a figure
+			want = trial.Supported
+		}
+		if v := verdict(t, r.Rule, idle); v.Answer != want {
+			t.Errorf("%s: %s, %s", r.Claim, v.Answer, v.Why)
+		}
+	}
+}
+
+// Where the control's two halves differ by more than the arms do, nothing that
+// was seen of the arms can support a claim.
+func TestANoisyControlSupportsNothing(t *testing.T) {
+	for _, r := range testedRules(t) {
+		if r.Experiment != "cost" || r.Contrast == trial.Count { // the others have no such pair, or count exactly
+			continue
+		}
+		arms := worlds[r.Claim](r.Rule)[0].figures.value(r.Contrast)
+		trials := r.trials(0, func(j experiment.Job, phase string) float64 {
+			if j.Spec.Arm == trial.Control {
+				return 1000 * (1 + float64(len(j.Spec.Label)*(5+j.Block)))
+			}
+			return arms(j, phase)
+		})
+		if v := verdict(t, r.Rule, trials); v.Answer == trial.Supported || len(v.Warnings) == 0 || !strings.Contains(v.Warnings[0], "two identical cells differ by ") {
+			t.Errorf("%s: %s, %s, %q", r.Claim, v.Answer, v.Why, v.Warnings)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package experiment_test
+
+import "authbench/bench/trial"
+
+// world is a state of things that a rule must judge rightly: the figures of its
+// cells, and the answer that they leave no choice about.
+type world struct {
+	answer  trial.Answer
+	story   string
+	figures figures
+	why     string // what the verdict must tell the reader
+}
+
+// figures give a rule's metric to cells; the last that fits a cell counts, and a
+// cell that none fits has 0.
+type figures []figure
+
+// figure says what the cells of a name have: "session", "jwt/ES256 load=85%",
+// "session/memory N=2". Every word must be one of the cell's (see words).
+type figure struct {
+	cells  string
+	value  float64
+	spread float64 // how far blocks lie from the value, in turns above and below
+}
+
+// worlds hold, for each claim, every way in which its rule can come out.
+var worlds = map[string]func(trial.Rule) []world{
+	"C01": lighter, "C02": noDatabase, "C03": scales, "C05": stickiness, "C06": sharing,
+	"C10": atOnce, "C11": untilExpiry, "C16": publicKey, "C18": enlarge,
+}
+
+// C01, us of CPU over the control: sessions load the server, JWT is lighter.
+func lighter(trial.Rule) []world {
+	return []world{
+		{trial.Supported, "any token costs less than any session", figures{{cells: "session", value: 40}, {cells: "jwt", value: 10}}, "Holds in all "},
+		{trial.Refuted, "they cost the same", figures{{cells: "session", value: 40}, {cells: "jwt", value: 40}}, "Does not hold in all "},
+		{trial.Refuted, "any token costs more", figures{{cells: "session", value: 10}, {cells: "jwt", value: 40}}, "Does not hold in all "},
+		{trial.Depends, "only a shared secret is cheap", figures{{cells: "session", value: 40}, {cells: "jwt", value: 90}, {cells: "jwt/HS256", value: 10}},
+			"depends on algorithm: yes with HS256; no with RS256, ES256, EdDSA. Holds most clearly for jwt/HS256 vs session/"},
+		{trial.Depends, "only a local map is cheaper", figures{{cells: "jwt", value: 25}, {cells: "session", value: 60}, {cells: "session/memory", value: 3}},
+			"depends on store: yes with redis, postgres; no with memory"},
+		{trial.Depends, "under high load tokens turn dear", figures{{cells: "session", value: 40}, {cells: "jwt", value: 10}, {cells: "jwt load=85%", value: 90}},
+			"depends on load: yes with common, 30%, 60%; no with 85%"},
+		{trial.Depends, "ES256 lies between Redis and PostgreSQL", figures{{cells: "jwt", value: 10}, {cells: "jwt/ES256", value: 80}, {cells: "session", value: 40}, {cells: "session/postgres", value: 120}},
+			"depends on algorithm and store: yes with HS256 (memory, redis, postgres), RS256 (memory, redis, postgres), ES256 (postgres), EdDSA (memory, redis, postgres); no with ES256 (memory, redis)"},
+		{trial.Inconclusive, "cheaper, but EdDSA was measured badly", figures{{cells: "session", value: 40}, {cells: "jwt", value: 10}, {cells: "jwt/EdDSA", value: 30, spread: 40}},
+			"clearly for the claim), such as jwt/EdDSA vs session/memory at load=common: "},
+		{trial.Inconclusive, "dearer, but PostgreSQL was measured badly", figures{{cells: "session", value: 10}, {cells: "jwt", value: 40}, {cells: "session/postgres", value: 30, spread: 40}},
+			"clearly against the claim), such as jwt/HS256 vs session/postgres at load=common: "},
+	}
+}
+
+// C02, store operations per request: verifying a JWT needs no database.
+func noDatabase(r trial.Rule) []world {
+	return []world{
+		{trial.Supported, "only sessions ask the store", figures{{cells: "session", value: 1}}, "in all 4 comparisons alike, such as jwt/HS256: 0 of "},
+		{trial.Refuted, "every token is looked up", figures{{cells: "jwt", value: 1}}, "Does not hold in all "},
+		{trial.Depends, "tokens by ES256 are looked up", figures{{cells: "jwt/ES256", value: 1}}, "depends on algorithm: yes with HS256, RS256, EdDSA; no with ES256"},
+		{trial.Inconclusive, "EdDSA asks as often as the margin allows", figures{{cells: "jwt/EdDSA", value: r.Margin}},
+			"Unclear in 1 of 4 comparisons (3 clearly for the claim), such as jwt/EdDSA: "},
+		{trial.Inconclusive, "all others are looked up", figures{{cells: "jwt", value: 1}, {cells: "jwt/EdDSA", value: r.Margin}}, "(3 clearly against the claim), such as jwt/EdDSA: "},
+	}
+}
+
+// C16, us of CPU over the control: a public key costs more than a shared secret.
+func publicKey(trial.Rule) []world {
+	return []world{
+		{trial.Supported, "every key pair costs more", figures{{cells: "jwt", value: 60}, {cells: "jwt/HS256", value: 10}}, "Holds in all 3 comparisons"},
+		{trial.Refuted, "all algorithms cost the same", figures{{cells: "jwt", value: 10}}, "Does not hold in all 3 comparisons"},
+		{trial.Refuted, "the secret costs more", figures{{cells: "jwt", value: 10}, {cells: "jwt/HS256", value: 60}}, "Does not hold in all 3 comparisons"},
+		{trial.Depends, "EdDSA is as cheap as a secret", figures{{cells: "jwt", value: 60}, {cells: "jwt/HS256", value: 10}, {cells: "jwt/EdDSA", value: 10}},
+			"depends on algorithm: yes with RS256, ES256; no with EdDSA"},
+		{trial.Inconclusive, "RS256 was measured badly", figures{{cells: "jwt", value: 60}, {cells: "jwt/HS256", value: 10}, {cells: "jwt/RS256", value: 40, spread: 40}},
+			"(2 clearly for the claim), such as jwt/RS256 vs jwt/HS256: "},
+	}
+}
+
+// C18, bytes of a request: JWTs enlarge requests.
+func enlarge(trial.Rule) []world {
+	return []world{
+		{trial.Supported, "any token is longer than a session's cookie", figures{{cells: "session", value: 180}, {cells: "jwt", value: 470}}, "Holds in all "},
+		{trial.Refuted, "they are equally long", figures{{cells: "session", value: 180}, {cells: "jwt", value: 180}}, "Does not hold in all "},
+		{trial.Refuted, "tokens are shorter", figures{{cells: "session", value: 180}, {cells: "jwt", value: 120}}, "Does not hold in all "},
+		{trial.Depends, "only RSA's signature is long", figures{{cells: "session", value: 180}, {cells: "jwt", value: 180}, {cells: "jwt/RS256", value: 470}},
+			"depends on algorithm: yes with RS256; no with HS256, ES256, EdDSA"},
+		{trial.Depends, "PostgreSQL's sessions are in the cookie", figures{{cells: "session", value: 180}, {cells: "jwt", value: 470}, {cells: "session/postgres", value: 900}},
+			"depends on store: yes with memory, redis; no with postgres"},
+		{trial.Inconclusive, "HS256 was measured badly", figures{{cells: "session", value: 180}, {cells: "jwt", value: 470}, {cells: "jwt/HS256", value: 250, spread: 100}},
+			"clearly for the claim), such as jwt/HS256 vs session/memory: "},
+	}
+}
+
+// C03, efficiency X(N) / (N X(1)) as a share of the control's: JWT scales easily, sessions badly.
+func scales(trial.Rule) []world {
+	return []world{
+		{trial.Supported, "sessions waste half of what is added", figures{{cells: "session", value: 0.5}, {cells: "jwt", value: 1}}, "Holds in all "},
+		{trial.Refuted, "both grow as the control does", figures{{cells: "session", value: 1}, {cells: "jwt", value: 1}}, "Does not hold in all "},
+		{trial.Refuted, "tokens waste half", figures{{cells: "session", value: 1}, {cells: "jwt", value: 0.5}}, "Does not hold in all "},
+		{trial.Depends, "only PostgreSQL is a bottleneck", figures{{cells: "session", value: 1}, {cells: "jwt", value: 1}, {cells: "session/postgres", value: 0.5}},
+			"depends on store: yes with postgres; no with memory, redis"},
+		{trial.Depends, "ES256 wastes half too", figures{{cells: "session", value: 0.5}, {cells: "jwt", value: 1}, {cells: "jwt/ES256", value: 0.5}},
+			"depends on algorithm: yes with HS256; no with ES256"},
+		{trial.Inconclusive, "Redis was measured badly", figures{{cells: "session", value: 0.5}, {cells: "jwt", value: 1}, {cells: "session/redis", value: 0.8, spread: 0.3}},
+			"(4 clearly for the claim), such as jwt/HS256 vs session/redis at N=4: "},
+	}
+}
+
+// C05, share of requests that lost their session: behind a load balancer sessions need stickiness.
+func stickiness(r trial.Rule) []world {
+	return []world{
+		{trial.Supported, "without stickiness every store loses sessions", figures{{cells: "N=2", value: 0.5}, {cells: "N=3", value: 0.67}, {cells: "N=4", value: 0.75}}, "Holds in all "},
+		{trial.Refuted, "no session is lost", nil, "Does not hold in all "},
+		{trial.Depends, "shared stores lose none", figures{{cells: "session/memory", value: 0.5}}, "depends on store: yes with memory; no with redis, postgres"},
+		{trial.Depends, "two replicas find each other", figures{{cells: "session", value: 0.5}, {cells: "session N=2"}}, "depends on replicas: yes with 3, 4; no with 2"},
+		{trial.Inconclusive, "PostgreSQL loses as much as the margin allows", figures{{cells: "session", value: 0.5}, {cells: "session/postgres", value: r.Margin}},
+			"clearly for the claim), such as session/postgres, round_robin, N=2: "},
+		{trial.Inconclusive, "none is lost but by Redis, about the margin", figures{{cells: "session/redis", value: r.Margin}},
+			"clearly against the claim), such as session/redis, round_robin, N=2: "},
+	}
+}
+
+// C06, the same share of a memory store's requests: many servers need session sharing.
+func sharing(r trial.Rule) []world {
+	return []world{
+		{trial.Supported, "no balancer keeps unshared sessions", figures{{cells: "session/memory", value: 0.5}}, "Holds in all "},
+		{trial.Refuted, "every balancer keeps them", nil, "Does not hold in all "},
+		{trial.Depends, "balancers that know the client keep them", figures{{cells: "session/memory round_robin", value: 0.5}, {cells: "session/memory least_conn", value: 0.5}},
+			"depends on balancer: yes with round_robin, least_conn; no with ip_hash, cookie_hash, sticky"},
+		{trial.Depends, "four replicas are too many", figures{{cells: "session/memory N=4", value: 0.75}}, "depends on replicas: yes with 4; no with 2, 3"},
+		{trial.Inconclusive, "sticky loses as much as the margin allows", figures{{cells: "session/memory", value: 0.5}, {cells: "session/memory sticky", value: r.Margin}},
+			"clearly for the claim), such as session/memory, sticky, N=2: "},
+	}
+}
+
+// C10, longest seconds from log-out to the last success: sessions end at once.
+func atOnce(r trial.Rule) []world {
+	return []world{
+		{trial.Supported, "one poll sees the end", figures{{cells: "session", value: 0.02}}, "Holds in all 3 comparisons"},
+		{trial.Supported, "no request succeeds after log-out", nil, "Holds in all 3 comparisons alike, such as session/memory: 0 [0, 0] s"},
+		{trial.Refuted, "replicas keep what they have seen for 2 s", figures{{cells: "session", value: 2}}, "Does not hold in all 3 comparisons"},
+		{trial.Depends, "replicas do not tell each other", figures{{cells: "session/memory", value: 2}}, "depends on store: yes with redis, postgres; no with memory"},
+		{trial.Inconclusive, "Redis takes about the margin", figures{{cells: "session/redis", value: r.Margin, spread: r.Margin}},
+			"(2 clearly for the claim), such as session/redis: "},
+	}
+}
+
+// C11, lag as a share of the life left at log-out: a JWT stays valid until it expires.
+func untilExpiry(r trial.Rule) []world {
+	return []world{
+		{trial.Supported, "a token lives to its end", figures{{cells: "jwt", value: 1}}, "Holds in all "},
+		{trial.Refuted, "log-out ends it at once", nil, "Does not hold in all "},
+		{trial.Refuted, "it outlives its expiry", figures{{cells: "jwt", value: 2}}, "Does not hold in all "},
+		{trial.Depends, "ES256 has a denylist", figures{{cells: "jwt", value: 1}, {cells: "jwt/ES256"}}, "depends on algorithm: yes with HS256; no with ES256"},
+		{trial.Depends, "a denylist forgets after 2 s", figures{{cells: "jwt", value: 1}, {cells: "jwt 4s", value: 0.5}}, "depends on lifetime: yes with 2s; no with 4s"},
+		{trial.Inconclusive, "ES256 ends too early in every other block", figures{{cells: "jwt", value: 1}, {cells: "jwt/ES256", value: 1 - r.Margin, spread: r.Margin}},
+			"(2 clearly for the claim), such as jwt/ES256, lifetime 2s: "},
+	}
+}
