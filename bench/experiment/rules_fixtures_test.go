@@ -121,10 +121,11 @@ func setLag(j experiment.Job, _ float64, v value) []at.Option {
 	return []at.Option{at.JourneySamples("revocation_lag_seconds", lag/2, lag, 0)}
 }
 
-// setLagShare has one user whose credential died early: the median must not mind.
+// setLagShare has one user whose credential died early and one whose lived on: the median must mind neither.
 func setLagShare(j experiment.Job, _ float64, v value) []at.Option {
 	share := v(j, "")
-	return []at.Option{at.JourneySamples("remaining_life_seconds", 2, 1.8, 1.5), at.JourneySamples("revocation_lag_seconds", 2*share, 1.8*share, 0)}
+	return []at.Option{at.JourneySamples("remaining_life_seconds", 2, 1.8, 1.5, 1.9, 1.6),
+		at.JourneySamples("revocation_lag_seconds", 2*share, 1.8*share, 0, 1.9*3*share, 1.6*share)}
 }
 
 // turn moves blocks apart, but not their mean, for 3 blocks as for 4.

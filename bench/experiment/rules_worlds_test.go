@@ -148,6 +148,8 @@ func atOnce(r trial.Rule) []world {
 func untilExpiry(r trial.Rule) []world {
 	return []world{
 		{trial.Supported, "a token lives to its end", figures{{cells: "jwt", value: 1}}, "Holds in all "},
+		{trial.Supported, "a clock runs fast, within the margin", figures{{cells: "jwt", value: 1 - 0.7*r.Margin}}, "Holds in all "},
+		{trial.Supported, "a clock runs slow, within the margin", figures{{cells: "jwt", value: 1 + 0.7*r.Margin}}, "Holds in all "},
 		{trial.Refuted, "log-out ends it at once", nil, "Does not hold in all "},
 		{trial.Refuted, "it outlives its expiry", figures{{cells: "jwt", value: 2}}, "Does not hold in all "},
 		{trial.Depends, "ES256 has a denylist", figures{{cells: "jwt", value: 1}, {cells: "jwt/ES256"}}, "depends on algorithm: yes with HS256; no with ES256"},
