@@ -32,7 +32,7 @@ func doubts(phases []trial.Measurement) (found []doubt) {
 		if m.Phase.Mode == "" { // a k6 journey: it counts answers, which stolen time does not change
 			continue
 		}
-		seconds += m.Seconds
+		seconds += m.Usage.Seconds
 		steal += m.Usage.Steal
 		foreign += m.Usage.Foreign
 		found = append(found, phaseDoubts(m)...)

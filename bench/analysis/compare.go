@@ -14,6 +14,7 @@ type compared struct {
 	chances  chances
 	tested   bool     // false: too little was measured, and Why says what is missing
 	within   bool     // the whole interval lies within the margin
+	drowned  bool     // it reaches over the rule's margin, but lies below the noise floor
 	warnings []string // of this comparison
 }
 
@@ -47,11 +48,12 @@ func compare(r trial.Rule, m Metric, c trial.Comparison, blocks []Block) compare
 		}
 	}
 	f.A, f.B, f.Interval = Estimate(as), Estimate(bs), Estimate(effects)
-	margin := f.Margin
+	beyond, within := f.Margin, r.Margin
 	if r.Contrast == trial.Ratio {
-		margin = math.Log1p(margin)
+		beyond, within = math.Log1p(beyond), math.Log1p(within)
 	}
-	f.within = -margin <= f.Interval.Low && f.Interval.High <= margin
+	f.within = -within <= f.Interval.Low && f.Interval.High <= within
+	f.drowned = -beyond <= f.Interval.Low && f.Interval.High <= beyond && !f.within
 	if r.Contrast == trial.Ratio {
 		f.Interval.Estimate, f.Interval.Low, f.Interval.High = math.Exp(f.Interval.Estimate), math.Exp(f.Interval.Low), math.Exp(f.Interval.High)
 		if len(effects) == 0 {
@@ -62,7 +64,7 @@ func compare(r trial.Rule, m Metric, c trial.Comparison, blocks []Block) compare
 		f.Why = fmt.Sprintf("%d of the %d blocks needed%s", len(effects), need, missing)
 		return f
 	}
-	f.tested, f.chances = true, studentTests(effects, margin)
+	f.tested, f.chances = true, studentTests(effects, beyond, within)
 	return f
 }
 
@@ -77,7 +79,8 @@ func effect(contrast trial.Contrast, x, y float64) (float64, error) {
 	return math.Log(x / y), nil
 }
 
-// raiseMargin takes the noise floor as the margin where that is larger.
+// raiseMargin takes the noise floor as the margin that an effect must pass where
+// that is larger. It makes nothing the same: for that the rule's margin stands.
 func (f *compared) raiseMargin(r trial.Rule, m Metric, blocks []Block) {
 	floors := []string{f.Comparison.A.Phase}
 	if p := f.Comparison.B.Phase; r.Contrast != trial.Against && p != floors[0] {
@@ -89,7 +92,7 @@ func (f *compared) raiseMargin(r trial.Rule, m Metric, blocks []Block) {
 			continue
 		}
 		f.Margin = floor
-		f.warnings = append(f.warnings, fmt.Sprintf("two identical cells differ by %s in %s%s, more than the margin of %s: that noise floor is the margin used",
+		f.warnings = append(f.warnings, fmt.Sprintf("two identical cells differ by %s in %s%s, more than the margin of %s: no effect below that noise floor counts",
 			marginText(floor, r.Contrast, m.Unit), m.Name, at(phase), marginText(r.Margin, r.Contrast, m.Unit)))
 	}
 }
@@ -155,6 +158,9 @@ func decide(r trial.Rule, unit string, family []compared) {
 func unclearWhy(r trial.Rule, unit string, f compared) string {
 	margin := "the margin of " + marginText(f.Margin, r.Contrast, unit) + around(r, unit, f.Comparison)
 	s := effectText(r, unit, f.Finding)
+	if f.drowned {
+		return fmt.Sprintf("%s lies below the noise floor of %s", s, marginText(f.Margin, r.Contrast, unit))
+	}
 	outcome, p := f.chances.best()
 	if p >= alpha || outcome == trial.Same && !f.within {
 		return fmt.Sprintf("%s reaches over %s", s, margin)

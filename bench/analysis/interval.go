@@ -71,8 +71,10 @@ func (c chances) best() (trial.Direction, float64) {
 	}
 }
 
-// studentTests tests the mean of effects against ±margin.
-func studentTests(effects []float64, margin float64) chances {
+// studentTests tests the mean of effects: More and Less against ±beyond, Same
+// against ±within. They differ where the noise floor exceeds the rule's margin:
+// what lies between is neither.
+func studentTests(effects []float64, beyond, within float64) chances {
 	mean, se := meanAndError(effects)
 	// above is the chance to see the mean so far above a bound if it truly lay there.
 	above := func(gap, exactTie float64) float64 {
@@ -87,9 +89,9 @@ func studentTests(effects []float64, margin float64) chances {
 		return 1
 	}
 	return chances{
-		more: min(1, 2*above(mean-margin, 1)),
-		less: min(1, 2*above(-mean-margin, 1)),
-		same: max(above(mean+margin, 0), above(margin-mean, 0)), // at the edge without any spread is within
+		more: min(1, 2*above(mean-beyond, 1)),
+		less: min(1, 2*above(-mean-beyond, 1)),
+		same: max(above(mean+within, 0), above(within-mean, 0)), // at the edge without any spread is within
 	}
 }
 

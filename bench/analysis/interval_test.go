@@ -46,9 +46,9 @@ func TestStudentTests(t *testing.T) {
 	// mean 13, standard error 1.290994, 3 degrees of freedom.
 	xs := []float64{10, 12, 14, 16}
 	// t = (13 - 13 + 3.182446*1.290994) / 1.290994: exactly the 2.5 % point, doubled 5 %.
-	near(t, "more at the interval's end", studentTests(xs, 13-3.182446*1.290994).more, 0.05, 1e-5)
-	near(t, "same at the one-sided 95 % point", studentTests(xs, 13+2.353363*1.290994).same, 0.05, 1e-5)
-	if c := studentTests(xs, 1); c.less != 1 || c.same < 0.99 {
+	near(t, "more at the interval's end", studentTests(xs, 13-3.182446*1.290994, 1).more, 0.05, 1e-5)
+	near(t, "same at the one-sided 95 % point", studentTests(xs, 1, 13+2.353363*1.290994).same, 0.05, 1e-5)
+	if c := studentTests(xs, 1, 1); c.less != 1 || c.same < 0.99 {
 		t.Errorf("far above the margin: %+v", c)
 	}
 }
@@ -64,7 +64,7 @@ func TestNoSpreadAtAllIsExact(t *testing.T) {
 		{5, 5, chances{more: 1, less: 1, same: 0}}, // the whole interval lies within, its edge included
 		{0, 0, chances{more: 1, less: 1, same: 0}},
 	} {
-		if got := studentTests([]float64{c.value, c.value, c.value}, c.margin); got != c.want {
+		if got := studentTests([]float64{c.value, c.value, c.value}, c.margin, c.margin); got != c.want {
 			t.Errorf("%v against %v: %+v, want %+v", c.value, c.margin, got, c.want)
 		}
 	}

@@ -31,19 +31,29 @@ type Plan struct {
 // Next returns the next trial to make, given all trials that the run holds so
 // far; ok is false when the experiment is done. An error says why it cannot go on.
 func (p Plan) Next(done []trial.Trial) (job Job, ok bool, err error) {
-	if job, ok = p.open(p.Experiment.Calibrate, 0, done); ok {
+	if job, ok = p.next(p.Experiment.Calibrate, 0, 0, done); ok {
 		return job, true, nil
 	}
 	cells, err := p.Experiment.Cells(p.calibration(done))
 	if err != nil {
 		return Job{}, false, err
 	}
-	for block := 1; block <= p.Experiment.Blocks; block++ {
-		if job, ok = p.open(cells, block, done); ok {
-			return job, true, nil
+	job, ok = p.next(cells, 1, p.Experiment.Blocks, done)
+	return job, ok, nil
+}
+
+// next is the open job with the fewest attempts behind it, the earliest block
+// first: what came out invalid is made again after the last block, when what
+// disturbed it has had time to pass.
+func (p Plan) next(cells []trial.Spec, first, last int, done []trial.Trial) (best Job, ok bool) {
+	for block := first; block <= last; block++ {
+		for _, s := range p.shuffled(cells, block) {
+			if a := nextAttempt(s, block, done); a > 0 && (!ok || a < best.Attempt) {
+				best, ok = Job{s, block, a}, true
+			}
 		}
 	}
-	return Job{}, false, nil
+	return best, ok
 }
 
 // Left lists the trials that Next would still hand out if each went well. Before
@@ -87,15 +97,6 @@ func (p Plan) calibration(done []trial.Trial) []trial.Trial {
 		}
 	}
 	return ts
-}
-
-func (p Plan) open(cells []trial.Spec, block int, done []trial.Trial) (Job, bool) {
-	for _, s := range p.shuffled(cells, block) {
-		if attempt := nextAttempt(s, block, done); attempt > 0 {
-			return Job{s, block, attempt}, true
-		}
-	}
-	return Job{}, false
 }
 
 // nextAttempt is the number of the attempt to make, or 0 when the cell is done

@@ -31,7 +31,7 @@ type Profile struct {
 	ScaleBlocks          int      `yaml:"scale_blocks"`
 	ScaleReplicas        []int    `yaml:"scale_replicas"`
 	ScaleArms            []string `yaml:"scale_arms"` // besides the control
-	ScalePhaseSeconds    float64  `yaml:"scale_phase_seconds"`
+	ScalePhaseSeconds    float64  `yaml:"scale_phase_seconds"` // of the closed loop; a step of the search takes half
 	ScaleSearchSteps     int      `yaml:"scale_search_steps"`
 	ScaleReplicaCPU      float64  `yaml:"scale_replica_cpu"` // budget of one replica, in CPUs
 	ScaleP99Milliseconds float64  `yaml:"scale_p99_milliseconds"`
@@ -53,10 +53,10 @@ func Profiles() []Profile {
 	standard := Profile{
 		Name: "standard", Users: 10_000, Resident: 100_000, Connections: 64, Sources: 16,
 		CostBlocks: 6, CostPhaseSeconds: 0.8, CostLoads: []int{30, 60, 85},
-		ScaleBlocks: 3, ScaleReplicas: []int{1, 2, 4}, ScalePhaseSeconds: 0.9, ScaleSearchSteps: 2,
+		ScaleBlocks: 3, ScaleReplicas: []int{1, 2, 4}, ScalePhaseSeconds: 1.5, ScaleSearchSteps: 2,
 		ScaleArms:       []string{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
 		ScaleReplicaCPU: 0.1, ScaleP99Milliseconds: 250,
-		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000,
+		StickyBlocks: 2, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000,
 		RevokeBlocks: 3, RevokeLifetimes: []string{"2s", "4s"},
 		BenchTime: "50ms", BenchCount: 6,
 	}
@@ -66,7 +66,7 @@ func Profiles() []Profile {
 	smoke.CostArms = []string{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"}
 	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScalePhaseSeconds, smoke.ScaleSearchSteps = 2, []int{1, 2}, 0.5, 0
 	smoke.ScaleArms = []string{"session/redis", "jwt/HS256"}
-	smoke.StickyReplicas, smoke.StickyRequests = []int{2}, 1_000
+	smoke.StickyBlocks, smoke.StickyReplicas, smoke.StickyRequests = 1, []int{2}, 1_000
 	smoke.RevokeBlocks, smoke.RevokeLifetimes = 2, []string{"2s"}
 	smoke.BenchTime, smoke.BenchCount = "5ms", 2
 	full := standard

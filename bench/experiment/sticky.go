@@ -65,10 +65,10 @@ func stickyRules(p Profile) []trial.Rule {
 	for _, n := range p.StickyReplicas {
 		count := fmt.Sprintf("replicas=%d", n)
 		for _, b := range []trial.Balancer{trial.RoundRobin, trial.LeastConn} {
-			c05.Compare = append(c05.Compare, compare(arm("session/memory"), b, n, count))
+			c05.Compare = append(c05.Compare, compare(arm("session/memory"), b, n, "balancer="+string(b), count))
 		}
 		for _, a := range arms("session/redis", "session/postgres") {
-			c05.Compare = append(c05.Compare, compare(a, trial.RoundRobin, n, count))
+			c05.Compare = append(c05.Compare, compare(a, trial.RoundRobin, n, "balancer=round_robin", count))
 		}
 		for _, b := range trial.Balancers() {
 			c06.Compare = append(c06.Compare, compare(arm("session/memory"), b, n, "balancer="+string(b), count))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"authbench/bench/trial"
 
@@ -13,6 +14,7 @@ import (
 )
 
 type cpuSample struct {
+	at         time.Time
 	generator  float64 // CPU-seconds
 	components map[string]componentSample
 	cpus       map[string]cpuTimes
@@ -29,6 +31,7 @@ type componentSample struct {
 type cpuTimes struct{ busy, steal, total float64 }
 
 func readCPU(t Targets) (s cpuSample, err error) {
+	s.at = time.Now()
 	if s.cpus, err = readProcStat(t.CPUs); err != nil {
 		return s, err
 	}

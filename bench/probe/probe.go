@@ -119,7 +119,7 @@ func (p *Probe) Read(ctx context.Context) (s Sample, err error) {
 // difference would be wrong. Idle burn is not subtracted.
 func Between(before, after Sample) trial.Usage {
 	from, to := before.late, after.early
-	u := trial.Usage{CPU: map[trial.Tier]float64{}, Component: map[string]float64{}, Throttled: map[string]trial.Throttle{},
+	u := trial.Usage{Seconds: to.at.Sub(from.at).Seconds(), CPU: map[trial.Tier]float64{}, Component: map[string]float64{}, Throttled: map[string]trial.Throttle{},
 		RSS: map[string]int64{}, Counters: map[string]float64{}, Busy: map[string]float64{}}
 	known := to.generator - from.generator
 	u.CPU[trial.GeneratorTier] = known

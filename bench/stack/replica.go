@@ -110,10 +110,13 @@ func (n *Native) replicaArgs(spec trial.Spec, name string) []string {
 	if spec.Arm.Carrier != "" {
 		args = append(args, "-credential", spec.Arm.Carrier)
 	}
+	if spec.StoreTimeout != 0 {
+		args = append(args, "-store-timeout", spec.StoreTimeout.String())
+	}
 	if spec.Argon2 != "" {
 		args = append(args, "-argon2", spec.Argon2)
 	}
-	if spec.Arm.Store == "redis" {
+	if spec.Arm.Store == "redis" || spec.Arm.Auth == "jwt" {
 		args = append(args, "-redis", n.redis.url)
 	}
 	return args
@@ -183,6 +186,9 @@ func (n *Native) wanted(l launch, r Replica) []setting {
 		{"credential", carrier}, {"lifetime", spec.Lifetime.String()}, {"idle_timeout", "0s"}, {"touch", "never"}, {"leeway", "0s"},
 		{"pool", strconv.Itoa(spec.Pool)}, {"accounts", "memory"}, {"seed_users", strconv.Itoa(spec.Users)},
 		{"mint", "true"}, {"insecure_cookies", "true"}, {"unlogged", "false"},
+	}
+	if spec.StoreTimeout != 0 {
+		w = append(w, setting{"store_timeout", spec.StoreTimeout.String()})
 	}
 	if spec.Argon2 != "" {
 		w = append(w, setting{"argon2", spec.Argon2})

@@ -40,7 +40,7 @@ type Capabilities struct {
 type Stack struct {
 	URL            string // of the balancer
 	Replicas       []Replica
-	RedisURL       string // empty unless the arm uses it
+	RedisURL       string // empty unless the arm uses it, or might (JWT)
 	PostgresURL    string // likewise; holds a password
 	NginxStatusURL string // stub_status
 

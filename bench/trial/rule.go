@@ -108,7 +108,7 @@ type Finding struct {
 	Interval   Interval   `json:"interval"`
 	A          Interval   `json:"a"`      // the metric itself on side A
 	B          Interval   `json:"b"`      // and on side B
-	Margin     float64    `json:"margin"` // as used: the rule's, or the noise floor where that is larger
+	Margin     float64    `json:"margin"` // that an effect must pass: the rule's, or the noise floor where that is larger
 	P          float64    `json:"p"`      // Holm-adjusted within the rule
 	Outcome    Direction  `json:"outcome"`
 	Why        string     `json:"why,omitempty"` // of an unclear outcome

@@ -23,6 +23,10 @@ type Spec struct {
 	Argon2   string `json:"argon2,omitempty"`   // password hash parameters; empty is the server's default
 	Pool     int    `json:"pool"`               // store connections of one replica
 
+	// StoreTimeout is the replicas' deadline for one store call; 0 is the server's
+	// default. Under a budget it must be well above the longest freeze.
+	StoreTimeout Duration `json:"storeTimeout,omitempty"`
+
 	// Budgets in CPUs: of each replica, the balancer, the store. Absent or 0 is unlimited.
 	Budgets map[Tier]float64 `json:"budgets,omitempty"`
 

@@ -114,6 +114,7 @@ const (
 
 // Usage is what probes read around a phase: after minus before.
 type Usage struct {
+	Seconds   float64             `json:"seconds"`             // wall time between the two readings
 	CPU       map[Tier]float64    `json:"cpuSeconds"`          // CPU-seconds by tier
 	Component map[string]float64  `json:"componentSeconds"`    // CPU-seconds by component: nginx, r1, redis, postgres, ...
 	Throttled map[string]Throttle `json:"throttled,omitempty"` // by component under a budget
