@@ -106,12 +106,16 @@ func whiskerX(c draw.Canvas, col color.Color, y, low, high vg.Length) {
 	}
 }
 
+// An interval that reaches over the frame ends there, without its cap.
 func whiskerY(c draw.Canvas, col color.Color, x, low, high vg.Length) {
 	if finite(low, high) && high-low > 0.5 {
 		s := lineStyle(col, 1.1)
-		c.StrokeLine2(s, x, low, x, high)
-		c.StrokeLine2(s, x-2.5, low, x+2.5, low)
-		c.StrokeLine2(s, x-2.5, high, x+2.5, high)
+		c.StrokeLine2(s, x, max(low, c.Min.Y), x, min(high, c.Max.Y))
+		for _, y := range []vg.Length{low, high} {
+			if c.Min.Y-0.5 <= y && y <= c.Max.Y+0.5 {
+				c.StrokeLine2(s, x-2.5, y, x+2.5, y)
+			}
+		}
 	}
 }
 

@@ -50,8 +50,8 @@ func (d *data) arms(experiment string) []trial.Arm {
 func (d *data) phases(experiment string) []string {
 	var names []string
 	for _, t := range d.ok(experiment) {
-		for i := range t.Phases {
-			if p := t.Phases[i].Phase; !p.Warmup && !slices.Contains(names, p.Name) {
+		for _, p := range t.Spec.Load.Phases { // as declared: a trial runs them in an order of its own
+			if _, measured := t.Phase(p.Name); measured && !slices.Contains(names, p.Name) {
 				names = append(names, p.Name)
 			}
 		}

@@ -39,12 +39,16 @@ func (l lineChart) Height(width vg.Length) vg.Length { return max(min(width*0.52
 func (l lineChart) Draw(c draw.Canvas) {
 	c = draw.Crop(c, 3, 0, 0, 0) // the upright label's letters may reach a little over their line
 	p := newPlot(l.XLabel, l.YLabel)
-	ys := newSpan()
+	ys, estimates := newSpan(), newSpan()
 	for _, s := range l.Series {
 		for _, pt := range s.Points {
 			ys.add(pt.Y.Estimate, pt.Y.Low, pt.Y.High)
+			estimates.add(pt.Y.Estimate)
 		}
 	}
+	// What is drawn here is never negative, and one interval that is far wider
+	// than what all others are of must not flatten them.
+	ys.low, ys.high = max(ys.low, 0), min(ys.high, 1.6*estimates.high)
 	if l.FromZero {
 		ys.add(0)
 	}
