@@ -30,7 +30,7 @@ type Profile struct {
 
 	ScaleBlocks          int      `yaml:"scale_blocks"`
 	ScaleReplicas        []int    `yaml:"scale_replicas"`
-	ScaleArms            []string `yaml:"scale_arms"` // besides the control
+	ScaleArms            []string `yaml:"scale_arms"`          // besides the control
 	ScalePhaseSeconds    float64  `yaml:"scale_phase_seconds"` // of the closed loop; a step of the search takes half
 	ScaleSearchSteps     int      `yaml:"scale_search_steps"`
 	ScaleReplicaCPU      float64  `yaml:"scale_replica_cpu"` // budget of one replica, in CPUs
@@ -53,21 +53,21 @@ func Profiles() []Profile {
 	standard := Profile{
 		Name: "standard", Users: 10_000, Resident: 100_000, Connections: 64, Sources: 16,
 		CostBlocks: 6, CostPhaseSeconds: 0.8, CostLoads: []int{30, 60, 85},
-		ScaleBlocks: 3, ScaleReplicas: []int{1, 2, 4}, ScalePhaseSeconds: 1.5, ScaleSearchSteps: 2,
+		ScaleBlocks: 5, ScaleReplicas: []int{1, 2, 4}, ScalePhaseSeconds: 1, ScaleSearchSteps: 2,
 		ScaleArms:       []string{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
 		ScaleReplicaCPU: 0.1, ScaleP99Milliseconds: 250,
-		StickyBlocks: 2, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000,
-		RevokeBlocks: 3, RevokeLifetimes: []string{"2s", "4s"},
+		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000,
+		RevokeBlocks: 3, RevokeLifetimes: []string{"2s", "3s"},
 		BenchTime: "50ms", BenchCount: 6,
 	}
 	smoke := standard
 	smoke.Name, smoke.Resident = "smoke", 10_000
 	smoke.CostBlocks, smoke.CostPhaseSeconds, smoke.CostLoads = 2, 0.5, nil
-	smoke.CostArms = []string{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"}
-	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScalePhaseSeconds, smoke.ScaleSearchSteps = 2, []int{1, 2}, 0.5, 0
+	smoke.CostArms = []string{"session/memory", "session/redis", "jwt/HS256", "jwt/ES256"}
+	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScalePhaseSeconds, smoke.ScaleSearchSteps = 1, []int{1, 2}, 0.5, 0
 	smoke.ScaleArms = []string{"session/redis", "jwt/HS256"}
-	smoke.StickyBlocks, smoke.StickyReplicas, smoke.StickyRequests = 1, []int{2}, 1_000
-	smoke.RevokeBlocks, smoke.RevokeLifetimes = 2, []string{"2s"}
+	smoke.StickyReplicas, smoke.StickyRequests = []int{2}, 1_000
+	smoke.RevokeBlocks, smoke.RevokeLifetimes = 1, []string{"2s"}
 	smoke.BenchTime, smoke.BenchCount = "5ms", 2
 	full := standard
 	full.Name = "full"

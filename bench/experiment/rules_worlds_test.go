@@ -153,7 +153,7 @@ func untilExpiry(r trial.Rule) []world {
 		{trial.Refuted, "log-out ends it at once", nil, "Does not hold in all "},
 		{trial.Refuted, "it outlives its expiry", figures{{cells: "jwt", value: 2}}, "Does not hold in all "},
 		{trial.Depends, "ES256 has a denylist", figures{{cells: "jwt", value: 1}, {cells: "jwt/ES256"}}, "depends on algorithm: yes with HS256; no with ES256"},
-		{trial.Depends, "a denylist forgets after 2 s", figures{{cells: "jwt", value: 1}, {cells: "jwt 4s", value: 0.5}}, "depends on lifetime: yes with 2s; no with 4s"},
+		{trial.Depends, "a denylist forgets after 2 s", figures{{cells: "jwt", value: 1}, {cells: "jwt 3s", value: 0.5}}, "depends on lifetime: yes with 2s; no with 3s"},
 		{trial.Inconclusive, "ES256 ends too early in every other block", figures{{cells: "jwt", value: 1}, {cells: "jwt/ES256", value: 1 - r.Margin, spread: r.Margin}},
 			"(2 clearly for the claim), such as jwt/ES256, lifetime 2s: "},
 	}

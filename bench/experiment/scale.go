@@ -40,7 +40,7 @@ const scaleInFlight = 256
 func scaleSpec(p Profile, a trial.Arm, n int) trial.Spec {
 	inFlight := scaleInFlight * n
 	phases := []trial.Phase{
-		{Name: "warm-up", Mode: trial.Closed, Warmup: true, Seconds: 1, Concurrency: inFlight},
+		{Name: "warm-up", Mode: trial.Closed, Warmup: true, Seconds: 0.5, Concurrency: inFlight}, // quota periods keep throughput from ever being steady
 		{Name: "saturation", Mode: trial.Closed, Seconds: p.ScalePhaseSeconds, Concurrency: inFlight},
 	}
 	if p.ScaleSearchSteps > 0 {
