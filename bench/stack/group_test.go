@@ -42,10 +42,21 @@ func TestABurnerGetsItsBudget(t *testing.T) {
 		if err := c.setBudget(budget); err != nil {
 			t.Fatal(err)
 		}
-		const periods = 20
-		share, throttle := measure(t, c, periods)
-		if share < budget*0.95 || share > budget*1.05 {
-			t.Errorf("a burner with a budget of %g CPU used %.4f", budget, share)
+		// It never gets more. That it gets less may be somebody else's work on
+		// the same CPU, so it must get its due in one of several rounds.
+		const periods, rounds = 20, 6
+		var share float64
+		var throttle trial.Throttle
+		for range rounds {
+			if share, throttle = measure(t, c, periods); share > budget*1.05 {
+				t.Errorf("a burner with a budget of %g CPU used %.4f", budget, share)
+			}
+			if share >= budget*0.95 && throttle.Throttled >= periods-2 {
+				break
+			}
+		}
+		if share < budget*0.95 {
+			t.Errorf("a burner with a budget of %g CPU used %.4f at most", budget, share)
 		}
 		if throttle.Periods < periods-2 || throttle.Throttled < periods-2 || throttle.Seconds <= 0 {
 			t.Errorf("throttling of a burner over %d periods: %+v", periods, throttle)
