@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -61,8 +62,8 @@ func (cfg Config) validate() error {
 // keeps no record of what it issued and is safe for concurrent use.
 type Authenticator struct {
 	cfg     Config
-	keys    *KeySet
-	scratch sync.Pool // of *scratch
+	keys    atomic.Pointer[KeySet] // replaced whole, so that verifying takes one look
+	scratch sync.Pool              // of *scratch
 }
 
 var _ auth.Authenticator = (*Authenticator)(nil)
@@ -85,12 +86,18 @@ func New(keys *KeySet, cfg Config) (*Authenticator, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Authenticator{
-		cfg:     cfg,
-		keys:    keys,
-		scratch: sync.Pool{New: func() any { return new(scratch) }},
-	}, nil
+	a := &Authenticator{cfg: cfg, scratch: sync.Pool{New: func() any { return new(scratch) }}}
+	a.keys.Store(keys)
+	return a, nil
 }
+
+// set returns the keys of this moment.
+func (a *Authenticator) set() *KeySet { return a.keys.Load() }
+
+// JWKS returns the public keys of this moment, as [KeySet.JWKS] does.
+func (a *Authenticator) JWKS() []byte { return a.set().JWKS() }
+
+var errNoSigning = errors.New("token: issue: no key to sign with: put one into the key folder")
 
 // payload is what Issue writes; parseClaims reads exactly this.
 type payload struct {
@@ -136,7 +143,11 @@ func (a *Authenticator) Issue(_ context.Context, p auth.Principal) (auth.Credent
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("token: issue: %w", err)
 	}
-	c, err := a.keys.signing.seal(text)
+	signing := a.set().signing
+	if signing == nil {
+		return "", time.Time{}, errNoSigning
+	}
+	c, err := signing.seal(text)
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("token: issue: %w", err)
 	}
@@ -151,7 +162,7 @@ func (a *Authenticator) Authenticate(_ context.Context, c auth.Credential) (auth
 	if err != nil {
 		return auth.Principal{}, err
 	}
-	key, err := a.keys.find(parts.header)
+	key, err := a.set().find(parts.header)
 	if err != nil {
 		return auth.Principal{}, err
 	}
@@ -165,7 +176,11 @@ func (a *Authenticator) Authenticate(_ context.Context, c auth.Credential) (auth
 	if err != nil {
 		return auth.Principal{}, err
 	}
-	if err := claims.check(&a.cfg, a.cfg.Now()); err != nil {
+	now := a.cfg.Now()
+	if key.ended(now) {
+		return auth.Principal{}, errKey
+	}
+	if err := claims.check(&a.cfg, now); err != nil {
 		return auth.Principal{}, err
 	}
 	return auth.Principal{
