@@ -35,8 +35,9 @@ const MaxLeeway = 60 * time.Second
 
 // Config says what tokens are issued and accepted.
 type Config struct {
+	Profile  Profile       // what tokens look like; the zero value is our own
 	Issuer   string        // iss, compared byte by byte; not empty
-	Audience string        // aud, likewise; not empty
+	Audience string        // aud (client_id in Cognito's), likewise; not empty
 	Lifetime time.Duration // longest life of a token: whole seconds, at least one
 	Leeway   time.Duration // accepted difference between clocks: 0 to MaxLeeway
 
@@ -80,8 +81,8 @@ func New(keys *KeySet, cfg Config) (*Authenticator, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if keys == nil || keys.signing == nil {
-		return nil, errors.New("token: no key to sign with: load or generate keys first")
+	if err := cfg.Profile.fits(keys); err != nil {
+		return nil, err
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -115,6 +116,9 @@ type payload struct {
 // p.Expiry allows); an expiry that leaves nothing to live is an error, as is a
 // subject that does not fit.
 func (a *Authenticator) Issue(_ context.Context, p auth.Principal) (auth.Credential, time.Time, error) {
+	if a.cfg.Profile == Cognito {
+		return "", time.Time{}, fmt.Errorf("token: issue: profile %s only verifies: %w", Cognito, errors.ErrUnsupported)
+	}
 	if p.Subject == "" || !utf8.ValidString(p.Subject) {
 		return "", time.Time{}, fmt.Errorf("token: issue: subject %q: want text that is not empty", p.Subject)
 	}
@@ -172,7 +176,7 @@ func (a *Authenticator) Authenticate(_ context.Context, c auth.Credential) (auth
 	if err != nil {
 		return auth.Principal{}, err
 	}
-	claims, err := parseClaims(text)
+	claims, err := a.cfg.Profile.parse(text)
 	if err != nil {
 		return auth.Principal{}, err
 	}
