@@ -21,11 +21,12 @@ import (
 type arm struct {
 	auth     auth.Authenticator
 	accounts *account.Checker
-	jwks     []byte
+	jwks     func() []byte // nil where there are no tokens
 	checks   []api.Check
-	sweeper  session.Sweeper // nil if nothing needs sweeping
-	postgres *store.Postgres // nil if not used
-	redis    *redis.Client   // nil if not used
+	tokens   *token.Authenticator // nil where there are none
+	sweeper  session.Sweeper      // nil if nothing needs sweeping
+	postgres *store.Postgres      // nil if not used
+	redis    *redis.Client        // nil if not used
 }
 
 // startTimeout bounds everything that a replica does before it serves:
@@ -118,11 +119,23 @@ func (a *arm) openTokens(cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("-keys: %w", err)
 	}
-	a.jwks = keys.JWKS()
-	a.auth, err = token.New(keys, token.Config{
+	a.tokens, err = token.New(keys, token.Config{
 		Issuer: cfg.Issuer, Audience: cfg.Audience, Lifetime: cfg.Lifetime, Leeway: cfg.Leeway,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	a.auth, a.jwks = a.tokens, a.tokens.JWKS
+	return nil
+}
+
+// followKeys goes over to the keys that the folder holds, until ctx ends.
+func (a *arm) followKeys(ctx context.Context, cfg Config, log *slog.Logger) {
+	if a.tokens != nil {
+		a.tokens.Follow(ctx, token.Folder{Dir: cfg.Keys, Alg: cfg.Alg}, cfg.KeysPoll, func(err error) {
+			log.Error("not all keys can be used", "error", err)
+		})
+	}
 }
 
 // sweep deletes expired sessions every interval until ctx ends.

@@ -23,6 +23,7 @@ type Config struct {
 
 	Auth, Store, Alg string
 	Keys             string
+	KeysPoll         time.Duration
 	Credential       string
 	InsecureCookies  bool
 	Lifetime, Leeway time.Duration
@@ -93,6 +94,7 @@ func (c *Config) define(fs *flag.FlagSet) {
 	fs.StringVar(&c.Store, "store", "memory", "where sessions live: memory, redis or postgres (with -auth session)")
 	fs.StringVar(&c.Alg, "alg", "HS256", "signature of tokens: "+strings.Join(token.Algorithms(), ", ")+" (with -auth jwt)")
 	fs.StringVar(&c.Keys, "keys", "", "`directory` of the signing keys, shared by all replicas; a missing key is made (with -auth jwt)")
+	fs.DurationVar(&c.KeysPoll, "keys-poll", time.Second, "`time` between readings of -keys: within it a new key verifies and a removed one does not")
 	fs.StringVar(&c.Credential, "credential", "", "what carries the credential: header or cookie (default cookie for session, header for jwt)")
 	fs.BoolVar(&c.InsecureCookies, "insecure-cookies", false, "drop the __Host- prefix and Secure from cookies, for plain HTTP; a warning is logged")
 	fs.DurationVar(&c.Lifetime, "lifetime", time.Hour, "`time` from log-in to the absolute end of a session, or of a token")
@@ -166,6 +168,7 @@ func (c *Config) complete() error {
 		{"leeway", int64(c.Leeway), 0, "0s"},
 		{"store-timeout", int64(c.StoreTimeout), int64(time.Millisecond), "1ms"},
 		{"sweep", int64(c.Sweep), int64(time.Second), "1s"},
+		{"keys-poll", int64(c.KeysPoll), int64(time.Millisecond), "1ms"},
 		{"drain", int64(c.Drain), 0, "0s"},
 		{"drain-delay", int64(c.DrainDelay), 0, "0s"},
 		{"pool", int64(c.Pool), 1, "1"},

@@ -101,6 +101,9 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 	sweeping, stopSweeping := context.WithCancel(ctx)
 	defer stopSweeping()
 	go arm.sweep(sweeping, cfg.Sweep, log)
+	following, stopFollowing := context.WithCancel(context.WithoutCancel(ctx)) // while draining too
+	defer stopFollowing()
+	go arm.followKeys(following, cfg, log)
 
 	ready := map[string]string{"listen": public.Addr().String(), "private": private.Addr().String(), "replica": cfg.Replica}
 	return serve(ctx, cfg, log, servers{

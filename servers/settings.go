@@ -34,6 +34,7 @@ type settings struct {
 	Leeway          string      `json:"leeway"`
 	Issuer          string      `json:"issuer"`
 	Audience        string      `json:"audience"`
+	KeysPoll        string      `json:"keys_poll"`        // longest life of a removed key; "" where there are none
 	RevocationBound string      `json:"revocation_bound"` // longest life after log-out; "" for a control
 	Redis           string      `json:"redis"`
 	Postgres        string      `json:"postgres"`
@@ -76,6 +77,7 @@ func (c *Config) settings(listen, private string) settings {
 		s.Store, s.RevocationBound = c.Store, time.Duration(0).String()
 	case "jwt":
 		s.Alg, s.RevocationBound = c.Alg, (c.Lifetime + c.Leeway).String()
+		s.KeysPoll = c.KeysPoll.String()
 	}
 	return s
 }

@@ -41,7 +41,7 @@ type Config struct {
 	Replica   string           // this replica's name, in every answer of /me
 	Leeway    time.Duration    // how long past its expiry a credential is still accepted
 	Now       func() time.Time // the server's clock
-	JWKS      []byte           // the public keys as a JSON document; nil means none
+	JWKS      func() []byte    // the public keys of the moment, as a JSON document; nil means none
 	Checks    []Check          // asked by /readyz, each within ReadyTimeout
 	Metrics   *Metrics
 	Log       *slog.Logger
@@ -67,7 +67,7 @@ type API struct {
 // New returns the API of one replica.
 func New(cfg Config) *API {
 	if cfg.JWKS == nil {
-		cfg.JWKS = []byte(`{"keys":[]}`)
+		cfg.JWKS = func() []byte { return []byte(`{"keys":[]}`) }
 	}
 	a := &API{
 		cfg:        cfg,
@@ -117,7 +117,7 @@ func (a *API) routes() chi.Router {
 func (a *API) jwks(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Write(a.cfg.JWKS)
+	w.Write(a.cfg.JWKS())
 }
 
 // healthz says that the process serves; a store that is down is no reason to

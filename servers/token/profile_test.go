@@ -185,17 +185,20 @@ func TestForeignKeysAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzCognito signs any header and payload: nothing is accepted that
+// FuzzCognito takes any payload for a signed one: nothing is accepted that
 // encoding/json does not read as an access token for this client.
 func FuzzCognito(f *testing.F) {
 	a, p := newPool(f)
-	// Each fuzzing process has keys of its own: the fixed kid keeps the corpus good.
 	f.Add(p.payload())
 	f.Add(strings.Replace(p.payload(), `["staff","readers"]`, `[]`, 1))
 	f.Add(strings.Replace(p.payload(), `readers`, `\u0061dmin`, 1))
 	f.Add(strings.Replace(p.payload(), `"version":2,`, ``, 1))
 	f.Fuzz(func(t *testing.T, payload string) {
-		got, err := a.Authenticate(t.Context(), forge(t, p.key, p.header(), payload))
+		// Without a signature, which would slow the fuzzer down a thousandfold.
+		got, err := a.cfg.Profile.parse([]byte(payload))
+		if err == nil {
+			err = got.check(&a.cfg, p.clock.Now())
+		}
 		if err != nil {
 			if !errors.Is(err, auth.ErrUnauthenticated) {
 				t.Fatal(err)
@@ -217,8 +220,8 @@ func FuzzCognito(f *testing.F) {
 		for _, g := range c.Groups {
 			admin = admin || g == "admin"
 		}
-		if c.Sub != got.Subject || c.Iss != testIssuer || c.ClientID != "client-1" || c.Use != "access" ||
-			c.Exp != got.Expiry.Unix() || c.Exp-c.Iat > 3600 || admin != (got.Role == "admin") {
+		if c.Sub != string(got.sub) || c.Iss != testIssuer || c.ClientID != "client-1" || c.Use != "access" ||
+			c.Exp != got.exp || c.Exp-c.Iat > 3600 || admin != (got.role == "admin") {
 			t.Fatalf("%q: got %+v", payload, got)
 		}
 	})
