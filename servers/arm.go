@@ -76,7 +76,7 @@ func (a *arm) openAccounts(ctx context.Context, cfg Config, metrics *api.Metrics
 			return err
 		}
 	}
-	checker, err := account.NewChecker(ctx, account.Observe(accounts, metrics.StoreObserver("accounts", "find", "add")), hasher)
+	checker, err := account.NewChecker(ctx, account.Observe(accounts, metrics.StoreObserver("accounts", "find", "add", "replace")), hasher)
 	a.accounts = checker
 	return err
 }
@@ -106,7 +106,7 @@ func (a *arm) openSessions(ctx context.Context, cfg Config, options store.Option
 		}
 		sessions, a.sweeper = p, p
 	}
-	observed := session.Observe(sessions, metrics.StoreObserver("sessions", "create", "find", "update", "delete"))
+	observed := session.Observe(sessions, metrics.StoreObserver("sessions", session.Operations()...))
 	a.auth = session.New(observed, session.Config{Lifetime: cfg.Lifetime, IdleTimeout: cfg.IdleTimeout})
 	return nil
 }
