@@ -6,7 +6,8 @@
 // one line of JSON on standard output once both serve, and structured logs on
 // standard error. What GET /config answers is type settings, field by field; what
 // POST /mint takes and gives is in package api. Exit status: 0 after a clean stop, 1 if it could not run, 2
-// for flags that make no sense.
+// for flags that make no sense. `server keys` changes the signing keys under
+// running replicas (see server keys -h).
 package main
 
 import (
@@ -31,6 +32,10 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "keys" {
+		changeKeys(os.Args[2:])
+		return
+	}
 	cfg, err := parseConfig(os.Args[1:], lookupEnv, os.Stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return
@@ -46,6 +51,16 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if err := run(ctx, cfg, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintf(os.Stderr, "server: %s\n", oneLine(err))
+		os.Exit(1)
+	}
+}
+
+// changeKeys is main for `server keys`: status 0, or 1 if nothing came of it.
+func changeKeys(args []string) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if err := keysCommand(ctx, args, os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintf(os.Stderr, "server keys: %s\n", oneLine(err))
 		os.Exit(1)
 	}
 }
@@ -83,6 +98,7 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 		return fmt.Errorf("-listen (port 0 picks a free one): %w", err)
 	}
 	defer public.Close()
+	public = problemListener{public}
 	private, err := net.Listen("tcp", cfg.Private)
 	if err != nil {
 		return fmt.Errorf("-private (port 0 picks a free one): %w", err)
@@ -91,7 +107,8 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 
 	transport := cfg.transport()
 	a := api.New(api.Config{
-		Auth: arm.auth, Accounts: arm.accounts, Transport: transport, Replica: cfg.Replica, Leeway: cfg.Leeway,
+		Auth: arm.auth, Accounts: arm.accounts, Transport: transport, Replica: cfg.Replica,
+		Bound: cfg.revocationBound(), Leeway: cfg.leeway(),
 		Now: time.Now, JWKS: arm.jwks, Checks: arm.checks, Metrics: metrics, Log: log,
 	})
 	p := api.NewPrivate(api.PrivateConfig{
