@@ -101,6 +101,7 @@ func find(b *testing.B, n int, look func(i int) bool) {
 	b.Helper()
 	b.ReportAllocs()
 	var start atomic.Int64
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		i := int(start.Add(7919))
 		for pb.Next() {
