@@ -48,17 +48,49 @@ func newArm(ctx context.Context, cfg Config, metrics *api.Metrics) (*arm, error)
 		a.postgres = db
 		a.checks = append(a.checks, api.Check{Name: "postgres", Ping: db.Ping})
 	}
+	if cfg.usesRedis() {
+		client, err := store.OpenRedis(cfg.Redis, options)
+		if err != nil {
+			return a, fmt.Errorf("-redis: %w", err)
+		}
+		a.redis = client
+	}
 	if err := a.openAccounts(ctx, cfg, metrics); err != nil {
 		return a, err
 	}
-	switch cfg.Auth {
-	case "session":
-		return a, a.openSessions(ctx, cfg, options, metrics)
-	case "jwt":
-		return a, a.openTokens(cfg)
+	if err := a.openAuth(ctx, cfg, metrics); err != nil {
+		return a, err
+	}
+	if cfg.Readiness == "always" {
+		a.checks = nil
+	}
+	return a, nil
+}
+
+func (a *arm) openAuth(ctx context.Context, cfg Config, metrics *api.Metrics) error {
+	switch {
+	case cfg.Auth == "session" && cfg.Store == "cookie":
+		return a.openCookie(cfg)
+	case cfg.Auth == "session":
+		return a.openSessions(ctx, cfg, metrics)
+	case cfg.Auth == "jwt":
+		return a.openTokens(cfg)
 	}
 	a.auth = auth.None{}
-	return a, nil
+	return nil
+}
+
+// openFailures counts failed log-ins where all replicas see it, if there is
+// such a place.
+func (a *arm) openFailures(ctx context.Context, cfg Config) (account.Failures, error) {
+	limit := account.Limit{Failures: cfg.LoginFailures, Window: cfg.LoginWindow}
+	switch {
+	case a.redis != nil:
+		return account.NewRedisFailures(a.redis, cfg.StoreTimeout, limit), nil
+	case a.postgres != nil:
+		return account.NewPostgresFailures(ctx, a.postgres, limit, time.Now)
+	}
+	return account.NewMemoryFailures(limit, time.Now), nil
 }
 
 func (a *arm) openAccounts(ctx context.Context, cfg Config, metrics *api.Metrics) error {
@@ -77,23 +109,36 @@ func (a *arm) openAccounts(ctx context.Context, cfg Config, metrics *api.Metrics
 		}
 	}
 	checker, err := account.NewChecker(ctx, account.Observe(accounts, metrics.StoreObserver("accounts", "find", "add", "replace")), hasher)
+	if err != nil {
+		return err
+	}
 	a.accounts = checker
+	if checker.Failures, err = a.openFailures(ctx, cfg); err != nil {
+		return fmt.Errorf("failed log-ins: %w", err)
+	}
+	return nil
+}
+
+// openCookie makes the sessions that the client keeps.
+func (a *arm) openCookie(cfg Config) error {
+	key, err := session.LoadCookieKey(cfg.Keys)
+	if err != nil {
+		return fmt.Errorf("-keys: %w", err)
+	}
+	a.auth, err = session.NewCookie(key, session.Config{Lifetime: cfg.Lifetime})
 	return err
 }
 
-func (a *arm) openSessions(ctx context.Context, cfg Config, options store.Options, metrics *api.Metrics) error {
+func (a *arm) openSessions(ctx context.Context, cfg Config, metrics *api.Metrics) error {
 	var sessions session.Store
 	switch cfg.Store {
 	case "memory":
 		m := session.NewMemory(time.Now, cfg.MemoryMax)
+		m.PerSubject = cfg.SessionsPerUser
 		sessions, a.sweeper = m, m
 	case "redis":
-		client, err := store.OpenRedis(cfg.Redis, options)
-		if err != nil {
-			return fmt.Errorf("-redis: %w", err)
-		}
-		a.redis = client
-		r := session.NewRedis(client, cfg.StoreTimeout, time.Now)
+		r := session.NewRedis(a.redis, cfg.StoreTimeout, time.Now)
+		r.PerSubject = cfg.SessionsPerUser
 		if err := r.Ping(ctx); err != nil {
 			return fmt.Errorf("-redis: %w", err)
 		}
@@ -104,10 +149,13 @@ func (a *arm) openSessions(ctx context.Context, cfg Config, options store.Option
 		if err != nil {
 			return fmt.Errorf("sessions: %w", err)
 		}
+		p.PerSubject = cfg.SessionsPerUser
 		sessions, a.sweeper = p, p
 	}
 	observed := session.Observe(sessions, metrics.StoreObserver("sessions", session.Operations()...))
-	a.auth = session.New(observed, session.Config{Lifetime: cfg.Lifetime, IdleTimeout: cfg.IdleTimeout})
+	a.auth = session.New(observed, session.Config{
+		Lifetime: cfg.Lifetime, IdleTimeout: cfg.IdleTimeout, Touch: session.Touch(cfg.Touch), TouchEvery: cfg.TouchEvery,
+	})
 	return nil
 }
 

@@ -77,7 +77,8 @@ const (
 	// keepAlive is longer than what balancers keep idle connections for, so
 	// that they and not we close first: else a request meets a closing door.
 	keepAlive = 120 * time.Second
-	// net/http allows 4 KiB more than it is told: 16 KiB in all.
+	// net/http allows 4 KiB more than it is told: 16 KiB in all. On a connection
+	// that is used again, it has read up to 4 KiB ahead before it counts.
 	maxHeaderBytes = 12 << 10
 )
 
