@@ -226,3 +226,33 @@ func FuzzCognito(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCognitoHeader holds the fast way to a foreign key to the slow one, and the
+// slow one to encoding/json.
+func FuzzCognitoHeader(f *testing.F) {
+	a, p := newPool(f)
+	f.Add(p.header())
+	f.Add(fmt.Sprintf(` {"alg":"RS256", "kid":%q}`, p.kid))
+	f.Add(strings.Replace(p.header(), `}`, `,"typ":"JWT"}`, 1))
+	f.Add(strings.Replace(p.header(), `RS256`, `none`, 1))
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, header := range []string{text, base64url.EncodeToString([]byte(text))} {
+			fast, fastErr := a.set().find(header)
+			slow, slowErr := a.set().judge(header)
+			if fast != slow || fastErr != slowErr || (fast == nil) == (fastErr == nil) {
+				t.Fatalf("%q: found %v (%v), judged %v (%v)", header, fast, fastErr, slow, slowErr)
+			}
+			if fast == nil {
+				continue
+			}
+			plain, err := base64url.DecodeString(header)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var h map[string]any
+			if err := json.Unmarshal(plain, &h); err != nil || len(h) != 2 || h["alg"] != "RS256" || h["kid"] != p.kid {
+				t.Fatalf("%q: accepted as key %s (%v)", plain, fast.id, err)
+			}
+		}
+	})
+}
