@@ -77,8 +77,8 @@ func TestStores(t *testing.T) {
 	}
 }
 
-// TestOnlyHashesAreStored reads everything that the stores hold.
-func TestOnlyHashesAreStored(t *testing.T) {
+// TestS03_OnlyHashesAreStored reads everything that the stores hold.
+func TestS03_OnlyHashesAreStored(t *testing.T) {
 	redisServer, postgresServer := storetest.Redis(t), storetest.Postgres(t)
 	client, db := openRedis(t, redisServer.URL, limits), openPostgres(t, postgresServer.URL, limits)
 	p, err := session.NewPostgres(t.Context(), db, false, time.Now)
