@@ -10,7 +10,7 @@
 # Usage: servers/mutants/run.sh [part of a patch's name]...
 # Out goes one line a patch: caught, SURVIVED, or why it could not be tried.
 # Exit status: 0 if all were caught; 1 if one survived, no longer applies, does
-# not compile, or if its tests fail without it as well.
+# not compile, names no test, or if its tests fail without it as well.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -35,6 +35,10 @@ try() {
 	local patch=$1 verdict
 	if ! tests "$patch" >log 2>&1; then
 		echo "fails without it"
+		return
+	fi
+	if grep -q 'no tests to run' log; then
+		echo "names no test"
 		return
 	fi
 	if ! git apply -C1 "$patch" 2>log; then
