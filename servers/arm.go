@@ -21,11 +21,12 @@ import (
 type arm struct {
 	auth     auth.Authenticator
 	accounts *account.Checker
-	jwks     []byte
+	jwks     func() []byte // nil where there are no tokens
 	checks   []api.Check
-	sweeper  session.Sweeper // nil if nothing needs sweeping
-	postgres *store.Postgres // nil if not used
-	redis    *redis.Client   // nil if not used
+	tokens   *token.Authenticator // nil where there are none
+	sweeper  session.Sweeper      // nil if nothing needs sweeping
+	postgres *store.Postgres      // nil if not used
+	redis    *redis.Client        // nil if not used
 }
 
 // startTimeout bounds everything that a replica does before it serves:
@@ -47,17 +48,49 @@ func newArm(ctx context.Context, cfg Config, metrics *api.Metrics) (*arm, error)
 		a.postgres = db
 		a.checks = append(a.checks, api.Check{Name: "postgres", Ping: db.Ping})
 	}
+	if cfg.usesRedis() {
+		client, err := store.OpenRedis(cfg.Redis, options)
+		if err != nil {
+			return a, fmt.Errorf("-redis: %w", err)
+		}
+		a.redis = client
+	}
 	if err := a.openAccounts(ctx, cfg, metrics); err != nil {
 		return a, err
 	}
-	switch cfg.Auth {
-	case "session":
-		return a, a.openSessions(ctx, cfg, options, metrics)
-	case "jwt":
-		return a, a.openTokens(cfg)
+	if err := a.openAuth(ctx, cfg, metrics); err != nil {
+		return a, err
+	}
+	if cfg.Readiness == "always" {
+		a.checks = nil
+	}
+	return a, nil
+}
+
+func (a *arm) openAuth(ctx context.Context, cfg Config, metrics *api.Metrics) error {
+	switch {
+	case cfg.Auth == "session" && cfg.Store == "cookie":
+		return a.openCookie(cfg)
+	case cfg.Auth == "session":
+		return a.openSessions(ctx, cfg, metrics)
+	case cfg.Auth == "jwt":
+		return a.openTokens(cfg)
 	}
 	a.auth = auth.None{}
-	return a, nil
+	return nil
+}
+
+// openFailures counts failed log-ins where all replicas see it, if there is
+// such a place.
+func (a *arm) openFailures(ctx context.Context, cfg Config) (account.Failures, error) {
+	limit := account.Limit{Failures: cfg.LoginFailures, Window: cfg.LoginWindow}
+	switch {
+	case a.redis != nil:
+		return account.NewRedisFailures(a.redis, cfg.StoreTimeout, limit), nil
+	case a.postgres != nil:
+		return account.NewPostgresFailures(ctx, a.postgres, limit, time.Now)
+	}
+	return account.NewMemoryFailures(limit, time.Now), nil
 }
 
 func (a *arm) openAccounts(ctx context.Context, cfg Config, metrics *api.Metrics) error {
@@ -75,24 +108,37 @@ func (a *arm) openAccounts(ctx context.Context, cfg Config, metrics *api.Metrics
 			return err
 		}
 	}
-	checker, err := account.NewChecker(ctx, account.Observe(accounts, metrics.StoreObserver("accounts", "find", "add")), hasher)
+	checker, err := account.NewChecker(ctx, account.Observe(accounts, metrics.StoreObserver("accounts", "find", "add", "replace")), hasher)
+	if err != nil {
+		return err
+	}
 	a.accounts = checker
+	if checker.Failures, err = a.openFailures(ctx, cfg); err != nil {
+		return fmt.Errorf("failed log-ins: %w", err)
+	}
+	return nil
+}
+
+// openCookie makes the sessions that the client keeps.
+func (a *arm) openCookie(cfg Config) error {
+	key, err := session.LoadCookieKey(cfg.Keys)
+	if err != nil {
+		return fmt.Errorf("-keys: %w", err)
+	}
+	a.auth, err = session.NewCookie(key, session.Config{Lifetime: cfg.Lifetime})
 	return err
 }
 
-func (a *arm) openSessions(ctx context.Context, cfg Config, options store.Options, metrics *api.Metrics) error {
+func (a *arm) openSessions(ctx context.Context, cfg Config, metrics *api.Metrics) error {
 	var sessions session.Store
 	switch cfg.Store {
 	case "memory":
 		m := session.NewMemory(time.Now, cfg.MemoryMax)
+		m.PerSubject = cfg.SessionsPerUser
 		sessions, a.sweeper = m, m
 	case "redis":
-		client, err := store.OpenRedis(cfg.Redis, options)
-		if err != nil {
-			return fmt.Errorf("-redis: %w", err)
-		}
-		a.redis = client
-		r := session.NewRedis(client, cfg.StoreTimeout, time.Now)
+		r := session.NewRedis(a.redis, cfg.StoreTimeout, time.Now)
+		r.PerSubject = cfg.SessionsPerUser
 		if err := r.Ping(ctx); err != nil {
 			return fmt.Errorf("-redis: %w", err)
 		}
@@ -103,10 +149,13 @@ func (a *arm) openSessions(ctx context.Context, cfg Config, options store.Option
 		if err != nil {
 			return fmt.Errorf("sessions: %w", err)
 		}
+		p.PerSubject = cfg.SessionsPerUser
 		sessions, a.sweeper = p, p
 	}
-	observed := session.Observe(sessions, metrics.StoreObserver("sessions", "create", "find", "update", "delete"))
-	a.auth = session.New(observed, session.Config{Lifetime: cfg.Lifetime, IdleTimeout: cfg.IdleTimeout})
+	observed := session.Observe(sessions, metrics.StoreObserver("sessions", session.Operations()...))
+	a.auth = session.New(observed, session.Config{
+		Lifetime: cfg.Lifetime, IdleTimeout: cfg.IdleTimeout, Touch: session.Touch(cfg.Touch), TouchEvery: cfg.TouchEvery,
+	})
 	return nil
 }
 
@@ -118,11 +167,23 @@ func (a *arm) openTokens(cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("-keys: %w", err)
 	}
-	a.jwks = keys.JWKS()
-	a.auth, err = token.New(keys, token.Config{
+	a.tokens, err = token.New(keys, token.Config{
 		Issuer: cfg.Issuer, Audience: cfg.Audience, Lifetime: cfg.Lifetime, Leeway: cfg.Leeway,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	a.auth, a.jwks = a.tokens, a.tokens.JWKS
+	return nil
+}
+
+// followKeys goes over to the keys that the folder holds, until ctx ends.
+func (a *arm) followKeys(ctx context.Context, cfg Config, log *slog.Logger) {
+	if a.tokens != nil {
+		a.tokens.Follow(ctx, token.Folder{Dir: cfg.Keys, Alg: cfg.Alg}, cfg.KeysPoll, func(err error) {
+			log.Error("not all keys can be used", "error", err)
+		})
+	}
 }
 
 // sweep deletes expired sessions every interval until ctx ends.

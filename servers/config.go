@@ -13,6 +13,7 @@ import (
 
 	"authbench/servers/account"
 	"authbench/servers/api"
+	"authbench/servers/session"
 	"authbench/servers/token"
 )
 
@@ -23,12 +24,15 @@ type Config struct {
 
 	Auth, Store, Alg string
 	Keys             string
+	KeysPoll         time.Duration
 	Credential       string
 	InsecureCookies  bool
 	Lifetime, Leeway time.Duration
 	IdleTimeout      time.Duration
 	Issuer, Audience string
 	Touch            string
+	TouchEvery       time.Duration
+	SessionsPerUser  int
 
 	Redis, Postgres   string
 	Unlogged          bool
@@ -40,6 +44,9 @@ type Config struct {
 	SeedUsers         int
 	Argon2            account.Params
 	LoginQueue        int
+	LoginFailures     int
+	LoginWindow       time.Duration
+	Readiness         string
 	Mint, Force       bool
 	Drain, DrainDelay time.Duration
 }
@@ -90,14 +97,17 @@ func (c *Config) define(fs *flag.FlagSet) {
 	fs.StringVar(&c.Replica, "replica", "r1", "`name` of this replica, in every answer of /me")
 
 	fs.StringVar(&c.Auth, "auth", "none", "way to authenticate: none (control: everybody passes), session or jwt")
-	fs.StringVar(&c.Store, "store", "memory", "where sessions live: memory, redis or postgres (with -auth session)")
+	fs.StringVar(&c.Store, "store", "memory", "where sessions live: memory, redis, postgres, or cookie, encrypted at the client (with -auth session)")
 	fs.StringVar(&c.Alg, "alg", "HS256", "signature of tokens: "+strings.Join(token.Algorithms(), ", ")+" (with -auth jwt)")
-	fs.StringVar(&c.Keys, "keys", "", "`directory` of the signing keys, shared by all replicas; a missing key is made (with -auth jwt)")
+	fs.StringVar(&c.Keys, "keys", "", "`directory` of the signing keys, shared by all replicas; a missing key is made (with -auth jwt and -store cookie)")
+	fs.DurationVar(&c.KeysPoll, "keys-poll", time.Second, "`time` between readings of -keys: within it a new key verifies and a removed one does not")
 	fs.StringVar(&c.Credential, "credential", "", "what carries the credential: header or cookie (default cookie for session, header for jwt)")
 	fs.BoolVar(&c.InsecureCookies, "insecure-cookies", false, "drop the __Host- prefix and Secure from cookies, for plain HTTP; a warning is logged")
 	fs.DurationVar(&c.Lifetime, "lifetime", time.Hour, "`time` from log-in to the absolute end of a session, or of a token")
-	fs.DurationVar(&c.IdleTimeout, "idle-timeout", 0, "`time` after which an unused session ends; 0 means never")
-	fs.StringVar(&c.Touch, "touch", "never", "when a session's last use is written: never")
+	fs.DurationVar(&c.IdleTimeout, "idle-timeout", 0, "`time` after which an unused session ends; 0 means never; needs -touch")
+	fs.StringVar(&c.Touch, "touch", "never", "when a session's last use is written: never, throttled (once in -touch-every) or always")
+	fs.DurationVar(&c.TouchEvery, "touch-every", time.Minute, "`time` between writings with -touch throttled; a session may end idly that much early")
+	fs.IntVar(&c.SessionsPerUser, "sessions-per-user", session.DefaultPerSubject, "sessions that one user may have; the oldest ends for a new one")
 	fs.DurationVar(&c.Leeway, "leeway", 0, "`time` by which replicas' clocks may differ; a token is accepted that much longer")
 	fs.StringVar(&c.Issuer, "issuer", "authbench", "`name` of the issuer of tokens")
 	fs.StringVar(&c.Audience, "audience", "authbench", "`name` of the audience of tokens")
@@ -118,6 +128,9 @@ func (c *Config) define(fs *flag.FlagSet) {
 	})
 	c.Argon2 = account.DefaultParams
 	fs.IntVar(&c.LoginQueue, "login-queue", 32, "log-ins that may wait for a processor; more are answered 503")
+	fs.IntVar(&c.LoginFailures, "login-failures", 20, "failed log-ins of one user in -login-window; after them 429 (counted in the shared store, if there is one)")
+	fs.DurationVar(&c.LoginWindow, "login-window", 10*time.Minute, "`time` from the first failed log-in that counts until the count is cleared")
+	fs.StringVar(&c.Readiness, "readiness", "store", "what /readyz tells: store (503 while a store is down) or always (503 only while draining)")
 	fs.BoolVar(&c.Mint, "mint", false, "serve POST /mint on the private listener: credentials without passwords, for measuring")
 	fs.BoolVar(&c.Force, "force", false, "allow -mint and -seed-users on listeners other than loopback")
 	fs.DurationVar(&c.Drain, "drain", 10*time.Second, "`time` that requests in flight get to finish after SIGTERM")
@@ -130,6 +143,7 @@ func usage(fs *flag.FlagSet, w io.Writer) {
 It prints one line of JSON when it serves, {"listen":..,"private":..,"replica":..},
 logs to standard error, and drains on SIGTERM. Each flag can also be given as an
 environment variable: -store-timeout is `+envName("store-timeout")+`. Flags win.
+The command server keys changes signing keys under running replicas.
 
 `)
 	fs.SetOutput(w)
@@ -145,11 +159,12 @@ func (c *Config) complete() error {
 		want        []string
 	}{
 		{"auth", c.Auth, []string{"none", "session", "jwt"}},
-		{"store", c.Store, []string{"memory", "redis", "postgres"}},
+		{"store", c.Store, []string{"memory", "redis", "postgres", "cookie"}},
 		{"alg", c.Alg, token.Algorithms()},
 		{"credential", c.Credential, []string{"", "header", "cookie"}},
 		{"accounts", c.Accounts, []string{"memory", "postgres"}},
-		{"touch", c.Touch, []string{"never"}},
+		{"touch", c.Touch, []string{"never", "throttled", "always"}},
+		{"readiness", c.Readiness, []string{"store", "always"}},
 	} {
 		if !slices.Contains(choice.want, choice.value) {
 			return fmt.Errorf("-%s %q: want %s", choice.flag, choice.value, strings.TrimPrefix(strings.Join(choice.want, ", "), ", "))
@@ -166,12 +181,17 @@ func (c *Config) complete() error {
 		{"leeway", int64(c.Leeway), 0, "0s"},
 		{"store-timeout", int64(c.StoreTimeout), int64(time.Millisecond), "1ms"},
 		{"sweep", int64(c.Sweep), int64(time.Second), "1s"},
+		{"keys-poll", int64(c.KeysPoll), int64(time.Millisecond), "1ms"},
 		{"drain", int64(c.Drain), 0, "0s"},
 		{"drain-delay", int64(c.DrainDelay), 0, "0s"},
 		{"pool", int64(c.Pool), 1, "1"},
 		{"memory-max", int64(c.MemoryMax), 1, "1"},
 		{"seed-users", int64(c.SeedUsers), 0, "0"},
 		{"login-queue", int64(c.LoginQueue), 0, "0"},
+		{"login-failures", int64(c.LoginFailures), 1, "1"},
+		{"login-window", int64(c.LoginWindow), int64(time.Second), "1s"},
+		{"touch-every", int64(c.TouchEvery), int64(time.Millisecond), "1ms"},
+		{"sessions-per-user", int64(c.SessionsPerUser), 1, "1"},
 	} {
 		if bound.value < bound.least {
 			return fmt.Errorf("-%s: want at least %s", bound.flag, bound.text)
@@ -186,7 +206,69 @@ func (c *Config) complete() error {
 	if c.Replica == "" {
 		return errors.New("-replica: want a name")
 	}
+	if err := c.idles(); err != nil {
+		return err
+	}
 	return errors.Join(c.needs(), c.staysLocal())
+}
+
+// idles refuses an idle timeout that would not end idle sessions, but busy ones.
+func (c *Config) idles() error {
+	switch {
+	case c.Auth == "session" && c.Store == "cookie" && (c.IdleTimeout > 0 || c.Touch != "never"):
+		return errors.New("-store cookie has neither -idle-timeout nor -touch: the server does not see a client-side session again")
+	case c.IdleTimeout > 0 && c.Touch == "never":
+		return errors.New("-idle-timeout needs -touch throttled or always: else it would end sessions in use")
+	case c.IdleTimeout > 0 && c.Touch == "throttled" && c.TouchEvery >= c.IdleTimeout:
+		return fmt.Errorf("-touch-every %v: want less than -idle-timeout %v", c.TouchEvery, c.IdleTimeout)
+	}
+	return nil
+}
+
+// clientSide says whether the credential itself is all that there is of it, so
+// that nothing can end it early.
+func (c *Config) clientSide() bool {
+	return c.Auth == "jwt" || c.Auth == "session" && c.Store == "cookie"
+}
+
+// leeway is how long past its expiry a credential is accepted.
+func (c *Config) leeway() time.Duration {
+	if c.Auth == "jwt" {
+		return c.Leeway
+	}
+	return 0
+}
+
+// revocationBound is the longest that a credential works after it was to end.
+func (c *Config) revocationBound() time.Duration {
+	if c.clientSide() {
+		return c.Lifetime + c.leeway()
+	}
+	return 0
+}
+
+// revocationScope says where the end of a credential is known.
+func (c *Config) revocationScope() string {
+	switch {
+	case c.Auth == "none":
+		return ""
+	case c.clientSide():
+		return "none"
+	case c.Store == "memory":
+		return "replica"
+	}
+	return "all"
+}
+
+// failuresAt says where failed log-ins are counted.
+func (c *Config) failuresAt() string {
+	switch {
+	case c.usesRedis():
+		return "redis"
+	case c.usesPostgres():
+		return "postgres"
+	}
+	return "memory"
 }
 
 // needs refuses an arm whose store or keys are not named.
@@ -194,13 +276,17 @@ func (c *Config) needs() error {
 	switch {
 	case c.Auth == "jwt" && c.Keys == "":
 		return errors.New("-auth jwt needs -keys DIR, the same for all replicas")
-	case c.Auth == "session" && c.Store == "redis" && c.Redis == "":
+	case c.Auth == "session" && c.Store == "cookie" && c.Keys == "":
+		return errors.New("-store cookie needs -keys DIR, the same for all replicas")
+	case c.usesRedis() && c.Redis == "":
 		return errors.New("-store redis needs -redis URL")
 	case c.usesPostgres() && c.Postgres == "":
 		return errors.New("-store postgres and -accounts postgres need -postgres URL")
 	}
 	return nil
 }
+
+func (c *Config) usesRedis() bool { return c.Auth == "session" && c.Store == "redis" }
 
 func (c *Config) usesPostgres() bool {
 	return c.Accounts == "postgres" || c.Auth == "session" && c.Store == "postgres"

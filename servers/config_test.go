@@ -18,10 +18,17 @@ func parse(env map[string]string, args ...string) (Config, error) {
 func TestBadFlags(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"-auth oauth", `-auth "oauth": want none, session, jwt`},
-		{"-store mongo", `-store "mongo": want memory, redis, postgres`},
+		{"-store mongo", `-store "mongo": want memory, redis, postgres, cookie`},
 		{"-auth jwt -keys d -alg none", `-alg "none": want HS256`},
 		{"-credential url", `-credential "url": want header, cookie`},
-		{"-touch always", `-touch "always": want never`},
+		{"-touch sometimes", `-touch "sometimes": want never, throttled, always`},
+		{"-idle-timeout 1m", "-idle-timeout needs -touch"},
+		{"-idle-timeout 1m -touch throttled", "-touch-every 1m0s: want less than -idle-timeout"},
+		{"-auth session -store cookie", "-store cookie needs -keys DIR"},
+		{"-auth session -store cookie -keys d -touch always", "-store cookie has neither -idle-timeout nor -touch"},
+		{"-readiness never", `-readiness "never": want store, always`},
+		{"-login-failures 0", "-login-failures: want at least 1"},
+		{"-sessions-per-user 0", "-sessions-per-user: want at least 1"},
 		{"-accounts ldap", `-accounts "ldap": want memory, postgres`},
 		{"-auth jwt", "-auth jwt needs -keys DIR"},
 		{"-auth session -store redis", "-store redis needs -redis URL"},
@@ -70,7 +77,7 @@ func TestUsageNamesEveryFlag(t *testing.T) {
 	if _, err := parseConfig([]string{"-h"}, os.LookupEnv, &out); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("-h: error %v", err)
 	}
-	for _, name := range strings.Fields("listen private auth store alg keys credential redis postgres replica insecure-cookies lifetime leeway pool store-timeout accounts seed-users argon2 mint force touch") {
+	for _, name := range strings.Fields("listen private auth store alg keys credential redis postgres replica insecure-cookies lifetime leeway pool store-timeout accounts seed-users argon2 mint force touch touch-every sessions-per-user login-failures login-window readiness") {
 		if !strings.Contains(out.String(), "  -"+name+" ") && !strings.Contains(out.String(), "  -"+name+"\n") {
 			t.Errorf("-h does not name -%s", name)
 		}

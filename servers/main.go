@@ -6,7 +6,8 @@
 // one line of JSON on standard output once both serve, and structured logs on
 // standard error. What GET /config answers is type settings, field by field; what
 // POST /mint takes and gives is in package api. Exit status: 0 after a clean stop, 1 if it could not run, 2
-// for flags that make no sense.
+// for flags that make no sense. `server keys` changes the signing keys under
+// running replicas (see server keys -h).
 package main
 
 import (
@@ -31,6 +32,10 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "keys" {
+		changeKeys(os.Args[2:])
+		return
+	}
 	cfg, err := parseConfig(os.Args[1:], lookupEnv, os.Stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return
@@ -50,6 +55,16 @@ func main() {
 	}
 }
 
+// changeKeys is main for `server keys`: status 0, or 1 if nothing came of it.
+func changeKeys(args []string) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if err := keysCommand(ctx, args, os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintf(os.Stderr, "server keys: %s\n", oneLine(err))
+		os.Exit(1)
+	}
+}
+
 // oneLine is the text of an error in one line: some libraries' have several.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
@@ -62,7 +77,8 @@ const (
 	// keepAlive is longer than what balancers keep idle connections for, so
 	// that they and not we close first: else a request meets a closing door.
 	keepAlive = 120 * time.Second
-	// net/http allows 4 KiB more than it is told: 16 KiB in all.
+	// net/http allows 4 KiB more than it is told: 16 KiB in all. On a connection
+	// that is used again, it has read up to 4 KiB ahead before it counts.
 	maxHeaderBytes = 12 << 10
 )
 
@@ -83,6 +99,7 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 		return fmt.Errorf("-listen (port 0 picks a free one): %w", err)
 	}
 	defer public.Close()
+	public = problemListener{public}
 	private, err := net.Listen("tcp", cfg.Private)
 	if err != nil {
 		return fmt.Errorf("-private (port 0 picks a free one): %w", err)
@@ -91,7 +108,8 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 
 	transport := cfg.transport()
 	a := api.New(api.Config{
-		Auth: arm.auth, Accounts: arm.accounts, Transport: transport, Replica: cfg.Replica, Leeway: cfg.Leeway,
+		Auth: arm.auth, Accounts: arm.accounts, Transport: transport, Replica: cfg.Replica,
+		Bound: cfg.revocationBound(), Leeway: cfg.leeway(),
 		Now: time.Now, JWKS: arm.jwks, Checks: arm.checks, Metrics: metrics, Log: log,
 	})
 	p := api.NewPrivate(api.PrivateConfig{
@@ -101,6 +119,9 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 	sweeping, stopSweeping := context.WithCancel(ctx)
 	defer stopSweeping()
 	go arm.sweep(sweeping, cfg.Sweep, log)
+	following, stopFollowing := context.WithCancel(context.WithoutCancel(ctx)) // while draining too
+	defer stopFollowing()
+	go arm.followKeys(following, cfg, log)
 
 	ready := map[string]string{"listen": public.Addr().String(), "private": private.Addr().String(), "replica": cfg.Replica}
 	return serve(ctx, cfg, log, servers{

@@ -102,6 +102,25 @@ func (h held) secret() string {
 
 func (r *replica) do(method, url, body string, h held) answer {
 	r.t.Helper()
+	return r.ask(method, url, body, h, nil)
+}
+
+// doWith sends a request to the public listener with more headers.
+func (r *replica) doWith(method, path, body string, h held, headers http.Header) answer {
+	r.t.Helper()
+	return r.ask(method, r.Listen+path, body, h, headers)
+}
+
+// decode reads JSON.
+func decode(t *testing.T, text string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+}
+
+func (r *replica) ask(method, url, body string, h held, headers http.Header) answer {
+	r.t.Helper()
 	req, err := http.NewRequest(method, "http://"+url, strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)
@@ -112,6 +131,9 @@ func (r *replica) do(method, url, body string, h held) answer {
 	}
 	if h.cookie != "" {
 		req.Header.Set("Cookie", h.cookie)
+	}
+	for name, values := range headers {
+		req.Header[name] = values
 	}
 	start := time.Now()
 	res, err := r.client.Do(req)

@@ -5,7 +5,6 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"time"
 
 	"authbench/servers/api"
 )
@@ -31,10 +30,14 @@ type settings struct {
 	Lifetime        string      `json:"lifetime"`
 	IdleTimeout     string      `json:"idle_timeout"` // of sessions; "0s" means none
 	Touch           string      `json:"touch"`
+	TouchEvery      string      `json:"touch_every"`
+	SessionsPerUser int         `json:"sessions_per_user"`
 	Leeway          string      `json:"leeway"`
 	Issuer          string      `json:"issuer"`
 	Audience        string      `json:"audience"`
+	KeysPoll        string      `json:"keys_poll"`        // longest life of a removed key; "" where there are none
 	RevocationBound string      `json:"revocation_bound"` // longest life after log-out; "" for a control
+	RevocationScope string      `json:"revocation_scope"` // replicas that know of a log-out: all, replica (that one), none
 	Redis           string      `json:"redis"`
 	Postgres        string      `json:"postgres"`
 	Unlogged        bool        `json:"unlogged"`
@@ -47,6 +50,10 @@ type settings struct {
 	Argon2          string      `json:"argon2"`
 	LoginPermits    int         `json:"login_permits"`
 	LoginQueue      int         `json:"login_queue"`
+	LoginFailures   int         `json:"login_failures"`
+	LoginWindow     string      `json:"login_window"`
+	FailuresAt      string      `json:"login_failures_at"` // where they are counted: memory is this replica alone
+	Readiness       string      `json:"readiness"`
 	Mint            bool        `json:"mint"`
 	KeepAlive       string      `json:"keep_alive"` // how long an idle client connection stays open
 	Drain           string      `json:"drain"`
@@ -60,7 +67,9 @@ func (c *Config) settings(listen, private string) settings {
 		PID: os.Getpid(), Listen: listen, Private: private,
 		GoVersion: runtime.Version(), GOMAXPROCS: runtime.GOMAXPROCS(0),
 		Credential: t.Carrier, InsecureCookies: c.InsecureCookies,
-		Lifetime: c.Lifetime.String(), IdleTimeout: c.IdleTimeout.String(), Touch: c.Touch,
+		Lifetime: c.Lifetime.String(), IdleTimeout: c.IdleTimeout.String(), Touch: c.Touch, TouchEvery: c.TouchEvery.String(),
+		SessionsPerUser: c.SessionsPerUser, RevocationScope: c.revocationScope(), LoginFailures: c.LoginFailures,
+		LoginWindow: c.LoginWindow.String(), FailuresAt: c.failuresAt(), Readiness: c.Readiness,
 		Leeway: c.Leeway.String(), Issuer: c.Issuer, Audience: c.Audience,
 		Redis: address(c.Redis), Postgres: address(c.Postgres), Unlogged: c.Unlogged,
 		Pool: c.Pool, StoreTimeout: c.StoreTimeout.String(), MemoryMax: c.MemoryMax, Sweep: c.Sweep.String(),
@@ -73,9 +82,10 @@ func (c *Config) settings(listen, private string) settings {
 	}
 	switch c.Auth {
 	case "session":
-		s.Store, s.RevocationBound = c.Store, time.Duration(0).String()
+		s.Store, s.RevocationBound = c.Store, c.revocationBound().String()
 	case "jwt":
-		s.Alg, s.RevocationBound = c.Alg, (c.Lifetime + c.Leeway).String()
+		s.Alg, s.RevocationBound = c.Alg, c.revocationBound().String()
+		s.KeysPoll = c.KeysPoll.String()
 	}
 	return s
 }

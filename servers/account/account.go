@@ -2,8 +2,9 @@
 //
 // In come a name and a password; out goes the [User] they belong to, or
 // [ErrBadCredentials], which says neither whether the name exists nor which of
-// the two was wrong. It is asked at log-in only: an authenticated request is
-// answered from its principal alone, in every arm.
+// the two was wrong. It is asked at log-in and by the routes that change an
+// account: any other authenticated request is answered from its principal alone,
+// in every arm. A [Failures] bounds how often somebody may guess.
 package account
 
 import (
@@ -31,9 +32,10 @@ const (
 
 // User is one account.
 type User struct {
-	Name string
-	Role string
-	Hash string // of the password, as a PHC string
+	Name     string
+	Role     string
+	Hash     string // of the password, as a PHC string
+	Disabled bool   // may not log in
 }
 
 // Store keeps accounts. Methods are safe for concurrent use and end within the
@@ -45,46 +47,11 @@ type Store interface {
 	// Add creates those of the users whose names are free, leaves the others
 	// as they are, and says how many it created.
 	Add(ctx context.Context, users []User) (int, error)
-}
 
-// Checker checks passwords against the accounts of a store.
-type Checker struct {
-	store  Store
-	hasher *Hasher
-	decoy  string
-}
-
-// NewChecker returns a Checker. It computes one hash of its own, to compare
-// with where there is no account.
-func NewChecker(ctx context.Context, store Store, hasher *Hasher) (*Checker, error) {
-	decoy, err := hasher.Hash(ctx, "nobody has this password")
-	if err != nil {
-		return nil, fmt.Errorf("hash the decoy password: %w", err)
-	}
-	return &Checker{store: store, hasher: hasher, decoy: decoy}, nil
-}
-
-// Check returns the user that has this name and password. Otherwise its error
-// wraps ErrBadCredentials; ErrBusy, when too many checks wait already; or it is
-// a failure of the store. An unknown name costs one hash, just as a wrong
-// password does, so that the time of an answer tells nothing.
-func (c *Checker) Check(ctx context.Context, name, password string) (User, error) {
-	u, found, err := c.store.Find(ctx, name)
-	if err != nil {
-		return User{}, fmt.Errorf("look up account: %w", err)
-	}
-	hash := u.Hash
-	if !found {
-		hash = c.decoy
-	}
-	match, err := c.hasher.Verify(ctx, hash, password)
-	if err != nil {
-		return User{}, fmt.Errorf("check password: %w", err)
-	}
-	if !found || !match {
-		return User{}, ErrBadCredentials
-	}
-	return u, nil
+	// Replace puts new in the place of old, which has the same name. If the
+	// account is not as old has it, since somebody else changed it meanwhile, ok
+	// is false and nothing changes.
+	Replace(ctx context.Context, old, new User) (ok bool, err error)
 }
 
 // CheckForm says what is wrong with a name and password before anything is

@@ -59,6 +59,23 @@ func testStore(t *testing.T, s account.Store) {
 	if got, _, _ := s.Find(t.Context(), "ada"); got != ada {
 		t.Errorf("a taken name was replaced: %+v", got)
 	}
+	for _, step := range []struct {
+		old, new account.User
+		ok       bool
+	}{
+		{ada, account.User{Name: "ada", Role: account.RoleAdmin, Hash: "h5", Disabled: true}, true},
+		{ada, account.User{Name: "ada", Role: account.RoleUser, Hash: "h6"}, false}, // it is not so any more
+		{account.User{Name: "ada", Role: account.RoleAdmin, Hash: "h5", Disabled: true}, ada, true},
+		{ada, account.User{Name: "bob", Role: account.RoleUser, Hash: "h6"}, false},
+		{account.User{Name: "nobody"}, account.User{Name: "nobody"}, false},
+	} {
+		if ok, err := s.Replace(t.Context(), step.old, step.new); ok != step.ok || err != nil {
+			t.Errorf("Replace %+v by %+v: %v, error %v; want %v", step.old, step.new, ok, err, step.ok)
+		}
+		if got, _, err := s.Find(t.Context(), "ada"); step.ok && (got != step.new || err != nil) {
+			t.Errorf("after Replace: %+v, error %v; want %+v", got, err, step.new)
+		}
+	}
 	if _, found, err := s.Find(t.Context(), "Ada"); found || err != nil {
 		t.Errorf("a name in other case: found %v, error %v", found, err)
 	}

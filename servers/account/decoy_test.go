@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestUnknownUserCostsAHash takes the only permit: whoever needs a hash is
+// TestC03_UnknownUserCostsAHash takes the only permit: whoever needs a hash is
 // turned away then, and that must include whoever asks for an unknown user.
-func TestUnknownUserCostsAHash(t *testing.T) {
+func TestC03_UnknownUserCostsAHash(t *testing.T) {
 	h := NewHasher(Params{MemoryKiB: 64, Passes: 1, Threads: 1}, 1, 0)
 	hash, err := h.Hash(t.Context(), "secret")
 	if err != nil {

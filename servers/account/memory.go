@@ -37,3 +37,14 @@ func (m *Memory) Add(_ context.Context, users []User) (int, error) {
 	}
 	return added, nil
 }
+
+// Replace implements Store.
+func (m *Memory) Replace(_ context.Context, old, new User) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if u, ok := m.users[old.Name]; !ok || u != old || new.Name != old.Name {
+		return false, nil
+	}
+	m.users[new.Name] = new
+	return true, nil
+}

@@ -6,7 +6,7 @@ import (
 )
 
 // Observe returns store with every call reported to observe: the operation
-// ("find", "add"), how long it took, and its error.
+// ("find", "add", "replace"), how long it took, and its error.
 func Observe(store Store, observe func(op string, took time.Duration, err error)) Store {
 	return &observed{store: store, observe: observe}
 }
@@ -28,4 +28,11 @@ func (o *observed) Add(ctx context.Context, users []User) (int, error) {
 	n, err := o.store.Add(ctx, users)
 	o.observe("add", time.Since(start), err)
 	return n, err
+}
+
+func (o *observed) Replace(ctx context.Context, old, new User) (bool, error) {
+	start := time.Now()
+	ok, err := o.store.Replace(ctx, old, new)
+	o.observe("replace", time.Since(start), err)
+	return ok, err
 }

@@ -39,10 +39,11 @@ type Config struct {
 	Accounts  *account.Checker
 	Transport Transport
 	Replica   string           // this replica's name, in every answer of /me
+	Bound     time.Duration    // longest life of a credential that cannot be revoked
 	Leeway    time.Duration    // how long past its expiry a credential is still accepted
 	Now       func() time.Time // the server's clock
-	JWKS      []byte           // the public keys as a JSON document; nil means none
-	Checks    []Check          // asked by /readyz, each within ReadyTimeout
+	JWKS      func() []byte    // the public keys of the moment, as a JSON document; nil means none
+	Checks    []Check          // asked by /readyz, each within ReadyTimeout; none: ready unless draining
 	Metrics   *Metrics
 	Log       *slog.Logger
 }
@@ -67,7 +68,7 @@ type API struct {
 // New returns the API of one replica.
 func New(cfg Config) *API {
 	if cfg.JWKS == nil {
-		cfg.JWKS = []byte(`{"keys":[]}`)
+		cfg.JWKS = func() []byte { return []byte(`{"keys":[]}`) }
 	}
 	a := &API{
 		cfg:        cfg,
@@ -102,6 +103,14 @@ func (a *API) routes() chi.Router {
 	route(http.MethodPost, "/login", a.login)
 	route(http.MethodGet, "/me", a.me)
 	route(http.MethodPost, "/logout", a.logout)
+	route(http.MethodPost, "/password", a.password)
+	route(http.MethodGet, "/sessions", a.listSessions)
+	route(http.MethodDelete, "/sessions", a.endSessions)
+	route(http.MethodDelete, "/sessions/{handle}", a.endSession)
+	route(http.MethodPost, "/admin/users/{name}/logout", a.admin(a.logoutUser))
+	route(http.MethodPost, "/admin/logout-all", a.admin(a.logoutAll))
+	route(http.MethodPut, "/admin/users/{name}/role", a.admin(a.setRole))
+	route(http.MethodPut, "/admin/users/{name}/disabled", a.admin(a.setDisabled))
 	route(http.MethodGet, "/.well-known/jwks.json", a.jwks)
 	route(http.MethodGet, "/healthz", a.healthz)
 	route(http.MethodGet, "/readyz", a.readyz)
@@ -117,7 +126,7 @@ func (a *API) routes() chi.Router {
 func (a *API) jwks(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Write(a.cfg.JWKS)
+	w.Write(a.cfg.JWKS())
 }
 
 // healthz says that the process serves; a store that is down is no reason to

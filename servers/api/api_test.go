@@ -29,7 +29,7 @@ func newTestAPI(t *testing.T, change func(*Config)) *API {
 		t.Fatal(err)
 	}
 	accounts := account.NewMemory()
-	accounts.Add(t.Context(), []account.User{{Name: "ada", Role: account.RoleUser, Hash: hash}})
+	accounts.Add(t.Context(), []account.User{{Name: "ada", Role: account.RoleUser, Hash: hash}, {Name: "root", Role: account.RoleAdmin, Hash: hash}})
 	checker, err := account.NewChecker(t.Context(), accounts, hasher)
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +84,7 @@ func wantProblem(t *testing.T, r *http.Response, status int) {
 	if got := r.Header.Get("Content-Type"); got != "application/problem+json" {
 		t.Errorf("Content-Type %q", got)
 	}
-	if got := r.Header.Get("Retry-After"); (got != "") != (status == http.StatusServiceUnavailable) {
+	if got := r.Header.Get("Retry-After"); (got != "") != (status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests) {
 		t.Errorf("status %d with Retry-After %q", status, got)
 	}
 	wantNoStore(t, r)

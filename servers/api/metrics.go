@@ -18,6 +18,7 @@ type Metrics struct {
 	requests     *prometheus.CounterVec
 	seconds      *prometheus.HistogramVec
 	auth         *prometheus.CounterVec
+	logins       *prometheus.CounterVec
 	storeCalls   *prometheus.CounterVec
 	storeSeconds *prometheus.HistogramVec
 
@@ -36,12 +37,14 @@ func NewMetrics() *Metrics {
 			Name: "authbench_request_seconds", Help: "Time in the handler, by route.", Buckets: buckets}, []string{"route"}),
 		auth: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "authbench_auth_total", Help: "Credentials judged, by outcome: ok, refused, failed (could not tell)."}, []string{"outcome"}),
+		logins: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "authbench_logins_total", Help: "Passwords judged, by outcome: ok, refused, limited (too many failures), busy."}, []string{"outcome"}),
 		storeCalls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "authbench_store_calls_total", Help: "Calls to a store, by store, operation and result (ok or error)."}, []string{"store", "op", "result"}),
 		storeSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "authbench_store_call_seconds", Help: "Duration of calls to a store.", Buckets: buckets}, []string{"store", "op"}),
 	}
-	m.Registry.MustRegister(m.requests, m.seconds, m.auth, m.storeCalls, m.storeSeconds,
+	m.Registry.MustRegister(m.requests, m.seconds, m.auth, m.logins, m.storeCalls, m.storeSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.authOK = m.auth.WithLabelValues("ok")
 	m.authRefused = m.auth.WithLabelValues("refused")

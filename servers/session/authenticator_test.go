@@ -67,10 +67,12 @@ func TestStoreFailureIsNotARefusal(t *testing.T) {
 	}
 }
 
-func TestSecretsAreNew(t *testing.T) {
-	a := session.New(session.NewMemory(time.Now, 200_000), session.Config{Lifetime: time.Hour})
+func TestS01_SecretsAreNew(t *testing.T) {
+	m := session.NewMemory(time.Now, 2_000_000)
+	m.PerSubject = 10 // they need not all live at once
+	a := session.New(m, session.Config{Lifetime: time.Hour})
 	seen := make(map[auth.Credential]bool)
-	for range 100_000 {
+	for range 1_000_000 {
 		c, _, err := a.Issue(t.Context(), auth.Principal{Subject: "user-000001"})
 		if err != nil || seen[c] || len(c) != 32 {
 			t.Fatalf("secret %q: error %v, seen before %v", c, err, seen[c])

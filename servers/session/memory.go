@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,11 +16,21 @@ const memoryShards = 64
 
 // Memory keeps sessions in this process: no other replica sees them and a
 // restart loses them all.
+//
+// Look-ups take the lock of one shard, for reading. What knows subjects takes
+// the lock of the subject's index first and those of shards inside it, never the
+// other way round.
 type Memory struct {
-	now    func() time.Time
-	max    int64
-	count  atomic.Int64
-	shards [memoryShards]memoryShard
+	// PerSubject is how many sessions one subject may have; zero means
+	// DefaultPerSubject. Set it before use.
+	PerSubject int
+
+	now     func() time.Time
+	seed    maphash.Seed
+	max     int64
+	count   atomic.Int64
+	shards  [memoryShards]memoryShard
+	indexes [memoryShards]memoryIndex
 }
 
 type memoryShard struct {
@@ -34,25 +46,58 @@ type record struct {
 	idle                       time.Duration
 }
 
+// deadline is [Session.Deadline] in Unix milliseconds.
+func (r *record) deadline() int64 {
+	if r.idle > 0 {
+		return min(r.expires, r.lastSeen+r.idle.Milliseconds())
+	}
+	return r.expires
+}
+
+// live says whether r's deadline is still to come.
+func (r *record) live(now time.Time) bool { return now.UnixMilli() < r.deadline() }
+
 // NewMemory returns an empty store that holds at most max sessions, after
 // which Create gives [ErrFull] until some are swept or deleted.
 func NewMemory(now func() time.Time, max int) *Memory {
-	m := &Memory{now: now, max: int64(max)}
+	m := &Memory{now: now, seed: maphash.MakeSeed(), max: int64(max)}
 	for i := range m.shards {
 		m.shards[i].sessions = make(map[ID]record)
+		m.indexes[i].ids = make(map[string][]ID)
 	}
 	return m
 }
 
 var (
-	_ Store   = (*Memory)(nil)
-	_ Sweeper = (*Memory)(nil)
+	_ Store     = (*Memory)(nil)
+	_ Toucher   = (*Memory)(nil)
+	_ BySubject = (*Memory)(nil)
+	_ Sweeper   = (*Memory)(nil)
 )
 
 func (m *Memory) shard(id ID) *memoryShard { return &m.shards[id[0]%memoryShards] }
 
 // Create implements Store.
 func (m *Memory) Create(_ context.Context, id ID, s Session) error {
+	x := m.index(s.Subject)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	ids := x.ids[s.Subject]
+	if len(ids) >= perSubject(m.PerSubject) {
+		ids = m.makeRoom(ids)
+	}
+	if err := m.put(id, toRecord(s)); err != nil {
+		x.set(s.Subject, ids)
+		return err
+	}
+	if !slices.Contains(ids, id) {
+		ids = append(ids, id)
+	}
+	x.set(s.Subject, ids)
+	return nil
+}
+
+func (m *Memory) put(id ID, r record) error {
 	sh := m.shard(id)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -62,24 +107,49 @@ func (m *Memory) Create(_ context.Context, id ID, s Session) error {
 			return fmt.Errorf("%w: %d sessions", ErrFull, m.max)
 		}
 	}
-	sh.sessions[id] = toRecord(s)
+	sh.sessions[id] = r
 	return nil
 }
 
-// Find implements Store.
-func (m *Memory) Find(_ context.Context, id ID) (Session, bool, error) {
+// get returns a live session.
+func (m *Memory) get(id ID) (record, bool) {
 	sh := m.shard(id)
 	sh.mu.RLock()
 	r, ok := sh.sessions[id]
 	sh.mu.RUnlock()
+	return r, ok && r.live(m.now())
+}
+
+// Find implements Store.
+func (m *Memory) Find(_ context.Context, id ID) (Session, bool, error) {
+	r, ok := m.get(id)
 	if !ok {
 		return Session{}, false, nil
 	}
-	s := r.session()
-	if !m.now().Before(s.Deadline()) {
+	return r.session(), true, nil
+}
+
+// Touch implements Toucher. It takes the shard's lock for writing only where
+// there is something to write.
+func (m *Memory) Touch(_ context.Context, id ID, every time.Duration) (Session, bool, error) {
+	r, ok := m.get(id)
+	if !ok {
 		return Session{}, false, nil
 	}
-	return s, true, nil
+	now := m.now().UnixMilli()
+	if now-r.lastSeen < every.Milliseconds() || now == r.lastSeen {
+		return r.session(), true, nil
+	}
+	sh := m.shard(id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	r, ok = sh.sessions[id]
+	if !ok || now >= r.deadline() {
+		return Session{}, false, nil
+	}
+	r.lastSeen = max(r.lastSeen, now)
+	sh.sessions[id] = r
+	return r.session(), true, nil
 }
 
 // Update implements Store.
@@ -88,7 +158,7 @@ func (m *Memory) Update(_ context.Context, id ID, s Session) (bool, error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	r, ok := sh.sessions[id]
-	if !ok || !m.now().Before(r.session().Deadline()) {
+	if !ok || !r.live(m.now()) {
 		return false, nil
 	}
 	sh.sessions[id] = toRecord(s)
@@ -97,41 +167,23 @@ func (m *Memory) Update(_ context.Context, id ID, s Session) (bool, error) {
 
 // Delete implements Store.
 func (m *Memory) Delete(_ context.Context, id ID) error {
-	sh := m.shard(id)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if _, ok := sh.sessions[id]; ok {
-		delete(sh.sessions, id)
-		m.count.Add(-1)
+	if subject, ok := m.remove(id); ok {
+		m.unlist(subject, id)
 	}
 	return nil
 }
 
-// Sweep implements Sweeper. It locks one shard at a time, so a look-up waits
-// for at most 1/64 of the work.
-func (m *Memory) Sweep(ctx context.Context) (int, error) {
-	swept := 0
-	for i := range m.shards {
-		if err := ctx.Err(); err != nil {
-			return swept, err
-		}
-		swept += m.sweepShard(&m.shards[i])
-	}
-	return swept, nil
-}
-
-func (m *Memory) sweepShard(sh *memoryShard) int {
+// remove deletes a session and returns whose it was.
+func (m *Memory) remove(id ID) (subject string, ok bool) {
+	sh := m.shard(id)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	now, before := m.now(), len(sh.sessions)
-	for id, r := range sh.sessions {
-		if !now.Before(r.session().Deadline()) {
-			delete(sh.sessions, id)
-		}
+	r, ok := sh.sessions[id]
+	if ok {
+		delete(sh.sessions, id)
+		m.count.Add(-1)
 	}
-	swept := before - len(sh.sessions)
-	m.count.Add(-int64(swept))
-	return swept
+	return r.subject, ok
 }
 
 // Len is how many sessions are held, expired ones not yet swept included.
@@ -144,7 +196,7 @@ func toRecord(s Session) record {
 	}
 }
 
-func (r record) session() Session {
+func (r *record) session() Session {
 	return Session{
 		Subject: r.subject, Role: r.role, IdleTimeout: r.idle,
 		Created:  time.UnixMilli(r.created).UTC(),

@@ -15,8 +15,16 @@ import (
 //go:embed schema.sql
 var schema string
 
+// bySubject is the index that finds a subject's sessions. No touch changes its
+// columns, so touches stay on their page (HOT) all the same.
+const bySubject = `CREATE INDEX sessions_subject ON sessions (subject, created)`
+
 // Postgres keeps sessions in a PostgreSQL table, shared by all replicas.
 type Postgres struct {
+	// PerSubject is how many sessions one subject may have; zero means
+	// DefaultPerSubject. Set it before use.
+	PerSubject int
+
 	db  *store.Postgres
 	now func() time.Time
 }
@@ -25,7 +33,7 @@ type Postgres struct {
 // missing. If unlogged, the table is kept out of the write-ahead log: faster,
 // and empty after a crash.
 func NewPostgres(ctx context.Context, db *store.Postgres, unlogged bool, now func() time.Time) (*Postgres, error) {
-	if err := db.Migrate(ctx, store.Migration{Name: "sessions-1", SQL: schema}); err != nil {
+	if err := db.Migrate(ctx, store.Migration{Name: "sessions-1", SQL: schema}, store.Migration{Name: "sessions-2", SQL: bySubject}); err != nil {
 		return nil, err
 	}
 	if err := setLogged(ctx, db, !unlogged); err != nil {
@@ -56,29 +64,59 @@ func setLogged(ctx context.Context, db *store.Postgres, logged bool) error {
 }
 
 var (
-	_ Store   = (*Postgres)(nil)
-	_ Sweeper = (*Postgres)(nil)
+	_ Store     = (*Postgres)(nil)
+	_ Toucher   = (*Postgres)(nil)
+	_ BySubject = (*Postgres)(nil)
+	_ Sweeper   = (*Postgres)(nil)
 )
 
-// Create implements Store.
+// Create implements Store. Its three statements are one transaction and one
+// round trip; the lock makes log-ins of one subject count one after another.
 func (p *Postgres) Create(ctx context.Context, id ID, s Session) error {
 	return p.db.Do(ctx, func(ctx context.Context) error {
-		_, err := p.db.Pool.Exec(ctx, `INSERT INTO sessions (id, subject, role, created, expires, last_seen, idle_ms, deadline)
+		var b pgx.Batch
+		b.Queue(`SELECT pg_advisory_xact_lock($1, hashtext($2))`, subjectLocks, s.Subject)
+		b.Queue(`INSERT INTO sessions (id, subject, role, created, expires, last_seen, idle_ms, deadline)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, columns(id, s)...)
-		if err != nil {
+		// Those that are over are the sweep's, unless they take a place; they go first.
+		b.Queue(`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE subject = $1
+			ORDER BY deadline <= $2, created DESC, id <> $3 OFFSET $4)`, s.Subject, p.now().UnixMilli(), id[:], perSubject(p.PerSubject))
+		if err := p.db.Pool.SendBatch(ctx, &b).Close(); err != nil {
 			return fmt.Errorf("insert session: %w", err)
 		}
 		return nil
 	})
 }
 
+// subjectLocks is the first half of the advisory locks that Create takes: a
+// number that nobody else uses.
+const subjectLocks = 0x73657373
+
 // Find implements Store.
 func (p *Postgres) Find(ctx context.Context, id ID) (Session, bool, error) {
+	return p.one(ctx, `SELECT subject, role, created, expires, last_seen, idle_ms FROM sessions
+		WHERE id = $1 AND deadline > $2`, id[:], p.now().UnixMilli())
+}
+
+// Touch implements Toucher: a row that is due is updated and returned, any
+// other that is live is read.
+func (p *Postgres) Touch(ctx context.Context, id ID, every time.Duration) (Session, bool, error) {
+	now := p.now().UnixMilli()
+	return p.one(ctx, `WITH touched AS (
+			UPDATE sessions SET last_seen = $2, deadline = CASE WHEN idle_ms > 0 THEN least(expires, $2 + idle_ms) ELSE expires END
+			WHERE id = $1 AND deadline > $2 AND last_seen <= $3
+			RETURNING subject, role, created, expires, last_seen, idle_ms)
+		SELECT * FROM touched UNION ALL
+		SELECT subject, role, created, expires, last_seen, idle_ms FROM sessions
+		WHERE id = $1 AND deadline > $2 AND NOT EXISTS (SELECT FROM touched)`, id[:], now, now-every.Milliseconds())
+}
+
+// one reads the session that a query returns, if any.
+func (p *Postgres) one(ctx context.Context, query string, args ...any) (Session, bool, error) {
 	var s Session
 	var created, expires, lastSeen, idle int64
 	err := p.db.Lookup(ctx, func(ctx context.Context) error {
-		return p.db.Pool.QueryRow(ctx, `SELECT subject, role, created, expires, last_seen, idle_ms FROM sessions
-			WHERE id = $1 AND deadline > $2`, id[:], p.now().UnixMilli()).
+		return p.db.Pool.QueryRow(ctx, query, args...).
 			Scan(&s.Subject, &s.Role, &created, &expires, &lastSeen, &idle)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -13,7 +12,16 @@ import (
 // Redis keeps sessions in a Redis server, shared by all replicas. Redis
 // deletes expired keys by its own clock; this server's clock decides all the
 // same, because the deadline is in the value too.
+//
+// Beside each session there is an index of its subject's: a sorted set of IDs by
+// absolute expiry, which ends with the last of them. Scripts keep the two in
+// step; they name keys that they find out, so this is for one server (or a
+// primary with replicas), not for a cluster.
 type Redis struct {
+	// PerSubject is how many sessions one subject may have; zero means
+	// DefaultPerSubject. Set it before use.
+	PerSubject int
+
 	client  *redis.Client
 	timeout time.Duration
 	now     func() time.Time
@@ -24,9 +32,13 @@ func NewRedis(client *redis.Client, timeout time.Duration, now func() time.Time)
 	return &Redis{client: client, timeout: timeout, now: now}
 }
 
-var _ Store = (*Redis)(nil)
+var (
+	_ Store     = (*Redis)(nil)
+	_ Toucher   = (*Redis)(nil)
+	_ BySubject = (*Redis)(nil)
+)
 
-func redisKey(id ID) string { return "session:" + string(id[:]) }
+func redisKey(id ID) string { return sessionPrefix + string(id[:]) }
 
 // Create implements Store.
 func (r *Redis) Create(ctx context.Context, id ID, s Session) error {
@@ -36,8 +48,10 @@ func (r *Redis) Create(ctx context.Context, id ID, s Session) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	if err := r.client.Set(ctx, redisKey(id), encode(s), ttl).Err(); err != nil {
-		return fmt.Errorf("redis set: %w", err)
+	err := createIndexed.Run(ctx, r.client, []string{redisKey(id), indexKey(s.Subject)},
+		encode(s), ttl.Milliseconds(), id[:], s.Expires.UnixMilli(), r.now().UnixMilli(), perSubject(r.PerSubject)).Err()
+	if err != nil {
+		return fmt.Errorf("redis create: %w", err)
 	}
 	return nil
 }
@@ -53,24 +67,8 @@ func (r *Redis) Find(ctx context.Context, id ID) (Session, bool, error) {
 	if err != nil {
 		return Session{}, false, fmt.Errorf("redis get: %w", err)
 	}
-	s, err := decode(value)
-	if err != nil {
-		return Session{}, false, err
-	}
-	if !r.now().Before(s.Deadline()) {
-		return Session{}, false, nil
-	}
-	return s, true, nil
+	return live(value, r.now())
 }
-
-// updateIfLive replaces a value only where one is that has not expired by the
-// caller's clock. Plain SET XX would also revive a session that is over by
-// that clock and not yet by Redis'. The deadline is bytes 2 to 9 of a value.
-var updateIfLive = redis.NewScript(`
-local old = redis.call('GET', KEYS[1])
-if not old or struct.unpack('>I8', old, 2) <= tonumber(ARGV[2]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
-return 1`)
 
 // Update implements Store.
 func (r *Redis) Update(ctx context.Context, id ID, s Session) (bool, error) {
@@ -89,8 +87,8 @@ func (r *Redis) Update(ctx context.Context, id ID, s Session) (bool, error) {
 func (r *Redis) Delete(ctx context.Context, id ID) error {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	if err := r.client.Del(ctx, redisKey(id)).Err(); err != nil {
-		return fmt.Errorf("redis del: %w", err)
+	if err := deleteIndexed.Run(ctx, r.client, []string{redisKey(id)}, id[:]).Err(); err != nil {
+		return fmt.Errorf("redis delete: %w", err)
 	}
 	return nil
 }
@@ -103,42 +101,4 @@ func (r *Redis) Ping(ctx context.Context) error {
 		return fmt.Errorf("ping redis: %w", err)
 	}
 	return nil
-}
-
-// A value is: format (1 byte), deadline, created, expires, last seen (Unix
-// milliseconds), idle timeout (milliseconds), all 8 bytes big-endian, length of
-// the role (1 byte), role, subject. The deadline comes first for the script.
-const (
-	valueFormat = 1
-	valueHeader = 1 + 5*8 + 1
-)
-
-func encode(s Session) []byte {
-	b := make([]byte, 0, valueHeader+len(s.Role)+len(s.Subject))
-	b = append(b, valueFormat)
-	for _, ms := range [...]int64{
-		s.Deadline().UnixMilli(), s.Created.UnixMilli(), s.Expires.UnixMilli(),
-		s.LastSeen.UnixMilli(), s.IdleTimeout.Milliseconds(),
-	} {
-		b = binary.BigEndian.AppendUint64(b, uint64(ms))
-	}
-	b = append(b, byte(len(s.Role)))
-	b = append(b, s.Role...)
-	return append(b, s.Subject...)
-}
-
-func decode(b []byte) (Session, error) {
-	if len(b) < valueHeader || b[0] != valueFormat || len(b) < valueHeader+int(b[valueHeader-1]) {
-		return Session{}, fmt.Errorf("redis value of %d bytes is not a session of format %d", len(b), valueFormat)
-	}
-	ms := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[1+8*i:])) }
-	role := b[valueHeader : valueHeader+int(b[valueHeader-1])]
-	return Session{
-		Role:        string(role),
-		Subject:     string(b[valueHeader+len(role):]),
-		Created:     time.UnixMilli(ms(1)).UTC(),
-		Expires:     time.UnixMilli(ms(2)).UTC(),
-		LastSeen:    time.UnixMilli(ms(3)).UTC(),
-		IdleTimeout: time.Duration(ms(4)) * time.Millisecond,
-	}, nil
 }

@@ -64,13 +64,57 @@ type Store interface {
 	// false and err is nil.
 	Find(ctx context.Context, id ID) (s Session, found bool, err error)
 
-	// Update replaces the session filed under id. It never creates: if the
+	// Update replaces the session filed under id, whose Subject stays the same.
+	// It never creates: if the
 	// session is unknown or expired, because it was deleted while the caller
 	// worked on it, ok is false and nothing changes.
 	Update(ctx context.Context, id ID, s Session) (ok bool, err error)
 
 	// Delete ends the session filed under id. An unknown id gives nil.
 	Delete(ctx context.Context, id ID) error
+}
+
+// Toucher is the optional power of a store that finds a session and writes its
+// use down in one round trip.
+type Toucher interface {
+	// Touch is Find, and if the session's LastSeen is at least every ago (zero:
+	// always) it becomes now, which moves the idle end. The session that it
+	// returns is as it was or as it is then. It never creates.
+	Touch(ctx context.Context, id ID, every time.Duration) (s Session, found bool, err error)
+}
+
+// BySubject is the optional power of a store that knows whose its sessions
+// are. It also bounds how many one subject has: Create ends the oldest of those
+// that are too many.
+type BySubject interface {
+	// ListSubject returns the live sessions of subject, the newest first.
+	ListSubject(ctx context.Context, subject string) ([]Entry, error)
+
+	// DeleteSubject ends the sessions of subject, all but the one filed under
+	// keep; the zero ID keeps none.
+	DeleteSubject(ctx context.Context, subject string, keep ID) error
+
+	// DeleteAll ends the sessions of everybody. One that is created meanwhile
+	// may end too.
+	DeleteAll(ctx context.Context) error
+}
+
+// Entry is one session with what it is filed under.
+type Entry struct {
+	ID ID
+	Session
+}
+
+// DefaultPerSubject is how many sessions one subject may have in a store that
+// was told nothing else.
+const DefaultPerSubject = 100
+
+// perSubject reads a store's field of that name.
+func perSubject(n int) int {
+	if n < 1 {
+		return DefaultPerSubject
+	}
+	return n
 }
 
 // Sweeper is the optional power of a store whose expired records do not go

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,19 +64,21 @@ func TestStores(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Run("store", func(t *testing.T) { sessiontest.Run(t, open) })
-			t.Run("authenticator", func(t *testing.T) {
-				authtest.Run(t, func(t *testing.T) authtest.Subject {
-					clock := sessiontest.NewClock()
-					a := session.New(open(t, clock.Now), session.Config{Lifetime: time.Hour, Now: clock.Now})
-					return authtest.Subject{Auth: a, Revokes: true, Now: clock.Now, Advance: clock.Advance}
+			for _, touch := range []session.Touch{session.TouchNever, session.TouchThrottled, session.TouchAlways} {
+				t.Run("authenticator, touch "+string(touch), func(t *testing.T) {
+					authtest.Run(t, func(t *testing.T) authtest.Subject {
+						clock := sessiontest.NewClock()
+						a := session.New(open(t, clock.Now), session.Config{Lifetime: time.Hour, Touch: touch, TouchEvery: time.Second, Now: clock.Now})
+						return authtest.Subject{Auth: a, Revokes: true, Now: clock.Now, Advance: clock.Advance}
+					})
 				})
-			})
+			}
 		})
 	}
 }
 
-// TestOnlyHashesAreStored reads everything that the stores hold.
-func TestOnlyHashesAreStored(t *testing.T) {
+// TestS03_OnlyHashesAreStored reads everything that the stores hold.
+func TestS03_OnlyHashesAreStored(t *testing.T) {
 	redisServer, postgresServer := storetest.Redis(t), storetest.Postgres(t)
 	client, db := openRedis(t, redisServer.URL, limits), openPostgres(t, postgresServer.URL, limits)
 	p, err := session.NewPostgres(t.Context(), db, false, time.Now)
@@ -113,6 +116,14 @@ func dumpRedis(t *testing.T, client *redis.Client) (dump []byte) {
 		t.Fatal(err)
 	}
 	for _, key := range keys {
+		if strings.HasPrefix(key, "sessions-of:") {
+			ids, err := client.ZRange(t.Context(), key, 0, -1).Result()
+			if err != nil {
+				t.Fatal(err)
+			}
+			dump = append(dump, key+strings.Join(ids, "")...)
+			continue
+		}
 		value, err := client.Get(t.Context(), key).Result()
 		if err != nil {
 			t.Fatal(err)

@@ -43,6 +43,7 @@ func OpenRedis(url string, o Options) (*redis.Client, error) {
 	opts.PoolSize = o.Pool
 	opts.MaxActiveConns = o.Pool
 	opts.DisableIdentity = true
+	opts.Dialer = lateDial(redis.NewDialer(opts))
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return redis.NewClient(opts), nil
 }

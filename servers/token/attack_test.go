@@ -53,7 +53,7 @@ func try(t *testing.T, variants []variant, inHeader bool) {
 	t.Helper()
 	for _, alg := range Algorithms() {
 		a, clock := open(t, alg, nil)
-		k := a.keys.signing
+		k := a.set().signing
 		for _, v := range variants {
 			h, p := goodHeader(k), goodPayload(clock)
 			in := &p
@@ -79,7 +79,7 @@ func try(t *testing.T, variants []variant, inHeader bool) {
 func TestJ01_NoneIsRefusedInAnyCase(t *testing.T) {
 	for _, alg := range Algorithms() {
 		a, clock := open(t, alg, nil)
-		k := a.keys.signing
+		k := a.set().signing
 		for _, none := range []string{"none", "None", "NONE", "nOnE", "none ", "", "null"} {
 			h := strings.Replace(goodHeader(k), alg, none, 1)
 			why := errAlgorithm
@@ -108,8 +108,8 @@ func TestJ01_OneAlgorithmPerKey(t *testing.T) {
 		}
 		a, clock := open(t, alg, nil)
 		for _, v := range variants {
-			h := strings.Replace(goodHeader(a.keys.signing), v.old, v.new, 1)
-			refused(t, a, forge(t, a.keys.signing, h, goodPayload(clock)), v.why)
+			h := strings.Replace(goodHeader(a.set().signing), v.old, v.new, 1)
+			refused(t, a, forge(t, a.set().signing, h, goodPayload(clock)), v.why)
 		}
 	}
 }
@@ -118,13 +118,13 @@ func TestJ01_OneAlgorithmPerKey(t *testing.T) {
 func TestJ02_PublicKeyAsSecretIsRefused(t *testing.T) {
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
 		a, clock := open(t, alg, nil)
-		k := a.keys.signing
+		k := a.set().signing
 		der, err := x509.MarshalPKIXPublicKey(k.signature.(*pair).public)
 		if err != nil {
 			t.Fatal(err)
 		}
 		text := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-		for _, known := range [][]byte{der, text, text[:len(text)-1], a.keys.JWKS(), []byte(k.id), {}} {
+		for _, known := range [][]byte{der, text, text[:len(text)-1], a.JWKS(), []byte(k.id), {}} {
 			liar, err := newKey(k.id, "HS256", nil, newSecret(known))
 			if err != nil {
 				t.Fatal(err)
@@ -163,7 +163,7 @@ func TestJ03_KeysInTheHeaderAreRefusedAndNotFetched(t *testing.T) {
 func TestJ04_KidIsLookedUpExactly(t *testing.T) {
 	for _, alg := range Algorithms() {
 		a, clock := open(t, alg, nil)
-		k := a.keys.signing
+		k := a.set().signing
 		for _, kid := range []string{
 			"x", k.id + " ", " " + k.id, strings.ToLower(k.id), k.id[:len(k.id)-1], k.id + "A",
 			"../../dev/null", "/dev/null", "' OR 1=1 --", "*", "0", "null",
@@ -195,7 +195,7 @@ func TestJ04_KeysOfASetAreKeptApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, clock := open(t, "ES256", nil)
-	a.keys = ks
+	a.keys.Store(ks)
 	accepted(t, a, forge(t, old, goodHeader(old), goodPayload(clock)))
 	accepted(t, a, forge(t, k, goodHeader(k), goodPayload(clock)))
 	refused(t, a, forge(t, old, goodHeader(k), goodPayload(clock)), errSignature)
@@ -291,7 +291,7 @@ func TestJ07_ClaimsAreRequiredAndTyped(t *testing.T) {
 func TestJ08_LifeIsBounded(t *testing.T) {
 	for _, leeway := range []time.Duration{0, time.Minute} {
 		a, clock := open(t, "HS256", func(cfg *Config) { cfg.Leeway = leeway })
-		k := a.keys.signing
+		k := a.set().signing
 		now := clock.Now().Unix()
 		life := int64(testLifetime / time.Second)
 		slack := int64(leeway / time.Second)
@@ -387,7 +387,7 @@ func TestJ09_DuplicateAndMiscasedNamesAreRefused(t *testing.T) {
 func TestJ10_SerialisationIsStrict(t *testing.T) {
 	for _, alg := range Algorithms() {
 		a, clock := open(t, alg, nil)
-		k := a.keys.signing
+		k := a.set().signing
 		good := string(forge(t, k, goodHeader(k), goodPayload(clock)))
 		accepted(t, a, auth.Credential(good))
 		parts := strings.Split(good, ".")
@@ -435,7 +435,7 @@ func TestJ10_TrailingBitsAreZero(t *testing.T) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	for _, alg := range Algorithms() {
 		a, clock := open(t, alg, nil)
-		k := a.keys.signing
+		k := a.set().signing
 		good := string(forge(t, k, goodHeader(k), goodPayload(clock)))
 		last := good[len(good)-1]
 		others := 0
@@ -459,7 +459,7 @@ func TestJ10_TrailingBitsAreZero(t *testing.T) {
 func TestSignaturesOfOddShapeAreRefused(t *testing.T) {
 	for _, alg := range Algorithms() {
 		a, clock := open(t, alg, nil)
-		k := a.keys.signing
+		k := a.set().signing
 		good := string(forge(t, k, goodHeader(k), goodPayload(clock)))
 		cut := strings.LastIndexByte(good, '.') + 1
 		sig, err := base64url.DecodeString(good[cut:])
@@ -481,7 +481,7 @@ func TestSignaturesOfOddShapeAreRefused(t *testing.T) {
 
 func TestLimit_SizeIsCheckedFirst(t *testing.T) {
 	a, clock := open(t, "HS256", nil)
-	k := a.keys.signing
+	k := a.set().signing
 	// A token that is good but for its size: the subject fills it.
 	good := func(size int) auth.Credential {
 		for n := 2000; n < 3200; n++ {

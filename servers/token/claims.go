@@ -28,8 +28,9 @@ type header struct {
 	alg, kid, typ string
 }
 
-// parseHeader reads decoded header bytes, which it may overwrite.
-func parseHeader(in []byte) (header, error) {
+// parseHeader reads decoded header bytes, which it may overwrite. Tokens that
+// are not typed have no typ at all.
+func parseHeader(in []byte, typed bool) (header, error) {
 	var h header
 	o := object{in: in}
 	for o.next() {
@@ -49,7 +50,7 @@ func parseHeader(in []byte) (header, error) {
 		}
 		*to = string(o.value.text)
 	}
-	if o.err != nil || h.alg == "" || h.kid == "" || h.typ == "" {
+	if o.err != nil || h.alg == "" || h.kid == "" || typed != (h.typ != "") {
 		return header{}, errHeader
 	}
 	return h, nil

@@ -95,7 +95,7 @@ func FuzzHeader(f *testing.F) {
 	// The fuzzer works in processes of its own, each of which makes its own
 	// random keys: only the fixed secret's name means the same in all of them.
 	a, k, _ := fuzzed(f)
-	ks := a.keys
+	ks := a.set()
 	for _, k := range []*key{k, ks.byID[testKey()["ES256"].id]} {
 		f.Add(goodHeader(k))
 		f.Add(strings.Replace(goodHeader(k), k.alg, "none", 1))
@@ -194,9 +194,11 @@ func fuzzed(t testing.TB) (*Authenticator, *key, *clock) {
 		t.Fatal(err)
 	}
 	a, c := open(t, "HS256", nil)
-	if a.keys, err = newKeySet(k, testKey()["RS256"], testKey()["ES256"], testKey()["EdDSA"]); err != nil {
+	ks, err := newKeySet(k, testKey()["RS256"], testKey()["ES256"], testKey()["EdDSA"])
+	if err != nil {
 		t.Fatal(err)
 	}
+	a.keys.Store(ks)
 	return a, k, c
 }
 
@@ -207,7 +209,7 @@ func agree(t *testing.T, a *Authenticator, clock *clock, c auth.Credential) (ok 
 	if err != nil {
 		return false
 	}
-	out, err := library(a.keys, clock, string(c))
+	out, err := library(a.set(), clock, string(c))
 	if err != nil {
 		t.Fatalf("accepted %q, which golang-jwt refuses: %v", c, err)
 	}
@@ -257,7 +259,7 @@ func FuzzToken(f *testing.F) {
 func TestLibraryAgrees(t *testing.T) {
 	a, k, clock := fuzzed(t)
 	for _, k := range []*key{k, testKey()["RS256"], testKey()["ES256"], testKey()["EdDSA"]} {
-		a.keys.signing = k
+		a.set().signing = k
 		for _, subject := range []string{"alice", `"<&>\`, "Zoë 𝄞", "a\x00b\n", "\u2028"} {
 			c, _, err := a.Issue(context.Background(), auth.Principal{Subject: subject, Role: "admin", Expiry: clock.Now().Add(time.Minute)})
 			if err != nil {
@@ -291,7 +293,7 @@ func TestStricterThanTheLibrary(t *testing.T) {
 		"6 KiB":            {h, change(p, `alice`, strings.Repeat("a", 4500))},
 	} {
 		token := forge(t, k, c.header, c.payload)
-		if _, err := library(a.keys, clock, string(token)); err != nil {
+		if _, err := library(a.set(), clock, string(token)); err != nil {
 			t.Errorf("%s: golang-jwt refuses it by now: %v", name, err)
 		}
 		if _, err := a.Authenticate(context.Background(), token); err == nil {

@@ -15,10 +15,12 @@ var errJSON = errors.New("not a flat JSON object of strings and whole numbers")
 // NumericDate and can overflow nothing.
 const maxDigits = 12
 
-// value is what a member of a flat object may hold: text or a whole number.
+// value is what a member of a flat object may hold: text or a whole number, or,
+// where lists are allowed, a list of texts.
 type value struct {
 	text     []byte // unescaped; aliases the object's own bytes
 	number   int64
+	list     [][]byte // each as text; nil if it is no list
 	isNumber bool
 }
 
@@ -27,11 +29,12 @@ type value struct {
 //
 // It is narrower than RFC 8259 on purpose, so that no two readers can see two
 // meanings in the same token: values are strings or unsigned whole numbers
-// only, names hold no escapes, strings are valid UTF-8 without lone
+// only (or lists of strings, where they are allowed), names hold no escapes, strings are valid UTF-8 without lone
 // surrogates, and nothing follows the object. The caller refuses names that it
 // does not know or has seen before.
 type object struct {
 	in    []byte
+	lists bool // a value may be a list of texts
 	pos   int
 	begun bool
 	name  []byte
@@ -117,7 +120,23 @@ func (o *object) readValue() bool {
 		o.value = value{}
 		return o.readText()
 	}
+	if o.lists && o.accept('[') {
+		return o.readList()
+	}
 	return o.readNumber()
+}
+
+// readList takes a list of texts up to its closing bracket.
+func (o *object) readList() bool {
+	list := [][]byte{}
+	for !o.accept(']') {
+		if len(list) > 0 && !o.accept(',') || !o.accept('"') || !o.readText() {
+			return false
+		}
+		list = append(list, o.value.text)
+	}
+	o.value = value{list: list}
+	return true
 }
 
 // readNumber takes an unsigned whole number: no sign, fraction, exponent or

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"sync"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -28,6 +29,7 @@ type key struct {
 	alg    string
 	header string // the encoded header of every token that this key signs
 	jwk    *jwk   // public half; nil for a shared secret
+	end    int64  // Unix seconds from which it verifies nothing more; 0: no end
 	signature
 }
 
@@ -44,6 +46,10 @@ func newKey(id, alg string, public *jwk, s signature) (*key, error) {
 	}
 	return &key{id: id, alg: alg, header: base64url.EncodeToString(text), jwk: public, signature: s}, nil
 }
+
+// ended tells whether k's time is over: all that it signed has expired, so
+// whatever it would still verify is forged.
+func (k *key) ended(now time.Time) bool { return k.end != 0 && now.Unix() >= k.end }
 
 // seal makes a token of payload, or says that it would be too long.
 func (k *key) seal(payload []byte) (auth.Credential, error) {

@@ -29,76 +29,6 @@ const (
 // Algorithms lists the values that alg may have.
 func Algorithms() []string { return []string{"HS256", "RS256", "ES256", "EdDSA"} }
 
-// LoadKeys reads the keys of one algorithm from dir. The file ALG.key holds
-// the key that signs; files ALG-*.key, if any, hold keys that only verify.
-//
-// A key is a PKCS #8 private key in PEM ("PRIVATE KEY"), or for HS256 a secret
-// in base64. Weak keys, keys of another algorithm, and files that others may
-// read or that the group may write are refused.
-func LoadKeys(dir, alg string) (*KeySet, error) {
-	if err := checkAlgorithm(alg); err != nil {
-		return nil, err
-	}
-	signing, err := loadKey(signingFile(dir, alg), alg)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("token: no %s key in %s: generate one first: %w", alg, dir, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("token: keys: %w", err)
-	}
-	var others []*key
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), alg+"-") || filepath.Ext(e.Name()) != ".key" {
-			continue
-		}
-		k, err := loadKey(filepath.Join(dir, e.Name()), alg)
-		if err != nil {
-			return nil, err
-		}
-		others = append(others, k)
-	}
-	return newKeySet(signing, others...)
-}
-
-// GenerateKeys makes the key that signs, unless dir has one for alg already.
-// Of several replicas that start at once exactly one wins, and all load its
-// key. The file is readable by its owner alone; so is dir, if it is made here.
-func GenerateKeys(dir, alg string) error {
-	if err := checkAlgorithm(alg); err != nil {
-		return err
-	}
-	name := signingFile(dir, alg)
-	if _, err := os.Stat(name); err == nil {
-		return nil
-	}
-	text, err := generate(alg)
-	if err != nil {
-		return fmt.Errorf("token: generate %s key: %w", alg, err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("token: generate %s key: %w", alg, err)
-	}
-	if err := writeOnce(name, text); err != nil {
-		return fmt.Errorf("token: generate %s key: %w", alg, err)
-	}
-	return nil
-}
-
-func checkAlgorithm(alg string) error {
-	for _, a := range Algorithms() {
-		if a == alg {
-			return nil
-		}
-	}
-	return fmt.Errorf("token: unknown algorithm %q: want one of %s", alg, strings.Join(Algorithms(), ", "))
-}
-
-func signingFile(dir, alg string) string { return filepath.Join(dir, alg+".key") }
-
 // writeOnce makes a whole file appear under name, unless there is one: a
 // reader never sees half a key, and a late writer never replaces one in use.
 func writeOnce(name string, text []byte) error {
@@ -117,7 +47,7 @@ func writeOnce(name string, text []byte) error {
 	return nil
 }
 
-// generate makes a new key in the text that loadKey reads.
+// generate makes a new key in the text that parseKey reads.
 func generate(alg string) ([]byte, error) {
 	var private any
 	var err error
@@ -143,8 +73,8 @@ func generate(alg string) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// loadKey reads one file. Its errors name the file and never quote it.
-func loadKey(name, alg string) (*key, error) {
+// readKeyFile reads one file. Its errors name the file and never quote it.
+func readKeyFile(name string) ([]byte, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, fmt.Errorf("token: key: %w", err)
@@ -156,11 +86,7 @@ func loadKey(name, alg string) (*key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: key: %w", err)
 	}
-	k, err := parseKey(text, alg)
-	if err != nil {
-		return nil, fmt.Errorf("token: key %s: %w", name, err)
-	}
-	return k, nil
+	return text, nil
 }
 
 // parseKey makes a key for alg of a file's text.

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 )
@@ -8,19 +9,25 @@ import (
 // KeySet holds the keys that verify tokens, by their kid, and the one among
 // them that signs. It never changes once made.
 type KeySet struct {
-	signing  *key
+	signing  *key // nil in a set that only verifies
+	typ      string
 	byID     map[string]*key
 	byHeader map[string]*key // by the encoded header that each key's own tokens have
 	jwks     []byte
+	source   [sha256.Size]byte // of the files that it was read from; zero if not known
 }
 
-// newKeySet makes a set of signing and of keys that only verify.
+// newKeySet makes a set of signing, if it is not nil, and of keys that only
+// verify. Of keys with one kid the first counts.
 func newKeySet(signing *key, others ...*key) (*KeySet, error) {
-	ks := &KeySet{signing: signing, byID: map[string]*key{}, byHeader: map[string]*key{}}
+	ks := &KeySet{signing: signing, typ: mediaType, byID: map[string]*key{}, byHeader: map[string]*key{}}
+	if signing != nil {
+		others = append([]*key{signing}, others...)
+	}
 	public := []*jwk{} // not nil: no keys is [] in JSON, not null
-	for _, k := range append([]*key{signing}, others...) {
+	for _, k := range others {
 		if ks.byID[k.id] != nil {
-			return nil, fmt.Errorf("token: key %s is there twice: remove one of its files", k.id)
+			continue
 		}
 		ks.byID[k.id] = k
 		ks.byHeader[k.header] = k
@@ -58,13 +65,13 @@ func (ks *KeySet) judge(encoded string) (*key, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := parseHeader(text)
+	h, err := parseHeader(text, ks.typ != "")
 	if err != nil {
 		return nil, err
 	}
 	k := ks.byID[h.kid]
 	switch {
-	case h.typ != mediaType:
+	case h.typ != ks.typ:
 		return nil, errType
 	case k == nil:
 		return nil, errKey

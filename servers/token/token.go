@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -34,8 +35,9 @@ const MaxLeeway = 60 * time.Second
 
 // Config says what tokens are issued and accepted.
 type Config struct {
+	Profile  Profile       // what tokens look like; the zero value is our own
 	Issuer   string        // iss, compared byte by byte; not empty
-	Audience string        // aud, likewise; not empty
+	Audience string        // aud (client_id in Cognito's), likewise; not empty
 	Lifetime time.Duration // longest life of a token: whole seconds, at least one
 	Leeway   time.Duration // accepted difference between clocks: 0 to MaxLeeway
 
@@ -61,8 +63,8 @@ func (cfg Config) validate() error {
 // keeps no record of what it issued and is safe for concurrent use.
 type Authenticator struct {
 	cfg     Config
-	keys    *KeySet
-	scratch sync.Pool // of *scratch
+	keys    atomic.Pointer[KeySet] // replaced whole, so that verifying takes one look
+	scratch sync.Pool              // of *scratch
 }
 
 var _ auth.Authenticator = (*Authenticator)(nil)
@@ -79,18 +81,24 @@ func New(keys *KeySet, cfg Config) (*Authenticator, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if keys == nil || keys.signing == nil {
-		return nil, errors.New("token: no key to sign with: load or generate keys first")
+	if err := cfg.Profile.fits(keys); err != nil {
+		return nil, err
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Authenticator{
-		cfg:     cfg,
-		keys:    keys,
-		scratch: sync.Pool{New: func() any { return new(scratch) }},
-	}, nil
+	a := &Authenticator{cfg: cfg, scratch: sync.Pool{New: func() any { return new(scratch) }}}
+	a.keys.Store(keys)
+	return a, nil
 }
+
+// set returns the keys of this moment.
+func (a *Authenticator) set() *KeySet { return a.keys.Load() }
+
+// JWKS returns the public keys of this moment, as [KeySet.JWKS] does.
+func (a *Authenticator) JWKS() []byte { return a.set().JWKS() }
+
+var errNoSigning = errors.New("token: issue: no key to sign with: put one into the key folder")
 
 // payload is what Issue writes; parseClaims reads exactly this.
 type payload struct {
@@ -108,6 +116,9 @@ type payload struct {
 // p.Expiry allows); an expiry that leaves nothing to live is an error, as is a
 // subject that does not fit.
 func (a *Authenticator) Issue(_ context.Context, p auth.Principal) (auth.Credential, time.Time, error) {
+	if a.cfg.Profile == Cognito {
+		return "", time.Time{}, fmt.Errorf("token: issue: profile %s only verifies: %w", Cognito, errors.ErrUnsupported)
+	}
 	if p.Subject == "" || !utf8.ValidString(p.Subject) {
 		return "", time.Time{}, fmt.Errorf("token: issue: subject %q: want text that is not empty", p.Subject)
 	}
@@ -136,7 +147,11 @@ func (a *Authenticator) Issue(_ context.Context, p auth.Principal) (auth.Credent
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("token: issue: %w", err)
 	}
-	c, err := a.keys.signing.seal(text)
+	signing := a.set().signing
+	if signing == nil {
+		return "", time.Time{}, errNoSigning
+	}
+	c, err := signing.seal(text)
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("token: issue: %w", err)
 	}
@@ -151,7 +166,7 @@ func (a *Authenticator) Authenticate(_ context.Context, c auth.Credential) (auth
 	if err != nil {
 		return auth.Principal{}, err
 	}
-	key, err := a.keys.find(parts.header)
+	key, err := a.set().find(parts.header)
 	if err != nil {
 		return auth.Principal{}, err
 	}
@@ -161,11 +176,15 @@ func (a *Authenticator) Authenticate(_ context.Context, c auth.Credential) (auth
 	if err != nil {
 		return auth.Principal{}, err
 	}
-	claims, err := parseClaims(text)
+	claims, err := a.cfg.Profile.parse(text)
 	if err != nil {
 		return auth.Principal{}, err
 	}
-	if err := claims.check(&a.cfg, a.cfg.Now()); err != nil {
+	now := a.cfg.Now()
+	if key.ended(now) {
+		return auth.Principal{}, errKey
+	}
+	if err := claims.check(&a.cfg, now); err != nil {
 		return auth.Principal{}, err
 	}
 	return auth.Principal{

@@ -61,6 +61,16 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) session.Sto
 		{"delete ends one session only", deleteOne},
 		{"delete wins over saves in flight", deleteWins},
 		{"sweep takes the expired only", sweep},
+		{"touch finds and moves the idle end", touchMoves},
+		{"touch writes no more often than asked", touchThrottled},
+		{"touch never creates and never revives", touchNeverCreates},
+		{"touch loses to deletion", touchLoses},
+		{"a subject's sessions are listed", listSubject},
+		{"a subject's sessions end together", deleteSubject},
+		{"everybody's sessions end together", deleteAll},
+		{"the oldest ends where there are too many", capped},
+		{"what is over takes no place", cappedByTheLiving},
+		{"log-ins at once keep the cap", cappedAtOnce},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			clock := NewClock()
@@ -180,8 +190,8 @@ func bornExpired(f fixture) {
 func updateReplaces(f fixture) {
 	id, other := f.create(f.session("user-000001")), f.session("user-000002")
 	otherID := f.create(other)
-	s := f.session("user-000003")
-	s.Role = "admin"
+	s := f.session("user-000001")
+	s.Role, s.LastSeen = "admin", s.LastSeen.Add(time.Second)
 	if !f.update(id, s) {
 		f.Error("Update of a live session: false")
 	}

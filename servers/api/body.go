@@ -7,56 +7,53 @@ import (
 	"mime"
 	"net/http"
 	"slices"
-
-	"authbench/servers/account"
+	"strings"
 )
 
-// maxLoginBody is more than the longest name and password take.
-const maxLoginBody = 4 << 10
+// maxBody is more than the longest name and two passwords take.
+const maxBody = 4 << 10
 
-// readLogin reads and checks the form of a log-in. If it is bad, readLogin has
-// answered.
-func readLogin(w http.ResponseWriter, r *http.Request) (name, password string, ok bool) {
+// readFields reads a body that is one JSON object with exactly these fields,
+// whose values have the given kind. If it is bad, readFields has answered.
+func readFields[V string | bool](w http.ResponseWriter, r *http.Request, names ...string) (map[string]V, bool) {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 		writeProblem(w, http.StatusUnsupportedMediaType, "send application/json")
-		return "", "", false
+		return nil, false
 	}
-	fields, err := decodeStrings(http.MaxBytesReader(w, r.Body, maxLoginBody), "username", "password")
+	fields, err := decodeFields[V](http.MaxBytesReader(w, r.Body, maxBody), names...)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		writeProblem(w, http.StatusRequestEntityTooLarge, "a log-in has at most 4096 bytes")
-		return "", "", false
+		writeProblem(w, http.StatusRequestEntityTooLarge, "the body may have at most 4096 bytes")
+		return nil, false
+	case errors.Is(err, errField):
+		writeProblem(w, http.StatusBadRequest, "want these fields only, each at most once and exactly so spelt: "+strings.Join(names, ", "))
+		return nil, false
 	case err != nil:
 		writeProblem(w, http.StatusBadRequest, "the body is not as expected: "+err.Error())
-		return "", "", false
+		return nil, false
 	}
-	name, password = fields["username"], fields["password"]
-	if err := account.CheckForm(name, password); err != nil {
-		writeProblem(w, http.StatusUnprocessableEntity, err.Error())
-		return "", "", false
-	}
-	return name, password, true
+	return fields, true
 }
 
 // These describe a body's fault without quoting it: what a client sends
 // beside a password does not belong into an answer or a log.
 var (
 	errNotObject = errors.New("want one JSON object")
-	errField     = errors.New("want the fields username and password only, each once and exactly so spelt")
-	errNotString = errors.New("want strings as values")
+	errField     = errors.New("another field, or one twice")
+	errKind      = errors.New("a value is of another type than expected")
 	errTrailing  = errors.New("something follows the JSON object")
 )
 
-// decodeStrings reads one JSON object whose fields are strings with the given
-// names. encoding/json itself would accept names in other case and take the
-// last of two fields of one name, so two readers could see different log-ins.
-func decodeStrings(body io.Reader, names ...string) (map[string]string, error) {
+// decodeFields reads one JSON object whose fields have the given names and the
+// type V. encoding/json itself would accept names in other case and take the
+// last of two fields of one name, so two readers could see different bodies.
+func decodeFields[V string | bool](body io.Reader, names ...string) (map[string]V, error) {
 	dec := json.NewDecoder(body)
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return nil, orTooLarge(err, errNotObject)
 	}
-	fields := make(map[string]string, len(names))
+	fields := make(map[string]V, len(names))
 	for dec.More() {
 		key, err := dec.Token()
 		if err != nil {
@@ -66,15 +63,15 @@ func decodeStrings(body io.Reader, names ...string) (map[string]string, error) {
 		if _, twice := fields[name]; twice || !slices.Contains(names, name) {
 			return nil, errField
 		}
-		value, err := dec.Token()
+		token, err := dec.Token()
 		if err != nil {
 			return nil, orTooLarge(err, errNotObject)
 		}
-		text, ok := value.(string)
+		value, ok := token.(V)
 		if !ok {
-			return nil, errNotString
+			return nil, errKind
 		}
-		fields[name] = text
+		fields[name] = value
 	}
 	if _, err := dec.Token(); err != nil {
 		return nil, orTooLarge(err, errNotObject)

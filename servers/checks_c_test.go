@@ -1,0 +1,342 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"authbench/servers/store/storetest"
+)
+
+func TestC01_PasswordsAreArgon2idHashes(t *testing.T) {
+	eachArm(t, "C01", func(s *site) {
+		const marker = "marker-password-1"
+		wantStatus(t, "change", s.setPassword(s.login(ada), password, marker), http.StatusNoContent)
+		conn, err := pgx.Connect(s.Context(), s.postgres)
+		if err != nil {
+			s.Fatal(err)
+		}
+		defer conn.Close(s.Context())
+		var hash, dump string
+		if err := conn.QueryRow(s.Context(), `SELECT hash, (SELECT string_agg(a::text, ' ') FROM accounts a) FROM accounts WHERE name = $1`, ada).Scan(&hash, &dump); err != nil {
+			s.Fatal(err)
+		}
+		if !strings.HasPrefix(hash, "$argon2id$v=19$") || strings.Contains(dump, marker) || strings.Contains(dump, password) {
+			s.Errorf("hash %q; want argon2id, and no password in the table", hash)
+		}
+	})
+}
+
+func TestC02_LongPasswords(t *testing.T) {
+	eachArm(t, "C02", func(s *site) {
+		long := strings.Repeat("ü7 x", 16) // 64 characters, 80 bytes
+		wantStatus(t, "change", s.setPassword(s.login(ada), password, long), http.StatusNoContent)
+		wantStatus(t, "all 64 characters", s.loginAs(s.other(), ada, long), http.StatusOK)
+		wantStatus(t, "without the last", s.loginAs(s.other(), ada, long[:len(long)-1]), http.StatusUnauthorized)
+		wantStatus(t, "and one more", s.loginAs(s.other(), ada, long+"y"), http.StatusUnauthorized)
+	})
+}
+
+func TestC03_UnknownUserIsAsWrongPassword(t *testing.T) {
+	eachArm(t, "C03", func(s *site) {
+		wrong, unknown := s.loginAs(s.r[0], ada, "wrong"), s.loginAs(s.r[0], "user-999999", "wrong")
+		wantStatus(t, "wrong password", wrong, http.StatusUnauthorized)
+		wrong.Header.Del("Date")
+		unknown.Header.Del("Date")
+		if wrong.body != unknown.body || fmt.Sprint(wrong.Header) != fmt.Sprint(unknown.Header) || wrong.StatusCode != unknown.StatusCode {
+			s.Errorf("told apart:\n%v %s\n%v %s", wrong.Header, wrong.body, unknown.Header, unknown.body)
+		}
+	})
+}
+
+func TestC04_LogInEndsThePresentedCredential(t *testing.T) {
+	eachArm(t, "C04", func(s *site) {
+		old := s.login(ada)
+		a := s.r[0].do("POST", s.r[0].Listen+"/login", `{"username":"user-000001","password":"`+password+`"}`, old)
+		if strings.Contains(a.body+strings.Join(a.Header["Set-Cookie"], ""), old.secret()) {
+			s.Error("the presented credential was issued again")
+		}
+		s.wantEnded("the presented credential", a, old)
+	})
+}
+
+func TestC05_LogOutHoldsEverywhere(t *testing.T) {
+	eachArm(t, "C05", func(s *site) {
+		h := s.login(ada)
+		s.wantLive("before", h)
+		s.wantEnded("after log-out", s.other().logout(h), h)
+	})
+}
+
+func TestC06_LogOutTwice(t *testing.T) {
+	eachArm(t, "C06", func(s *site) {
+		h := s.login(ada)
+		for _, who := range []held{h, h, {}} {
+			wantStatus(t, "log-out", s.r[0].logout(who), http.StatusNoContent)
+		}
+		s.login(ada)
+	})
+}
+
+func TestC07_AdministratorEndsCredentials(t *testing.T) {
+	eachArm(t, "C07", func(s *site) {
+		h, other := s.login(ada), s.login(bob)
+		s.wantEnded("one user's", s.send("POST", "/admin/users/user-000001/logout", "", s.login("admin")), h)
+		if s.cell != bounded {
+			s.wantLive("another user's", other)
+		}
+		again, admin := s.login(ada), s.login("admin")
+		a := s.send("POST", "/admin/logout-all", "", admin)
+		for _, h := range []held{other, again, admin} {
+			s.wantEnded("everybody's", a, h)
+		}
+		s.wantLive("after a new log-in", s.login(ada))
+	})
+}
+
+func TestC08_RoleChange(t *testing.T) {
+	eachArm(t, "C08", func(s *site) {
+		h := s.login(ada)
+		s.wantEnded("promoted", s.send("PUT", "/admin/users/user-000001/role", `{"role":"admin"}`, s.login("admin")), h)
+		h = s.login(ada)
+		wantMe(t, s.other().me(h), ada, "admin", s.other().config().Replica)
+		s.wantEnded("demoted", s.send("PUT", "/admin/users/user-000001/role", `{"role":"user"}`, s.login("admin")), h)
+		wantStatus(t, "an administrator no more", s.send("POST", "/admin/logout-all", "", s.login(ada)), http.StatusForbidden)
+	})
+}
+
+func TestC09_DisabledUser(t *testing.T) {
+	eachArm(t, "C09", func(s *site) {
+		h, admin := s.login(ada), s.login("admin")
+		a := s.send("PUT", "/admin/users/user-000001/disabled", `{"disabled":true}`, admin)
+		refused, unknown := s.loginAs(s.r[0], ada, password), s.loginAs(s.r[0], "user-999999", password)
+		wantStatus(t, "log-in", refused, http.StatusUnauthorized)
+		if refused.body != unknown.body {
+			s.Errorf("a disabled user is told from an unknown one: %s", refused.body)
+		}
+		s.wantEnded("disabled", a, h)
+		wantStatus(t, "enable", s.send("PUT", "/admin/users/user-000001/disabled", `{"disabled":false}`, s.login("admin")), http.StatusNoContent)
+		s.wantLive("enabled", s.login(ada))
+	})
+}
+
+func TestC10_PasswordChangeEndsTheOthers(t *testing.T) {
+	eachArm(t, "C10", func(s *site) {
+		h, thief := s.login(ada), s.login(ada)
+		wantStatus(t, "with a wrong current one", s.setPassword(h, "wrong", "another long one"), http.StatusForbidden)
+		s.wantLive("the others meanwhile", thief)
+		a := s.setPassword(h, password, "another long one")
+		if s.cell != bounded {
+			s.wantLive("the one that changed it", h)
+		}
+		s.wantEnded("another", a, thief)
+		wantStatus(t, "the old password", s.loginAs(s.r[0], ada, password), http.StatusUnauthorized)
+		wantStatus(t, "the new password", s.loginAs(s.other(), ada, "another long one"), http.StatusOK)
+	})
+}
+
+func TestC11_IdleTimeout(t *testing.T) {
+	for _, touch := range []string{"always", "throttled"} {
+		t.Run(touch, func(t *testing.T) { checkIdle(t, touch) })
+	}
+}
+
+func checkIdle(t *testing.T, touch string) {
+	for _, r := range readMatrix(t) {
+		for _, arm := range allArms {
+			if r.id != "C11" || r.cells[arm] != required && r.cells[arm] != oneReplica {
+				continue
+			}
+			t.Run(arm, func(t *testing.T) {
+				s := newSite(t, arm, required, "-touch", touch, "-touch-every", "100ms", "-idle-timeout", "1500ms")
+				busy, idle := s.login(ada), s.login(ada)
+				eventually(t, "the idle one ends while the busy one lives", func() bool {
+					wantStatus(t, "busy", s.other().me(busy), http.StatusOK)
+					var list struct{ Sessions []struct{} }
+					a := s.send("GET", "/sessions", "", busy)
+					decode(t, a.body, &list)
+					return len(list.Sessions) == 1
+				})
+				wantStatus(t, "idle", s.other().me(idle), http.StatusUnauthorized)
+			})
+		}
+	}
+}
+
+func TestC12_AbsoluteTimeout(t *testing.T) {
+	eachArm(t, "C12", func(s *site) {
+		h := s.login(ada)
+		s.wantLive("at first", h)
+		eventually(s.T, "it ends in spite of use", func() bool { return s.other().me(h).StatusCode == http.StatusUnauthorized })
+	}, "-lifetime", "2s")
+}
+
+func TestC13_CredentialInTheURL(t *testing.T) {
+	eachArm(t, "C13", func(s *site) {
+		secret := s.login(ada).secret()
+		for _, name := range []string{"access_token", "token", "session", "__Host-session", "Authorization"} {
+			a := s.r[0].do("GET", s.r[0].Listen+"/me?"+name+"="+secret, "", held{})
+			wantStatus(t, name+" in the URL", a, http.StatusUnauthorized)
+		}
+	})
+}
+
+func TestC14_NoCredentialIsLogged(t *testing.T) {
+	eachArm(t, "C14", func(s *site) {
+		h := s.login(ada)
+		secret := h.secret()
+		var said strings.Builder
+		for _, a := range []answer{
+			s.r[0].me(held{bearer: secret + "x"}), s.r[0].me(held{cookie: "__Host-session=" + secret + "x"}),
+			s.r[0].do("GET", s.r[0].Listen+"/"+secret, "", h), s.r[0].do("POST", s.r[0].Listen+"/login", `{"password":"marker-password","x":"`+secret+`"`, h),
+			s.loginAs(s.r[0], ada, "marker-password"), s.setPassword(h, "marker-password", "marker-password-2"), s.r[0].logout(h),
+		} {
+			said.WriteString(a.body)
+		}
+		for _, r := range s.r {
+			said.WriteString(r.stderr.String())
+		}
+		if strings.Contains(said.String(), secret) || strings.Contains(said.String(), "marker-password") {
+			s.Error("an answer or a log holds a credential")
+		}
+	})
+}
+
+func TestC15_Cookies(t *testing.T) {
+	for _, insecure := range []bool{false, true} {
+		t.Run(fmt.Sprint("insecure=", insecure), func(t *testing.T) {
+			for _, arm := range allArms {
+				t.Run(arm, func(t *testing.T) {
+					s := newSite(t, arm, required, "-credential", "cookie", fmt.Sprint("-insecure-cookies=", insecure))
+					checkCookie(s, insecure)
+				})
+			}
+		})
+	}
+}
+
+func checkCookie(s *site, insecure bool) {
+	r := s.r[0]
+	line := r.login(ada).Header.Get("Set-Cookie")
+	c, err := http.ParseSetCookie(line)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if !c.HttpOnly || c.Path != "/" || c.Domain != "" || c.SameSite != http.SameSiteLaxMode || len(line) > 4096 ||
+		c.Secure == insecure || strings.HasPrefix(c.Name, "__Host-") == insecure {
+		s.Errorf("Set-Cookie: %s", line)
+	}
+	if warned := strings.Contains(r.stderr.String(), "-insecure-cookies"); warned != insecure {
+		s.Errorf("a warning at start: %v", warned)
+	}
+}
+
+func TestC16_CrossSiteChangesAreRefused(t *testing.T) {
+	eachArm(t, "C16", func(s *site) {
+		h, r := s.login(ada), s.r[0]
+		for _, route := range changes {
+			method, path, _ := strings.Cut(route, " ")
+			for _, headers := range []http.Header{{"Sec-Fetch-Site": {"cross-site"}}, {"Sec-Fetch-Site": {"same-site"}}, {"Origin": {"https://evil.example"}}, {"Origin": {"null"}}} {
+				wantStatus(s.T, fmt.Sprint(route, headers), r.doWith(method, path, `{}`, h, headers), http.StatusForbidden)
+			}
+		}
+		own := http.Header{"Sec-Fetch-Site": {"same-origin"}, "Origin": {"http://" + r.Listen}}
+		wantStatus(s.T, "from the own site", r.doWith("POST", "/logout", "", h, own), http.StatusNoContent)
+	})
+}
+
+// changes are the routes that change something.
+var changes = []string{"POST /login", "POST /logout", "POST /password", "DELETE /sessions", "DELETE /sessions/x",
+	"POST /admin/users/x/logout", "POST /admin/logout-all", "PUT /admin/users/x/role", "PUT /admin/users/x/disabled"}
+
+func TestC17_TwoCredentialsAreRefused(t *testing.T) {
+	eachArm(t, "C17", func(s *site) {
+		h, thief := s.login(ada), s.login(bob)
+		r, name := s.r[0], s.r[0].config().Cookie
+		if name == "" {
+			name = "__Host-token"
+		}
+		for what, headers := range map[string]http.Header{
+			"two cookies":         {"Cookie": {name + "=" + h.secret() + "; " + name + "=" + thief.secret()}},
+			"two cookie headers":  {"Cookie": {name + "=" + h.secret(), name + "=" + thief.secret()}},
+			"cookie and header":   {"Cookie": {name + "=" + h.secret()}, "Authorization": {"Bearer " + thief.secret()}},
+			"two headers":         {"Authorization": {"Bearer " + h.secret(), "Bearer " + thief.secret()}},
+			"the same one, twice": {"Cookie": {name + "=" + h.secret() + "; " + name + "=" + h.secret()}},
+		} {
+			for _, route := range append([]string{"GET /me", "GET /sessions"}, "POST /logout") {
+				method, path, _ := strings.Cut(route, " ")
+				wantStatus(s.T, what+" to "+route, r.doWith(method, path, "", held{}, headers), http.StatusBadRequest)
+			}
+		}
+		s.wantLive("afterwards", h)
+		s.wantLive("afterwards", thief)
+	})
+}
+
+func TestC18_NothingIsCached(t *testing.T) {
+	eachArm(t, "C18", func(s *site) {
+		h := s.login(ada)
+		for _, route := range append([]string{"GET /me", "GET /sessions", "GET /readyz", "GET /healthz", "GET /nowhere", "GET /login"}, changes...) {
+			method, path, _ := strings.Cut(route, " ")
+			for _, who := range []held{{}, h} {
+				if a := s.r[0].doWith(method, path, `{}`, who, nil); a.Header.Get("Cache-Control") != "no-store" {
+					s.Errorf("%s: status %d, Cache-Control %q", route, a.StatusCode, a.Header.Get("Cache-Control"))
+				}
+			}
+			h = s.login(ada)
+		}
+	})
+}
+
+func TestC19_AdministratorsOnly(t *testing.T) {
+	eachArm(t, "C19", func(s *site) {
+		h := s.login(ada)
+		for route, body := range map[string]string{
+			"POST /admin/users/user-000002/logout": "", "POST /admin/logout-all": "",
+			"PUT /admin/users/user-000001/role": `{"role":"admin"}`, "PUT /admin/users/user-000002/disabled": `{"disabled":true}`,
+		} {
+			method, path, _ := strings.Cut(route, " ")
+			wantStatus(s.T, route+" by a user", s.send(method, path, body, h), http.StatusForbidden)
+			wantStatus(s.T, route+" by nobody", s.send(method, path, body, held{}), http.StatusUnauthorized)
+		}
+		wantMe(s.T, s.r[0].me(h), ada, "user", "r1")
+		s.login(bob)
+	})
+}
+
+// TestC20_StoreDownIsNever401 takes the stores away: what needs them is 503,
+// what does not goes on, and nobody who has logged in is told otherwise.
+func TestC20_StoreDownIsNever401(t *testing.T) {
+	for _, r := range readMatrix(t) {
+		for _, arm := range allArms {
+			if r.id != "C20" || r.cells[arm] != required {
+				continue
+			}
+			t.Run(arm, func(t *testing.T) {
+				server, me := storetest.Postgres(t), http.StatusOK
+				s := newSite(t, arm, required, "-postgres", server.URL, "-store-timeout", "500ms")
+				if arm == "session/redis" {
+					cache := storetest.Redis(t)
+					s = newSite(t, arm, required, "-postgres", server.URL, "-redis", cache.URL, "-store-timeout", "500ms")
+					defer cache.Stop()
+					h := s.login(ada)
+					cache.Stop()
+					wantStatus(t, "me without Redis", s.other().me(h), http.StatusServiceUnavailable)
+					cache.Start()
+				}
+				h, admin := s.login(ada), s.login("admin")
+				server.Stop()
+				if arm == "session/postgres" {
+					me = http.StatusServiceUnavailable
+				}
+				wantStatus(t, "me", s.other().me(h), me)
+				wantStatus(t, "log-in", s.other().login(ada), http.StatusServiceUnavailable)
+				wantStatus(t, "role change", s.send("PUT", "/admin/users/user-000001/role", `{"role":"admin"}`, admin), http.StatusServiceUnavailable)
+				wantStatus(t, "nobody", s.other().me(held{}), http.StatusUnauthorized)
+			})
+		}
+	}
+}
