@@ -29,9 +29,10 @@ type conductor struct {
 // trial comes back as aborted with ctx's error.
 func (c *conductor) conduct(ctx context.Context, plan experiment.Plan, job experiment.Job, order int) (t trial.Trial, err error) {
 	t = trial.Trial{Key: job.Spec.Key(job.Block, job.Attempt), Spec: job.Spec, Block: job.Block, Attempt: job.Attempt,
-		Order: order, Status: trial.OK, Started: time.Now().UTC()}
+		Order: order, Status: trial.OK, Started: time.Now()}
 	defer func() {
 		t.Seconds = time.Since(t.Started).Seconds()
+		t.Started = t.Started.UTC() // only now: it strips the monotonic clock
 		if err != nil {
 			t.Status = trial.Aborted
 			t.Warn("%v", err)
@@ -42,6 +43,7 @@ func (c *conductor) conduct(ctx context.Context, plan experiment.Plan, job exper
 	if err != nil {
 		return t, err
 	}
+	t.Warnings = append(t.Warnings, s.Warnings...)
 	measure := c.drive
 	if job.Spec.Load.Script != "" {
 		measure = c.script
@@ -56,6 +58,12 @@ func (c *conductor) conduct(ctx context.Context, plan experiment.Plan, job exper
 	}
 	if err != nil {
 		return t, err
+	}
+	// A wall clock that was set, or a machine that slept, falsifies every time.
+	elapsed := time.Since(t.Started) // monotonic
+	if jump := (time.Now().Round(0).Sub(t.Started.Round(0)) - elapsed).Abs(); jump > clockJumpBound {
+		t.Status = trial.Invalid
+		t.Warn("the clock jumped by %v", jump.Round(time.Millisecond))
 	}
 	for _, d := range doubts(t.Phases) {
 		t.Warnings = append(t.Warnings, d.text)

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
+
+	"authbench/bench/process"
 )
 
 // goBenchFile holds the Go micro-benchmarks' own output within a run's folder.
@@ -16,9 +18,8 @@ const goBenchFile = "gobench.txt"
 
 // goBench runs the Go micro-benchmarks, built by make setup as bin/cost.test,
 // on the system's CPU, and keeps their output.
-func (r *runner) goBench(ctx context.Context) error {
-	path := r.folder.Path(goBenchFile)
-	if _, err := os.Stat(path); err == nil {
+func (r *runner) goBench(ctx context.Context, ledger *process.Ledger) error {
+	if _, err := os.Stat(r.folder.Path(goBenchFile)); err == nil {
 		return nil // a resumed run has them already
 	}
 	bin, err := binDir()
@@ -30,16 +31,22 @@ func (r *runner) goBench(ctx context.Context) error {
 		return errors.New("the Go micro-benchmarks are not built: run make setup, or leave them out with --no-go-bench")
 	}
 	r.progress.say("Go micro-benchmarks (%d x %s each)", r.profile.BenchCount, r.profile.BenchTime)
-	cmd := exec.CommandContext(ctx, "taskset", "-c", r.run.Machine.SystemCPUs, binary, "-test.run=^$", "-test.bench=.", "-test.benchmem",
-		"-test.benchtime="+r.profile.BenchTime, "-test.count="+strconv.Itoa(r.profile.BenchCount), "-test.timeout=30m")
-	cmd.Dir = filepath.Join(r.project, "bench", "cost")
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	var out, errs bytes.Buffer // apart: what libraries log is no benchmark line
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("Go micro-benchmarks: %w; end of their output:\n%s%s", err, tail(out.Bytes()), tail(errs.Bytes()))
+	var out bytes.Buffer // without stderr: what libraries log is no benchmark line
+	p, err := ledger.Start(process.Command{
+		Name: "cost.test", Path: binary, CPUs: r.run.Machine.SystemCPUs, Dir: filepath.Join(r.project, "bench", "cost"), StopSignal: syscall.SIGINT, Stdout: &out,
+		Args: []string{"-test.run=^$", "-test.bench=.", "-test.benchmem", "-test.benchtime=" + r.profile.BenchTime,
+			"-test.count=" + strconv.Itoa(r.profile.BenchCount), "-test.timeout=30m"},
+	})
+	if err != nil {
+		return fmt.Errorf("Go micro-benchmarks: %w", err)
 	}
-	return os.WriteFile(path, out.Bytes(), 0o644)
+	select {
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), p.Stop(context.WithoutCancel(ctx)))
+	case <-p.Done():
+	}
+	if err := p.Wait(); err != nil {
+		return fmt.Errorf("Go micro-benchmarks: %w", err)
+	}
+	return r.folder.WriteFile(goBenchFile, out.Bytes())
 }
-
-func tail(b []byte) []byte { return b[max(0, len(b)-2000):] }

@@ -61,9 +61,14 @@ func (p *progress) finished(estimate float64) { p.done += estimate }
 
 // say prints a line of its own.
 func (p *progress) say(format string, args ...any) {
+	p.clear()
+	fmt.Fprintf(p.w, format+"\n", args...)
+}
+
+// clear takes the renewing line away, so that others may write.
+func (p *progress) clear() {
 	if p.open {
 		fmt.Fprintf(p.w, "\r%s\r", strings.Repeat(" ", p.width-1))
 		p.open = false
 	}
-	fmt.Fprintf(p.w, format+"\n", args...)
 }

@@ -48,9 +48,11 @@ func writeReport(folder trial.Folder, stdout io.Writer) error {
 	if err := report.Write(folder, run, trials, verdicts, string(goBench)); err != nil {
 		return err
 	}
-	report.Terminal(stdout, run, verdicts, terminalWidth(stdout))
-	fmt.Fprintf(stdout, "\n%s\n", folder.Path("report.html"))
-	return nil
+	if err := report.Terminal(stdout, run, verdicts, terminalWidth(stdout)); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "\n%s\n", folder.Path("report.html"))
+	return err
 }
 
 func terminalWidth(w io.Writer) int {

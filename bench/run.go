@@ -35,6 +35,11 @@ func runCommand(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Measure: start everything, load it, judge the claims, write the report",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			for _, name := range []string{"profile", "config", "experiments", "runtime", "out", "seed"} {
+				if o.resume != "" && c.Flags().Changed(name) {
+					return usage(fmt.Errorf("--%s does not go with --resume: a run goes on with its own settings", name))
+				}
+			}
 			return runRun(c.Context(), o, stdout, stderr)
 		},
 	}
@@ -84,10 +89,14 @@ func runRun(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
 		return err
 	}
 	if o.dryRun {
-		return printPlan(stdout, r.run.Profile, r.experiments, r.run.Seed)
+		return printPlan(stdout, r)
 	}
 	err = r.measure(ctx)
+	r.progress.clear()
 	if len(r.trials) == 0 {
+		if err == nil {
+			err = errors.New("nothing was measured: every experiment was skipped, for the reasons given above")
+		}
 		return err
 	}
 	// What was measured is shown, even after an interruption.
@@ -95,17 +104,17 @@ func runRun(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
 }
 
 // printPlan lists the cells of every experiment and how long they take.
-func printPlan(w io.Writer, profile string, es []experiment.Experiment, seed uint64) error {
+func printPlan(w io.Writer, r *runner) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "EXPERIMENT\tCELL\tBLOCKS\tMINUTES")
 	total := 0.0
-	for _, e := range es {
+	for _, e := range r.experiments {
 		type row struct {
 			jobs    int
 			seconds float64
 		}
 		rows, order := map[string]*row{}, []string{}
-		for _, j := range (experiment.Plan{Experiment: e, Seed: seed}).Left(nil) {
+		for _, j := range (experiment.Plan{Experiment: e, Seed: r.run.Seed}).Left(r.trials) {
 			cell := fmt.Sprintf("%s, N=%d, %s, lifetime %s", j.Spec.Arm, j.Spec.Replicas, j.Spec.Balancer, j.Spec.Lifetime)
 			if j.Spec.Label != "" {
 				cell += ", again (A/A)"
@@ -129,7 +138,7 @@ func printPlan(w io.Writer, profile string, es []experiment.Experiment, seed uin
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nprofile %s: about %.0f minutes, and the Go micro-benchmarks\n", profile, total/60)
+	_, err := fmt.Fprintf(w, "\nprofile %s: about %.0f minutes, and the Go micro-benchmarks\n", r.run.Profile, total/60)
 	return err
 }
 

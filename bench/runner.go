@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type runner struct {
 	experiments []experiment.Experiment
 	trials      []trial.Trial
 	noGoBench   bool
+	skipped     []string // experiments that cannot be done here
 	progress    *progress
 }
 
@@ -133,6 +135,7 @@ func (r *runner) measure(ctx context.Context) (err error) {
 	}
 	for _, e := range r.experiments {
 		if e.NeedsBudgets && !c.runtime.Capabilities().Budgets {
+			r.skipped = append(r.skipped, e.Name)
 			r.warn("%s is skipped: it needs CPU budgets (cgroups), which cannot be made here", e.Name)
 			continue
 		}
@@ -143,12 +146,14 @@ func (r *runner) measure(ctx context.Context) (err error) {
 	if r.noGoBench {
 		return nil
 	}
-	return r.goBench(ctx)
+	return r.goBench(ctx, c.ledger)
 }
 
 func (r *runner) warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	r.run.Warnings = append(r.run.Warnings, text)
+	if !slices.Contains(r.run.Warnings, text) { // a resumed run has met it before
+		r.run.Warnings = append(r.run.Warnings, text)
+	}
 	r.progress.say("warning: %s", text)
 }
 
@@ -183,6 +188,9 @@ func (r *runner) carryOut(ctx context.Context, c *conductor, e experiment.Experi
 // left counts what the whole run still has to do, and its estimated seconds.
 func (r *runner) left() (n int, seconds float64) {
 	for _, e := range r.experiments {
+		if slices.Contains(r.skipped, e.Name) {
+			continue
+		}
 		for _, j := range (experiment.Plan{Experiment: e, Seed: r.run.Seed}).Left(r.trials) {
 			n++
 			seconds += j.Seconds()

@@ -2,17 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
+	"authbench/bench/load"
 	"authbench/bench/trial"
 
 	"github.com/spf13/cobra"
 )
 
-func upCommand(stdout, stderr io.Writer) *cobra.Command {
+func upCommand(stdout io.Writer) *cobra.Command {
 	var armName, balancerName string
 	spec := trial.Spec{Experiment: "up", Pool: 16, Load: trial.Load{Script: "browse.js"}}
 	var lifetime time.Duration
@@ -45,12 +47,28 @@ func upCommand(stdout, stderr io.Writer) *cobra.Command {
 	return c
 }
 
-func up(ctx context.Context, spec trial.Spec, stdout io.Writer) error {
-	rt, _, err := openRuntime(1)
+// balancerSettings are what sticky.js needs for a balancer that looks at more than the request.
+func balancerSettings(b trial.Balancer) string {
+	switch b {
+	case trial.CookieHash:
+		return " -e CLIENT_COOKIE=1"
+	case trial.IPHash:
+		return " --local-ips " + strings.Join(load.Sources(24), ",")
+	}
+	return ""
+}
+
+func up(ctx context.Context, spec trial.Spec, stdout io.Writer) (err error) {
+	rt, m, err := openRuntime(1)
 	if err != nil {
 		return err
 	}
-	defer rt.Close()
+	defer func() { err = errors.Join(err, rt.Close()) }()
+	for _, w := range append(rt.Warnings(), m.warning) {
+		if w != "" {
+			fmt.Fprintln(stdout, "warning:", w)
+		}
+	}
 	s, err := rt.Up(ctx, spec)
 	if err != nil {
 		return err
@@ -61,13 +79,24 @@ func up(ctx context.Context, spec trial.Spec, stdout io.Writer) error {
 		fmt.Fprintf(stdout, "  %-10s %s   private: %s/metrics %s/config\n", r.Name, r.URL, r.PrivateURL, r.PrivateURL)
 	}
 	fmt.Fprintf(stdout, "\nTry it (accounts user-000000 to user-%06d and admin; password \"correct horse battery staple\"):\n\n", spec.Users-1)
-	fmt.Fprintf(stdout, "  bin/k6 run -e BASE_URL=%s -e AUTH=%s -e PROFILE=smoke loadtests/browse.js\n", s.URL, spec.Arm.Auth)
+	k6 := fmt.Sprintf("bin/k6 run -e BASE_URL=%s -e AUTH=%s -e USERS=", s.URL, spec.Arm.Auth)
+	fmt.Fprintf(stdout, "  %s%d -e PROFILE=smoke loadtests/browse.js\n", k6, spec.Users)
 	if spec.Arm.Auth != "none" {
-		fmt.Fprintf(stdout, "  bin/k6 run -e BASE_URL=%s -e AUTH=%s loadtests/sticky.js\n", s.URL, spec.Arm.Auth)
-		fmt.Fprintf(stdout, "  bin/k6 run -e BASE_URL=%s -e AUTH=%s -e REPLICAS=%s loadtests/revoke.js\n", s.URL, spec.Arm.Auth, strings.Join(s.ReplicaURLs(), ","))
+		fmt.Fprintf(stdout, "  %s%d%s loadtests/sticky.js\n", k6, min(spec.Users, 24), balancerSettings(spec.Balancer))
+		fmt.Fprintf(stdout, "  %s%d -e REPLICAS=%s loadtests/revoke.js\n", k6, min(spec.Users, 10), strings.Join(s.ReplicaURLs(), ","))
 	}
 	fmt.Fprintf(stdout, "\nCtrl-C ends it.\n")
-	<-ctx.Done()
+	for died := time.NewTicker(time.Second); ; {
+		select {
+		case <-died.C:
+			if err := s.Died(); err != nil {
+				return errors.Join(err, s.Down(ctx))
+			}
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
 	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	return s.Down(down)

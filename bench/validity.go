@@ -11,11 +11,12 @@ import (
 // instrument is in doubt, not the system: the trial is invalid and made again.
 const (
 	pacerLagP99Bound   = 5 * time.Millisecond
-	generatorCPUBound  = 0.80 // share of its CPU in an open phase
-	stealBound         = 0.01 // share of one used CPU over the trial's measured time
-	foreignBound       = 0.03 // CPU used by neither us nor the system: busy time, counted in ticks, less CPU time, counted in ns; 0 to 0.02 on a quiet machine
-	tick               = 0.01 // seconds; the kernel's own resolution of steal and busy time
-	smallestDoubtTicks = 3    // so few ticks are rounding, whatever their share
+	generatorCPUBound  = 0.80                  // share of its CPU in an open phase
+	stealBound         = 0.01                  // share of one used CPU over the trial's measured time
+	foreignBound       = 0.03                  // CPU used by neither us nor the system: busy time, counted in ticks, less CPU time, counted in ns; 0 to 0.02 on a quiet machine
+	clockJumpBound     = 50 * time.Millisecond // wall clock against monotonic clock over a trial
+	tick               = 0.01                  // seconds; the kernel's own resolution of steal and busy time
+	smallestDoubtTicks = 3                     // so few ticks are rounding, whatever their share
 )
 
 // doubt is a reason to distrust a trial.

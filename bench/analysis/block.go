@@ -83,6 +83,17 @@ func (b Block) measurement(s trial.Selector) (*trial.Measurement, error) {
 	return m, nil
 }
 
+// charged finds a measurement whose CPU, store operations and bytes are those of
+// the requests that it counts. A closed phase leaves out what was in flight at
+// its end, and a search tells of one of its steps only, so they have none.
+func (b Block) charged(s trial.Selector) (*trial.Measurement, error) {
+	m, err := b.measurement(s)
+	if err == nil && (m.Phase.Mode == trial.Closed || m.Phase.Mode == trial.Search) {
+		return nil, fmt.Errorf("%s, %s: a %s phase does not say what one request costs", cellName(s), s.Phase, m.Phase.Mode)
+	}
+	return m, err
+}
+
 // Values lists one metric of one cell over blocks, leaving out the blocks that lack it.
 func Values(name string, blocks []Block, s trial.Selector) ([]float64, error) {
 	m, err := metric(name)

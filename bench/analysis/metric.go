@@ -50,8 +50,17 @@ func metric(name string) (Metric, error) {
 
 // ofPhase is a metric's value from a single measurement.
 func ofPhase(f func(*trial.Measurement) (float64, error)) func(Block, trial.Selector) (float64, error) {
+	return from(Block.measurement, f)
+}
+
+// perRequest is the same for what one request costs.
+func perRequest(f func(*trial.Measurement) (float64, error)) func(Block, trial.Selector) (float64, error) {
+	return from(Block.charged, f)
+}
+
+func from(find func(Block, trial.Selector) (*trial.Measurement, error), f func(*trial.Measurement) (float64, error)) func(Block, trial.Selector) (float64, error) {
 	return func(b Block, s trial.Selector) (float64, error) {
-		m, err := b.measurement(s)
+		m, err := find(b, s)
 		if err != nil {
 			return 0, err
 		}
@@ -81,13 +90,13 @@ func workMetrics() []Metric {
 	return []Metric{
 		counted(Metric{Name: "store_operations_per_request", Title: "Store operations per request", Unit: "operations", Better: trial.Less, many: true}, storeOperations),
 		{Name: "store_bytes_per_request", Title: "Redis traffic per request", Unit: "bytes", Better: trial.Less,
-			value: ofPhase(func(m *trial.Measurement) (float64, error) {
+			value: perRequest(func(m *trial.Measurement) (float64, error) {
 				return perCompleted(m, m.Usage.Counters["redis_net_input_bytes"]+m.Usage.Counters["redis_net_output_bytes"])
 			})},
 		{Name: "request_bytes", Title: "Request size at the client's socket", Unit: "bytes", Better: trial.Less,
-			value: ofPhase(func(m *trial.Measurement) (float64, error) { return perCompleted(m, float64(m.SentBytes)) })},
+			value: perRequest(func(m *trial.Measurement) (float64, error) { return perCompleted(m, float64(m.SentBytes)) })},
 		{Name: "response_bytes", Title: "Answer size at the client's socket", Unit: "bytes", Better: trial.Less,
-			value: ofPhase(func(m *trial.Measurement) (float64, error) { return perCompleted(m, float64(m.ReceivedBytes)) })},
+			value: perRequest(func(m *trial.Measurement) (float64, error) { return perCompleted(m, float64(m.ReceivedBytes)) })},
 		counted(Metric{Name: "error_share", Title: "Share of requests without success", Unit: "share", Better: trial.Less},
 			func(b Block, s trial.Selector) (float64, float64, error) {
 				m, err := b.measurement(s)
@@ -109,7 +118,7 @@ func perCompleted(m *trial.Measurement, v float64) (float64, error) {
 // storeOperations counts what the stores themselves say they did. A counter
 // that an arm's own store should have given and did not is an error, not a zero.
 func storeOperations(b Block, s trial.Selector) (operations, requests float64, err error) {
-	m, err := b.measurement(s)
+	m, err := b.charged(s)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -34,7 +34,7 @@ func cpuMetrics() []Metric {
 // process.
 func cpu(tiers ...trial.Tier) func(Block, trial.Selector) (float64, error) {
 	return func(b Block, s trial.Selector) (float64, error) {
-		return ofPhase(func(m *trial.Measurement) (float64, error) {
+		return perRequest(func(m *trial.Measurement) (float64, error) {
 			successes := m.Outcomes[trial.Success]
 			if successes == 0 {
 				return 0, fmt.Errorf("no request succeeded")

@@ -129,6 +129,23 @@ func (p *Profile) Check() error {
 	atLeast("bench_count", float64(p.BenchCount), 1)
 	atLeast("the length of scale_replicas", float64(len(p.ScaleReplicas)), 1)
 	atLeast("the length of scale_arms", float64(len(p.ScaleArms)), 1)
+	if !slices.Contains(p.ScaleReplicas, 1) || slices.Max(p.ScaleReplicas) < 2 {
+		errs = append(errs, fmt.Errorf("scale_replicas is %v: it needs 1, which efficiency is measured from, and something above it", p.ScaleReplicas))
+	}
+	if slices.Contains(p.StickyReplicas, 1) {
+		errs = append(errs, errors.New("sticky_replicas holds 1: a single replica loses no session, whatever the balancer"))
+	}
+	if p.Sources > min(254, p.Connections) {
+		errs = append(errs, fmt.Errorf("sources is %d: at most 254, and at most as many as connections (%d)", p.Sources, p.Connections))
+	}
+	if d, err := time.ParseDuration(p.BenchTime); (err != nil || d <= 0) && !strings.HasSuffix(p.BenchTime, "x") {
+		errs = append(errs, fmt.Errorf("bench_time is %q: a duration such as 50ms, or a count such as 10x", p.BenchTime))
+	}
+	for key, list := range map[string][]int{"cost_loads": p.CostLoads, "scale_replicas": p.ScaleReplicas, "sticky_replicas": p.StickyReplicas} {
+		if s := slices.Sorted(slices.Values(list)); len(slices.Compact(s)) != len(list) {
+			errs = append(errs, fmt.Errorf("%s is %v: each value once", key, list))
+		}
+	}
 	atLeast("the length of sticky_replicas", float64(len(p.StickyReplicas)), 1)
 	atLeast("the length of revoke_lifetimes", float64(len(p.RevokeLifetimes)), 1)
 	for _, n := range slices.Concat(p.ScaleReplicas, p.StickyReplicas) {

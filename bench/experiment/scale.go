@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"authbench/bench/trial"
@@ -69,7 +70,7 @@ func balancerFor(a trial.Arm) trial.Balancer {
 func scaleRules(p Profile, tested []trial.Arm) []trial.Rule {
 	c03 := trial.Rule{Claim: "C03", Statement: "JWT scales better than sessions.", Metric: "efficiency_vs_control",
 		Contrast: trial.Ratio, Supports: trial.More, Margin: 0.10}
-	largest := p.ScaleReplicas[len(p.ScaleReplicas)-1]
+	largest := slices.Max(p.ScaleReplicas)
 	for _, t := range tested {
 		if t.Auth != "jwt" {
 			continue

@@ -41,7 +41,11 @@ func (ph *phase) warm(now int64) bool {
 		stable = n > 0 && w.change <= warmChange
 	}
 	fewest := ph.replicas.fewest(ph.outcomes[success])
+	first := w.last < 0
 	w.before, w.last, w.windowEnd = ph.outcomes[success], n, w.windowEnd+int64(warmWindow)
+	if first { // nothing to compare with yet
+		return false
+	}
 	if stable && fewest >= warmAnswers {
 		w.note = ""
 		return true

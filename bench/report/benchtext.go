@@ -95,8 +95,9 @@ func benchLines(block analysis.Block, t *trial.Trial) (lines []line) {
 			lines = append(lines, l)
 		}
 	}
-	if len(t.Phases) == 0 && t.Journey != nil {
-		add(int64(t.Journey.Counters["authenticated_requests"]), false)
+	if t.Journey != nil {
+		add(int64(max(t.Journey.Counters["authenticated_requests"], t.Journey.Counters["users_logged_out"])), false)
+		return lines
 	}
 	for i := range t.Phases {
 		if m := &t.Phases[i]; !m.Phase.Warmup {

@@ -98,7 +98,7 @@ func costByLoad(d *data) figure {
 func latency(d *data) figure {
 	f := figure{ID: "latency", Experiment: "cost",
 		Question: "How long does a request take?",
-		Caption: fmt.Sprintf("Median and 99th percentile of /me from the intended start, at %s in every arm, histograms merged over blocks; whiskers: 95 %% interval over blocks. %s",
+		Caption: fmt.Sprintf("Median and 99th percentile of /me from the intended start, at %s in every arm, histograms merged over blocks; whiskers: lowest and highest block. %s",
 			d.commonRate(), d.sample("cost")),
 		Table: table{Head: []string{"arm", "p50 ms", "p99 ms", "offered", "completed", "dropped", "failed"}}}
 	chart := rowChart{XLabel: "latency (ms, logarithmic)", Log: true, Key: []keyEntry{{keyDot, "p50"}, {keyHollow, "p99"}}}
@@ -115,9 +115,9 @@ func latency(d *data) figure {
 			share  float64
 			metric string
 		}{{0.5, "latency_p50_us"}, {0.99, "latency_p99_us"}} {
-			i := scaled(d.estimate(q.metric, "cost", sel), 1e-3)
-			i.Estimate = merged.Quantile(q.share).Seconds() * 1000
-			i.N = max(i.N, 1)
+			i := d.blockRange(q.metric, "cost", sel) // a mean of percentiles would mean nothing
+			i.Estimate = merged.Quantile(q.share).Seconds() * 1e6
+			i = scaled(i, 1e-3)
 			r.Dots = append(r.Dots, i)
 			cells = append(cells, interval(i, number))
 		}

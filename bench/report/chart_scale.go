@@ -59,6 +59,9 @@ func scaleThroughput(d *data) figure {
 	byReplicas(d, &f, &chart, d.arms("scale"), func(a trial.Arm, n int) trial.Interval {
 		return d.estimate("throughput_per_second", "scale", trial.Selector{Arm: a, Replicas: n, Phase: saturationPhase})
 	})
+	if d := controlDistortion(d); d != "" {
+		f.Doubts = append(f.Doubts, d)
+	}
 	return f.with(chart, len(chart.Series))
 }
 
@@ -77,9 +80,6 @@ func scaleEfficiency(d *data) figure {
 	byReplicas(d, &f, &chart, arms, func(a trial.Arm, n int) trial.Interval {
 		return d.estimate("efficiency_vs_control", "scale", trial.Selector{Arm: a, Replicas: n, Phase: saturationPhase})
 	})
-	if d := controlDistortion(d); d != "" {
-		f.Doubts = append(f.Doubts, d)
-	}
 	return f.with(chart, len(chart.Series))
 }
 

@@ -82,6 +82,15 @@ func (d *data) estimate(metric, experiment string, sel trial.Selector) trial.Int
 	return estimateOf(vs)
 }
 
+// blockRange is the lowest and the highest value of a block, without an estimate.
+func (d *data) blockRange(metric, experiment string, sel trial.Selector) trial.Interval {
+	vs, err := analysis.Values(metric, d.blocks[experiment], sel)
+	if err != nil || len(vs) == 0 {
+		return trial.Interval{N: 1}
+	}
+	return trial.Interval{Low: slices.Min(vs), High: slices.Max(vs), N: len(vs)}
+}
+
 // estimateOf leaves out what is no number: a figure is never NaN by one trial.
 func estimateOf(vs []float64) trial.Interval {
 	vs = slices.DeleteFunc(slices.Clone(vs), func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })

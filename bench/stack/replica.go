@@ -28,8 +28,8 @@ type Replica struct {
 // address is its public listener's host:port.
 func (r Replica) address() string { return strings.TrimPrefix(r.URL, "http://") }
 
-// startReplicas starts r1, r2, ... and checks each. The first goes alone: it
-// makes what all share, the keys and the schema.
+// startReplicas starts r1, r2, ... one after another, and checks each: the
+// first makes what all share, the keys and the schema.
 func (n *Native) startReplicas(ctx context.Context, s *Stack, spec trial.Spec) error {
 	for i := range spec.Replicas {
 		r, c, err := n.startReplica(ctx, n.launch(spec, "r"+strconv.Itoa(i+1)))

@@ -123,6 +123,9 @@ func (f Folder) ReadRun() (Run, error) {
 	return r, nil
 }
 
+// WriteFile keeps a file of the run that is no trial.
+func (f Folder) WriteFile(name string, b []byte) error { return writeAtomically(f.path(name), b) }
+
 // writeAtomically leaves either the old file or the whole new one: temporary
 // file, fsync, rename, fsync of the folder.
 func writeAtomically(path string, b []byte) error {
