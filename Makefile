@@ -14,7 +14,7 @@ GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.co
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
 setup: tools-run build ## install what a run needs (says what first) and build everything into bin/
@@ -59,6 +59,14 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 		echo "$$name in $$package"; \
 		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
 	done
+
+.PHONY: mutants
+mutants: tools-test ## apply each kept defect to a copy and see that the tests catch it (long)
+	servers/mutants/run.sh
+
+.PHONY: bench-peers
+bench-peers: tools-test ## compare our token and session code with public libraries, as Go benchmarks
+	go -C bench/cost/peers test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: clean
 clean: ## remove bin/; results/ stays as it is

@@ -140,12 +140,12 @@ func costRules(p Profile, tested []trial.Arm, phases []string) []trial.Rule {
 				A: trial.Selector{Arm: t, Phase: commonPhase}, B: trial.Selector{Arm: arm("jwt/HS256"), Phase: commonPhase}, Factors: factors(t)})
 		}
 	}
-	return finish("cost", p.CostBlocks, c01, c02, c16, c18)
+	return finish("cost", c01, c02, c16, c18)
 }
 
 // finish fills in what all rules of an experiment share. A verdict needs at
 // least 3 blocks; where the profile has fewer, the rule comes out inconclusive.
-func finish(name string, blocks int, rules ...trial.Rule) []trial.Rule {
+func finish(name string, rules ...trial.Rule) []trial.Rule {
 	for i := range rules {
 		rules[i].Experiment = name
 		rules[i].MinBlocks = 3

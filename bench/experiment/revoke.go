@@ -56,5 +56,5 @@ func revokeRules(p Profile) []trial.Rule {
 				A: trial.Selector{Arm: a, Lifetime: trial.Duration(l)}, Reference: 1, Factors: append(factors(a), "lifetime="+l.String())})
 		}
 	}
-	return finish("revoke", p.RevokeBlocks, c10, c11)
+	return finish("revoke", c10, c11)
 }

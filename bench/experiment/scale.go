@@ -87,5 +87,5 @@ func scaleRules(p Profile, tested []trial.Arm) []trial.Rule {
 			})
 		}
 	}
-	return finish("scale", p.ScaleBlocks, c03)
+	return finish("scale", c03)
 }

@@ -74,5 +74,5 @@ func stickyRules(p Profile) []trial.Rule {
 			c06.Compare = append(c06.Compare, compare(arm("session/memory"), b, n, "balancer="+string(b), count))
 		}
 	}
-	return finish("sticky", p.StickyBlocks, c05, c06)
+	return finish("sticky", c05, c06)
 }

@@ -62,14 +62,6 @@ func (h *Histogram) Max() time.Duration {
 	return time.Duration(h.h.Max())
 }
 
-// Mean is the arithmetic mean.
-func (h *Histogram) Mean() time.Duration {
-	if h.Count() == 0 {
-		return 0
-	}
-	return time.Duration(h.h.Mean())
-}
-
 // MarshalJSON writes the compressed encoding as a string.
 func (h *Histogram) MarshalJSON() ([]byte, error) {
 	b, err := h.h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
