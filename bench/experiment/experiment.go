@@ -28,8 +28,9 @@ type Experiment struct {
 	// Calibrate lists trials of block 0, which only set rates for the rest. May be nil.
 	Calibrate []trial.Spec
 
-	// Cells lists the cells of every block, given the calibration trials that
-	// went well. An error says which calibration is missing.
+	// Cells lists the cells of every block, given the calibration trials. One
+	// that is still invalid after its last attempt is used too: it sets a rate and
+	// feeds no verdict. An error says which calibration is missing.
 	Cells func(calibration []trial.Trial) ([]trial.Spec, error)
 
 	Rules []trial.Rule
