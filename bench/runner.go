@@ -33,21 +33,11 @@ type runner struct {
 
 // begin prepares a new run from the command line.
 func (r *runner) begin(o runOptions) error {
-	p, err := experiment.ParseProfile(o.profile)
+	p, experiments, err := o.question()
 	if err != nil {
-		return usage(err)
+		return err
 	}
-	if o.config != "" {
-		if err := p.Override(o.config); err != nil {
-			return usage(err)
-		}
-	}
-	if o.runtime != "native" {
-		return usage(fmt.Errorf("unknown runtime %q: allowed is native", o.runtime))
-	}
-	if r.experiments, err = experiment.Choose(experiment.All(p), o.experiments); err != nil {
-		return usage(err)
-	}
+	r.experiments = experiments
 	if o.seed == 0 {
 		o.seed = rand.Uint64()
 	}

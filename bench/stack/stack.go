@@ -49,7 +49,6 @@ type Stack struct {
 	Warnings    []string
 
 	spec     trial.Spec
-	subject  string // whom a control answers as
 	nginx    *process.Process
 	store    *process.Process
 	routeURL string // says which replica a request would go to
