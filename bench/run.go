@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"authbench/bench/experiment"
+	"authbench/bench/stack"
 
 	"github.com/spf13/cobra"
 )
@@ -47,7 +48,7 @@ func runCommand(stdout, stderr io.Writer) *cobra.Command {
 	f.StringVar(&o.profile, "profile", "standard", "how thoroughly: smoke, standard or full")
 	f.StringVar(&o.config, "config", "", "YAML file with settings that override the profile's (keys: docs in the README)")
 	f.StringSliceVar(&o.experiments, "experiments", nil, "only these, comma separated: cost, scale, sticky, revoke")
-	f.StringVar(&o.runtime, "runtime", "native", "how the system is started: native")
+	f.StringVar(&o.runtime, "runtime", stack.KindAuto, "how the system is started: native (processes), compose (containers), or auto: native where its programs are here")
 	f.StringVar(&o.out, "out", "", "the run's folder (default: results/<time>-<profile>)")
 	f.StringVar(&o.resume, "resume", "", "go on with the run in this folder: only what is not done is measured, with the run's own settings")
 	f.Uint64Var(&o.seed, "seed", 0, "of all orders and arrivals; 0 draws one and records it")
@@ -67,8 +68,8 @@ func (o runOptions) question() (experiment.Profile, []experiment.Experiment, err
 			return p, nil, usage(err)
 		}
 	}
-	if o.runtime != "native" {
-		return p, nil, usage(fmt.Errorf("unknown runtime %q: allowed is native", o.runtime))
+	if _, err := stack.ParseKind(o.runtime); err != nil {
+		return p, nil, usage(err)
 	}
 	es, err := experiment.Choose(experiment.All(p), o.experiments)
 	return p, es, usage(err)
@@ -147,6 +148,9 @@ func (o runOptions) repeat() []string {
 	cmd := []string{"bin/authbench", "run", "--profile", o.profile, "--seed", strconv.FormatUint(o.seed, 10)}
 	if o.config != "" {
 		cmd = append(cmd, "--config", o.config)
+	}
+	if o.runtime != stack.KindAuto {
+		cmd = append(cmd, "--runtime", o.runtime)
 	}
 	if len(o.experiments) > 0 {
 		cmd = append(cmd, "--experiments", strings.Join(o.experiments, ","))

@@ -115,7 +115,7 @@ func (r *runner) measure(ctx context.Context) (err error) {
 		}
 		err = errors.Join(err, r.folder.WriteRun(r.run))
 	}()
-	c, err := newConductor(r)
+	c, err := newConductor(ctx, r)
 	if err != nil {
 		return err
 	}

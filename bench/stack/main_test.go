@@ -36,8 +36,8 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// native makes a runtime whose folder is the test's own.
-func native(t *testing.T) *Native {
+// newNative makes a runtime whose folder is the test's own.
+func newNative(t *testing.T) *Runtime {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "stack-test-") // t.TempDir is not open to the stores' user
 	if err != nil {
@@ -78,7 +78,7 @@ func cell(arm string, replicas int, b trial.Balancer) trial.Spec {
 		Users: 60, Argon2: "m=64,t=1,p=1", Pool: 4}
 }
 
-func up(t *testing.T, n *Native, spec trial.Spec) *Stack {
+func up(t *testing.T, n *Runtime, spec trial.Spec) *Stack {
 	t.Helper()
 	s, err := n.Up(t.Context(), spec)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 )
 
 func TestEveryArmServes(t *testing.T) {
-	n := native(t)
+	n := newNative(t)
 	for _, a := range append(trial.Arms(), trial.Arm{Auth: "jwt", Alg: "HS256", Carrier: "cookie"}, trial.Arm{Auth: "session", Store: "redis", Carrier: "header"}) {
 		spec := cell(a.String(), 2, trial.Sticky)
 		s := up(t, n, spec)
