@@ -47,30 +47,43 @@ func (m machine) cpus() (all []string) {
 	return all
 }
 
-// opened is a runtime and where it runs.
+// opened is a runtime and the machine that it is on.
 type opened struct {
 	*stack.Runtime
-	kind string // native or compose
-	why  string // it was chosen; "" where it was asked for
 	machine
 }
 
-// openRuntime makes a runtime, after moving ourselves off the system's CPUs.
-func openRuntime(ctx context.Context, kind string, seed uint64) (o opened, err error) {
-	if o.machine, err = divideCPUs(); err != nil {
-		return o, err
-	}
+func stackOptions(m machine, seed uint64) (o stack.Options, err error) {
 	bin, err := binDir()
 	if err != nil {
 		return o, err
 	}
 	project, err := projectDir()
+	return stack.Options{ServerBinary: filepath.Join(bin, "server"), Project: project, GeneratorCPUs: m.generator, SystemCPUs: m.system, Seed: seed}, err
+}
+
+// chooseRuntime settles the kind of runtime and says why, if that was left open.
+func chooseRuntime(kind string) (chosen, why string, err error) {
+	opts, err := stackOptions(machine{}, 0)
+	if err != nil {
+		return "", "", err
+	}
+	chosen, why = stack.Choose(kind, opts)
+	return chosen, why, nil
+}
+
+// openRuntime makes a runtime of a settled kind, after moving ourselves off the
+// system's CPUs.
+func openRuntime(ctx context.Context, kind string, seed uint64) (o opened, err error) {
+	if o.machine, err = divideCPUs(); err != nil {
+		return o, err
+	}
+	opts, err := stackOptions(o.machine, seed)
 	if err != nil {
 		return o, err
 	}
-	opts := stack.Options{ServerBinary: filepath.Join(bin, "server"), Project: project, GeneratorCPUs: o.generator, SystemCPUs: o.system, Seed: seed}
-	if o.Runtime, o.kind, o.why, err = stack.Open(ctx, kind, opts); err != nil {
-		return o, err
+	if o.Runtime, err = stack.Open(ctx, kind, opts); err != nil {
+		return o, fmt.Errorf("runtime %s: %w", kind, err)
 	}
 	if err := process.PinSelf(o.generator); err != nil {
 		return o, errors.Join(fmt.Errorf("bind the generator to CPU %s: %w", o.generator, err), o.Close())
@@ -98,10 +111,6 @@ func newConductor(ctx context.Context, r *runner) (*conductor, error) {
 	if err != nil {
 		return nil, errors.Join(err, rt.Close())
 	}
-	if rt.why != "" {
-		r.progress.say("%s", rt.why)
-	}
-	r.run.Runtime = rt.kind // resumed with the same
 	for _, w := range append(rt.warnings(), text(warning)) {
 		if w != "" {
 			r.warn("%s", w)
@@ -117,7 +126,7 @@ func newConductor(ctx context.Context, r *runner) (*conductor, error) {
 	r.run.PostgreSQL = stack.PostgresSettings()
 	r.run.Software = nil
 	for _, t := range programs(bin) {
-		if t.path == "" || t.use != useRun && (t.use != useNative || rt.kind != stack.KindNative) {
+		if t.path == "" || t.use != useRun && (t.use != useNative || r.run.Runtime != stack.KindNative) {
 			continue
 		}
 		s, err := probe.Software(t.name, t.path, t.version...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -12,6 +13,7 @@ import (
 
 	"authbench/bench/experiment"
 	"authbench/bench/stack"
+	"authbench/bench/trial"
 
 	"github.com/spf13/cobra"
 )
@@ -57,22 +59,28 @@ func runCommand(stdout, stderr io.Writer) *cobra.Command {
 	return c
 }
 
-// question is what the command line asks for, checked.
-func (o runOptions) question() (experiment.Profile, []experiment.Experiment, error) {
-	p, err := experiment.ParseProfile(o.profile)
-	if err != nil {
-		return p, nil, usage(err)
+// question is what the command line asks for, checked; why says how an open
+// choice of the runtime was settled.
+func (o *runOptions) question() (p experiment.Profile, es []experiment.Experiment, why string, err error) {
+	if p, err = experiment.ParseProfile(o.profile); err != nil {
+		return p, nil, "", usage(err)
 	}
 	if o.config != "" {
 		if err := p.Override(o.config); err != nil {
-			return p, nil, usage(err)
+			return p, nil, "", usage(err)
 		}
 	}
 	if _, err := stack.ParseKind(o.runtime); err != nil {
-		return p, nil, usage(err)
+		return p, nil, "", usage(err)
 	}
-	es, err := experiment.Choose(experiment.All(p), o.experiments)
-	return p, es, usage(err)
+	if o.runtime, why, err = chooseRuntime(o.runtime); err != nil {
+		return p, nil, "", err
+	}
+	if !stack.SeesSources(o.runtime) {
+		p.StickyBalancers = slices.DeleteFunc(slices.Clone(p.StickyBalancers), func(b trial.Balancer) bool { return b == trial.IPHash })
+	}
+	es, err = experiment.Choose(experiment.All(p), o.experiments)
+	return p, es, why, usage(err)
 }
 
 func runRun(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
@@ -149,7 +157,7 @@ func (o runOptions) repeat() []string {
 	if o.config != "" {
 		cmd = append(cmd, "--config", o.config)
 	}
-	if o.runtime != stack.KindAuto {
+	if o.runtime != stack.KindNative {
 		cmd = append(cmd, "--runtime", o.runtime)
 	}
 	if len(o.experiments) > 0 {

@@ -64,13 +64,17 @@ func balancerSettings(b trial.Balancer) string {
 }
 
 func up(ctx context.Context, kind string, spec trial.Spec, stdout io.Writer) (err error) {
+	kind, why, err := chooseRuntime(kind)
+	if err != nil {
+		return err
+	}
 	rt, err := openRuntime(ctx, kind, 1)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rt.Close()) }()
-	if rt.why != "" {
-		fmt.Fprintln(stdout, rt.why)
+	if why != "" {
+		fmt.Fprintln(stdout, why)
 	}
 	for _, w := range rt.warnings() {
 		fmt.Fprintln(stdout, "warning:", w)
@@ -78,6 +82,9 @@ func up(ctx context.Context, kind string, spec trial.Spec, stdout io.Writer) (er
 	s, err := rt.Up(ctx, spec)
 	if err != nil {
 		return err
+	}
+	for _, w := range s.Warnings[len(rt.Warnings()):] {
+		fmt.Fprintln(stdout, "warning:", w)
 	}
 	fmt.Fprintf(stdout, "%s, %d replicas, %s\n\n", spec.Arm, spec.Replicas, spec.Balancer)
 	fmt.Fprintf(stdout, "  balancer   %s\n", s.URL)

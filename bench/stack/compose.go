@@ -70,7 +70,7 @@ func NewCompose(ctx context.Context, opts Options) (*Runtime, error) {
 	if err := c.open(ctx, e); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	rt := newRuntime(c, opts)
+	rt := newRuntime(KindCompose, c, opts)
 	if warning != nil {
 		rt.warnings = append(rt.warnings, "leftovers of an earlier run: "+warning.Error())
 	}

@@ -112,8 +112,6 @@ func Containers(ctx context.Context) (Capabilities, error) {
 	return e.capabilities(), err
 }
 
-// capabilities does not promise Sources: to a container all that comes through a
-// published port comes from the engine.
 func (e engine) capabilities() Capabilities {
 	if !e.CPUCfsQuota {
 		return Capabilities{Budgeting: "none", Reason: "the Docker engine says that it has no CPU quotas"}

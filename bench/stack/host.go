@@ -43,7 +43,6 @@ type Capabilities struct {
 	Budgets   bool   // CPU budgets can be enforced
 	Budgeting string // "cgroup v1", "cgroup v2", "none"
 	Reason    string // why there are no budgets
-	Sources   bool   // nginx sees the generator's source addresses
 
 	Images []trial.Software // that its containers run; none where there are no containers
 }

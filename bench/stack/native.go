@@ -48,11 +48,10 @@ func NewNative(opts Options) (*Runtime, error) {
 	} else {
 		n.caps = Capabilities{Budgets: true, Budgeting: fmt.Sprintf("cgroup v%d", n.groups.version)}
 	}
-	n.caps.Sources = true
 	if n.keys, err = l.Folder("keys"); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
-	rt := newRuntime(n, opts)
+	rt := newRuntime(KindNative, n, opts)
 	if warning != nil {
 		rt.warnings = append(rt.warnings, "leftovers of an earlier run: "+warning.Error())
 	}

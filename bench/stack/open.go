@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -25,26 +24,31 @@ func ParseKind(name string) (string, error) {
 	return "", fmt.Errorf("unknown runtime %q: allowed are %s", name, strings.Join(kinds, ", "))
 }
 
-// Open makes a runtime of a kind, starting nothing yet. For KindAuto it says by
-// why what was chosen and for what reason; otherwise why is empty.
-func Open(ctx context.Context, kind string, opts Options) (rt *Runtime, chosen, why string, err error) {
-	if kind == KindAuto {
-		kind, why = KindNative, "nginx, Redis and PostgreSQL are here"
-		if _, err := findPrograms(opts.ServerBinary); err != nil {
-			kind, why = KindCompose, err.Error()
-		}
-		why = fmt.Sprintf("runtime %s: %s", kind, why)
+// NoSources is what a reader should know of ip_hash in containers.
+const NoSources = "to nginx in a container all requests come from one address, the engine's: ip_hash sends them to one replica"
+
+// SeesSources says whether nginx sees the addresses that requests come from.
+func SeesSources(kind string) bool { return kind != KindCompose }
+
+// Choose settles what KindAuto means on this machine and says why; other kinds
+// stay what they are, and why is empty.
+func Choose(kind string, opts Options) (chosen, why string) {
+	if kind != KindAuto {
+		return kind, ""
 	}
+	if _, err := findPrograms(opts.ServerBinary); err != nil {
+		return KindCompose, "runtime compose: " + err.Error()
+	}
+	return KindNative, "runtime native: nginx, Redis and PostgreSQL are here"
+}
+
+// Open makes a runtime of a kind that is settled, starting nothing yet.
+func Open(ctx context.Context, kind string, opts Options) (*Runtime, error) {
 	switch kind {
 	case KindNative:
-		rt, err = NewNative(opts)
+		return NewNative(opts)
 	case KindCompose:
-		rt, err = NewCompose(ctx, opts)
-	default:
-		_, err = ParseKind(kind)
+		return NewCompose(ctx, opts)
 	}
-	if err != nil && why != "" {
-		err = errors.Join(errors.New(why), err)
-	}
-	return rt, kind, why, err
+	return nil, fmt.Errorf("runtime %q is not settled", kind)
 }

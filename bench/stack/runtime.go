@@ -20,6 +20,7 @@ type Options struct {
 
 // Runtime starts stacks, one at a time.
 type Runtime struct {
+	kind     string
 	host     host
 	opts     Options
 	warnings []string
@@ -29,8 +30,8 @@ type Runtime struct {
 	minted   map[mintKey]mintedSet
 }
 
-func newRuntime(h host, opts Options) *Runtime {
-	return &Runtime{host: h, opts: opts, minted: map[mintKey]mintedSet{}}
+func newRuntime(kind string, h host, opts Options) *Runtime {
+	return &Runtime{kind: kind, host: h, opts: opts, minted: map[mintKey]mintedSet{}}
 }
 
 // Capabilities says what can be done here; experiments that need more are skipped.
@@ -50,6 +51,9 @@ func (n *Runtime) Up(ctx context.Context, spec trial.Spec) (s *Stack, err error)
 		return nil, fmt.Errorf("start %s: %w", spec, err)
 	}
 	s = &Stack{spec: spec, Warnings: slices.Clone(n.warnings)}
+	if spec.Balancer == trial.IPHash && !SeesSources(n.kind) {
+		s.Warnings = append(s.Warnings, NoSources)
+	}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("start %s: %w", spec, err)
