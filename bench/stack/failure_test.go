@@ -142,8 +142,7 @@ func TestInterruptedStartLeavesNoTrial(t *testing.T) {
 	}
 }
 
-func TestSpecsThatCannotBeStarted(t *testing.T) {
-	n := newNative(t)
+func checkSpecsThatCannotBeStarted(t *testing.T, n *Runtime) {
 	for want, edit := range map[string]func(*trial.Spec){
 		"unknown arm":      func(s *trial.Spec) { s.Arm.Store = "disk" },
 		"unknown balancer": func(s *trial.Spec) { s.Balancer = "random" },
@@ -266,8 +265,7 @@ func TestPortClashes(t *testing.T) {
 }
 
 // Redis and PostgreSQL are asked for a set once, and not at all when they hold it.
-func TestSharedCredentialsAreMintedOnce(t *testing.T) {
-	n := newNative(t)
+func checkSharedCredentialsAreMintedOnce(t *testing.T, n *Runtime) {
 	for _, arm := range []string{"session/redis", "session/postgres", "jwt/ES256"} {
 		spec := cell(arm, 1, trial.RoundRobin)
 		spec.Resident = 200

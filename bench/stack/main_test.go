@@ -60,6 +60,26 @@ func newNative(t *testing.T) *Runtime {
 	return n
 }
 
+// newCompose makes a runtime of containers. Without a Docker engine the test says
+// so and is skipped; with one, whatever is missing fails it.
+func newCompose(t *testing.T) *Runtime {
+	t.Helper()
+	if _, err := docker(t.Context(), "version", "--format", "{{.Server.Version}}"); err != nil {
+		t.Skipf("containers are not tested here: %v", err)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	n, err := NewCompose(t.Context(), Options{Project: "../..", SystemCPUs: lastCPU(t), Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
 func lastCPU(t *testing.T) string {
 	cpus, err := process.AvailableCPUs()
 	if err != nil {
