@@ -41,7 +41,7 @@ const (
 	replicaPort = 8000 // of replica 0
 	privatePort = 9090
 	nginxPort   = 8080
-	statusPort  = 9091
+	statusPort  = 8099
 )
 
 // projectPrefix begins the name of every Compose project of ours; an owner's
@@ -265,7 +265,7 @@ func (c *compose) one(ctx context.Context, p program, ok func(context.Context, *
 func (c *compose) redis(ctx context.Context) (s store, err error) {
 	const port = 6379
 	// Only the project's network and loopback reach it, and it has no password.
-	args := append([]string{"redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--dir", "/tmp"}, redisArgs()...)
+	args := append([]string{"redis-server", "--bind", "0.0.0.0", "--protected-mode", "no"}, redisArgs()...)
 	u, err := c.one(ctx, program{name: "redis", template: "redis", cpus: c.opts.SystemCPUs, ports: []int{port}, set: map[string]any{"command": args}},
 		func(ctx context.Context, u *container) error { return redisAnswers(ctx, u.address(port)) })
 	if err != nil {
@@ -279,8 +279,11 @@ func (c *compose) postgres(ctx context.Context) (s store, err error) {
 	const port = 5432
 	password := rand.Text()
 	args := append([]string{"postgres", "-c", "shared_preload_libraries=pg_stat_statements"}, postgresArgs()...)
-	u, err := c.one(ctx, program{name: "postgres", template: "postgres", cpus: c.opts.SystemCPUs, ports: []int{port}, set: map[string]any{"command": args,
-		"environment": map[string]string{"POSTGRES_USER": postgresUser, "POSTGRES_PASSWORD": password, "POSTGRES_DB": "postgres"}}},
+	template, _ := c.template("postgres")
+	env, _ := template["environment"].(map[string]any) // says where the data lies
+	env = maps.Clone(env)
+	maps.Copy(env, map[string]any{"POSTGRES_USER": postgresUser, "POSTGRES_PASSWORD": password, "POSTGRES_DB": "postgres"})
+	u, err := c.one(ctx, program{name: "postgres", template: "postgres", cpus: c.opts.SystemCPUs, ports: []int{port}, set: map[string]any{"command": args, "environment": env}},
 		func(ctx context.Context, u *container) error {
 			s.url = postgresURL(u.address(port), password)
 			return s.do(ctx, "SELECT 1")
