@@ -59,7 +59,8 @@ func (r *runner) begin(o runOptions) error {
 	r.profile, r.folder = p, trial.Folder(o.out)
 	r.run = trial.Run{Name: filepath.Base(o.out), Profile: p.Name, Runtime: o.runtime, Settings: settings, Seed: o.seed, Started: started,
 		Status: "running", Commit: commit, Command: o.repeat()}
-	if !stack.SeesSources(o.runtime) {
+	asksBalancers := slices.ContainsFunc(r.experiments, func(e experiment.Experiment) bool { return e.Name == "sticky" })
+	if asksBalancers && !stack.SeesSources(o.runtime) {
 		r.run.Warnings = append(r.run.Warnings, "ip_hash was left out of the experiment sticky: "+stack.NoSources)
 	}
 	for _, e := range r.experiments {

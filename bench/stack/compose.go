@@ -32,7 +32,8 @@ type compose struct {
 	base    map[string]any // docker-compose.yml as Compose understands it
 	project string         // name of our Compose project
 	file    string         // the definition of what is being started
-	reaper  io.WriteCloser // standard input of the process that cleans up if we are killed
+	reaper  *exec.Cmd      // cleans up if we are killed
+	done    io.WriteCloser // its standard input
 }
 
 // Ports within containers. Each replica has a port of its own, by which nginx
@@ -122,7 +123,7 @@ func (c *compose) startReaper() error {
 	if err != nil {
 		return fmt.Errorf("start what cleans up after us: %w", err)
 	}
-	c.reaper = stdin
+	c.reaper, c.done = cmd, stdin
 	go cmd.Wait()
 	return nil
 }
@@ -161,9 +162,9 @@ func (c *compose) close() error {
 	if c.reaper != nil {
 		errs = append(errs, removeProject(context.Background(), c.project))
 		if errs[0] == nil {
-			io.WriteString(c.reaper, "done\n")
+			io.WriteString(c.done, "done\n")
 		}
-		c.reaper.Close()
+		c.done.Close()
 	}
 	return errors.Join(append(errs, c.ledger.Close())...)
 }
@@ -326,7 +327,9 @@ func (c *compose) replicas(ctx context.Context, launches []launch) (all []Replic
 
 // nginx implements host.
 func (c *compose) nginx(ctx context.Context, b trial.Balancer, replicas []Replica) (up balancer, err error) {
-	text, err := newNginxConfig("/tmp", "0.0.0.0:"+strconv.Itoa(nginxPort), "0.0.0.0:"+strconv.Itoa(statusPort), b, replicas).render()
+	conf := newNginxConfig("/tmp", "0.0.0.0:"+strconv.Itoa(nginxPort), "0.0.0.0:"+strconv.Itoa(statusPort), b, replicas)
+	conf.Files = 16384 // for 8,192 connections; engines commonly allow more, and our own limit says nothing about theirs
+	text, err := conf.render()
 	if err != nil {
 		return up, err
 	}

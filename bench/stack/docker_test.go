@@ -37,8 +37,8 @@ func TestWhatDockerSaysIsExplained(t *testing.T) {
 	for said, want := range map[string]string{
 		"permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get ...": "add the user to the group docker",
 		"docker: unknown command: docker compose\n\nRun 'docker --help' for more information":                           "no Compose plugin",
-		"unknown shorthand flag: 'p' in -p\n\nUsage:  docker [OPTIONS] COMMAND":                                        "no Compose plugin",
-		"#1 building\nfailed to solve: something\n":                                                                      "failed to solve: something",
+		"unknown shorthand flag: 'p' in -p\n\nUsage:  docker [OPTIONS] COMMAND":                                         "no Compose plugin",
+		"#1 building\nfailed to solve: something\n":                                                                     "failed to solve: something",
 	} {
 		if err := dockerError([]string{"compose"}, os.ErrInvalid, said); !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v; want one line with %q", said, err, want)

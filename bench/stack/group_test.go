@@ -20,6 +20,8 @@ func playRole() {
 		}
 	case "run":
 		playRun()
+	case "compose run":
+		playComposeRun()
 	}
 	os.Exit(3)
 }
