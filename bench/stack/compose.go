@@ -186,6 +186,12 @@ func (c *compose) template(name string) (map[string]any, bool) {
 		delete(s, key)
 	}
 	s["healthcheck"] = map[string]any{"disable": true}
+	volumes, _ := s["volumes"].([]any)
+	for _, v := range volumes { // those without a name go with their container: a store starts empty
+		if v, _ := v.(map[string]any); v["type"] == "volume" {
+			delete(v, "source")
+		}
+	}
 	return s, true
 }
 
@@ -230,7 +236,7 @@ func (c *compose) start(ctx context.Context, programs ...program) (started []*co
 			err = errors.Join(err, rmErr)
 		}
 	}()
-	if _, err := docker(ctx, "compose", "--project-name", c.project, "--file", c.file, "--progress", "quiet", "up", "--detach", "--no-build", "--force-recreate"); err != nil {
+	if _, err := docker(ctx, "compose", "--project-name", c.project, "--file", c.file, "--progress", "quiet", "up", "--detach", "--no-build", "--force-recreate", "--renew-anon-volumes"); err != nil {
 		return nil, err
 	}
 	return inspect(ctx, names...)
@@ -239,10 +245,8 @@ func (c *compose) start(ctx context.Context, programs ...program) (started []*co
 // write writes the definition of the services to start; those that run already
 // are no concern of it. It may hold a password.
 func (c *compose) write(services map[string]any) error {
-	volumes := map[string]any{"keys": nil} // of all replicas of the run
-	given, _ := c.base["volumes"].(map[string]any)
-	maps.Copy(volumes, given)
-	b, err := json.MarshalIndent(map[string]any{"name": c.project, "services": services, "volumes": volumes}, "", " ")
+	keys := map[string]any{"keys": nil} // one volume for all replicas of the run
+	b, err := json.MarshalIndent(map[string]any{"name": c.project, "services": services, "volumes": keys}, "", " ")
 	if err == nil {
 		err = os.WriteFile(c.file, b, 0o600)
 	}
