@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,14 +88,18 @@ func TestDockerComposeUp(t *testing.T) {
 		logs, _ := command(t, env, "docker", "compose", "logs", "--tail", "10")
 		t.Fatalf("docker compose up: %v\n%s\n%s", err, out, logs)
 	}
+	var journeys sync.WaitGroup
 	for _, s := range sites {
-		out, err := command(t, nil, "bin/k6", "run", "--quiet", "-e", "BASE_URL=http://127.0.0.1:"+s.port, "-e", "AUTH="+s.auth, "-e", "PROFILE=smoke", "loadtests/browse.js")
-		if err != nil || !strings.Contains(out, "0 answered 401, 0 for another user") || !strings.Contains(out, "0 requests failed") {
-			t.Errorf("browse.js on %s: %v\n%s", s.setting, err, out)
-		}
+		journeys.Go(func() {
+			out, err := command(t, nil, "bin/k6", "run", "--quiet", "-e", "BASE_URL=http://127.0.0.1:"+s.port, "-e", "AUTH="+s.auth, "-e", "PROFILE=smoke", "loadtests/browse.js")
+			if err != nil || !strings.Contains(out, "0 answered 401, 0 for another user") || !strings.Contains(out, "0 requests failed") {
+				t.Errorf("browse.js on %s: %v\n%s", s.setting, err, out)
+			}
+		})
 	}
+	journeys.Wait()
 	out, err := command(t, env, "docker", "compose", "run", "--rm", "k6", "run", "--quiet",
-		"-e", "BASE_URL=http://127.0.0.1:8090", "-e", "AUTH=jwt", "-e", "PROFILE=smoke", "-e", "DURATION=5s", "/loadtests/browse.js")
+		"-e", "BASE_URL=http://127.0.0.1:8090", "-e", "AUTH=jwt", "-e", "PROFILE=smoke", "-e", "DURATION=5", "/loadtests/browse.js")
 	if err != nil || !strings.Contains(out, "0 requests failed") {
 		t.Errorf("k6 in a container: %v\n%s", err, out)
 	}
