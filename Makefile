@@ -17,10 +17,10 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
-setup: tools-run build ## install what a run needs (says what first) and build everything into bin/
+setup: tools-$(if $(filter compose,$(RUNTIME)),compose,run) build ## install what a run needs (says what first) and build everything into bin/
 
 .PHONY: bench
-bench: profile setup ## measure and report into results/: PROFILE=smoke|standard|full
+bench: profile setup ## measure and report into results/: PROFILE=smoke|standard|full RUNTIME=native|compose
 	bin/authbench run --profile $(PROFILE) $(if $(RUNTIME),--runtime $(RUNTIME))
 
 .PHONY: test
@@ -29,7 +29,7 @@ test: tools-test build vet ## every test, with the race detector, against real n
 
 .PHONY: up
 up: setup ## start replicas, nginx and stores and leave them running for a look by hand
-	bin/authbench up
+	bin/authbench up $(if $(RUNTIME),--runtime $(RUNTIME))
 
 .PHONY: compare
 compare: named-A named-B tools-compare build ## compare two runs: make compare A=results/one B=results/two
@@ -82,8 +82,8 @@ build:
 named-%:
 	@[[ -d "$($*)" ]] || { echo "name the folder of a run: $*=results/... (given: '$($*)'); results/ has: $$(ls results 2>&1 | xargs)" >&2; exit 2; }
 
-.PHONY: tools-compare tools-run tools-load tools-test
-tools-compare tools-run tools-load tools-test:
+.PHONY: tools-compare tools-compose tools-run tools-load tools-test
+tools-compare tools-compose tools-run tools-load tools-test:
 	@tools/setup.sh $(@:tools-%=%)
 
 .PHONY: profile

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"authbench/bench/process"
 	"fmt"
 	"math"
 	"os"
@@ -37,7 +38,7 @@ func (b *loadBench) beside(f func() error) (roundDoubt, error) {
 }
 
 func (b *loadBench) ownCPU() float64 {
-	nginx, _ := b.nginx.CPU() // one that has died fails the run by itself
+	nginx, _ := process.CPU(b.nginx.PID) // one that has died fails the run by itself
 	return nginx.Seconds() + childrenCPU()
 }
 

@@ -16,7 +16,7 @@ import (
 
 // conductor carries out single trials.
 type conductor struct {
-	runtime stack.Runtime
+	runtime *stack.Runtime
 	ledger  *process.Ledger
 	k6      load.K6 // binary, scripts, CPUs; the script and its settings come from the spec
 	cpus    []string

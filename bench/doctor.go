@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,11 +14,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// What a program is needed for: authbench run, authbench bench-load, make test.
+// What a program is needed for: authbench run, in containers too or not, authbench bench-load, make test.
 const (
-	useRun  = "run"
-	useLoad = "bench-load"
-	useTest = "test"
+	useRun    = "run"
+	useNative = "run, native"
+	useLoad   = "bench-load"
+	useTest   = "test"
 )
 
 // program is something that authbench starts.
@@ -44,10 +46,10 @@ func programs(bin string) []program {
 		{"cost.test", ours("cost.test"), nil, useRun, "make setup"},
 		{"k6", ours("k6"), []string{"version"}, useRun, "make setup"},
 		{"benchstat", ours("benchstat"), nil, "compare", "make setup"},
-		{"nginx", stack.FindProgram("nginx"), []string{"-v"}, useRun, "make setup"},
-		{"redis-server", stack.FindProgram("redis-server"), []string{"--version"}, useRun, "make setup"},
-		{"postgres", stack.FindProgram("postgres"), []string{"--version"}, useRun, "make setup"},
-		{"initdb", stack.FindProgram("initdb"), []string{"--version"}, useRun, "make setup"},
+		{"nginx", stack.FindProgram("nginx"), []string{"-v"}, useNative, "make setup"},
+		{"redis-server", stack.FindProgram("redis-server"), []string{"--version"}, useNative, "make setup"},
+		{"postgres", stack.FindProgram("postgres"), []string{"--version"}, useNative, "make setup"},
+		{"initdb", stack.FindProgram("initdb"), []string{"--version"}, useNative, "make setup"},
 		{"wrk", stack.FindProgram("wrk"), nil, useLoad, "make bench-load"},
 		{"vegeta", ours("vegeta"), nil, useLoad, "make bench-load"},
 		{"gcc", stack.FindProgram("gcc"), []string{"--version"}, useTest, "make test"},
@@ -59,11 +61,11 @@ func doctorCommand(stdout io.Writer) *cobra.Command {
 		Use:   "doctor",
 		Short: "Say what is here, what is missing, and the command that installs it",
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return doctor(stdout) },
+		RunE:  func(c *cobra.Command, _ []string) error { return doctor(c.Context(), stdout) },
 	}
 }
 
-func doctor(w io.Writer) error {
+func doctor(ctx context.Context, w io.Writer) error {
 	bin, err := binDir()
 	if err != nil {
 		return err
@@ -93,16 +95,32 @@ func doctor(w io.Writer) error {
 	if missing {
 		return errors.New("something that a run needs is missing: make setup installs it")
 	}
-	rt, err := stack.NewNative(stack.Options{ServerBinary: filepath.Join(bin, "server")})
-	if err != nil {
-		return err
-	}
-	defer rt.Close()
-	if c := rt.Capabilities(); c.Budgets {
-		fmt.Fprintf(w, "CPU budgets: %s\n", c.Budgeting)
+	can := false
+	if rt, err := stack.NewNative(stack.Options{ServerBinary: filepath.Join(bin, "server")}); err != nil {
+		fmt.Fprintf(w, "runtime native: no: %v\n", err)
 	} else {
-		fmt.Fprintf(w, "CPU budgets: none (%s); the experiments that need them are skipped\n", c.Reason)
+		can = true
+		fmt.Fprintf(w, "runtime native: yes, %s\n", budgets(rt.Capabilities()))
+		if err := rt.Close(); err != nil {
+			return err
+		}
+	}
+	if caps, err := stack.Containers(ctx); err != nil {
+		fmt.Fprintf(w, "runtime compose: no: %v\n", err)
+	} else {
+		can = true
+		fmt.Fprintf(w, "runtime compose: yes, %s\n", budgets(caps))
+	}
+	if !can {
+		return errors.New("the system can be started neither as processes nor in containers, for the reasons given above")
 	}
 	fmt.Fprintln(w, "\nA run can start.")
 	return nil
+}
+
+func budgets(c stack.Capabilities) string {
+	if c.Budgets {
+		return "CPU budgets by " + c.Budgeting
+	}
+	return "no CPU budgets (" + c.Reason + "); the experiments that need them are skipped"
 }

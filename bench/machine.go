@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -22,7 +23,7 @@ type machine struct {
 
 func divideCPUs() (machine, error) {
 	if runtime.GOOS != "linux" {
-		return machine{}, errors.New("the native runtime needs Linux")
+		return machine{}, errors.New("authbench measures on Linux only; elsewhere bring the servers up by docker compose and load them with k6: see the README")
 	}
 	available, err := process.AvailableCPUs()
 	if err != nil {
@@ -46,30 +47,63 @@ func (m machine) cpus() (all []string) {
 	return all
 }
 
-// openRuntime makes the native runtime, after moving ourselves off the system's CPUs.
-func openRuntime(seed uint64) (*stack.Native, machine, error) {
-	m, err := divideCPUs()
-	if err != nil {
-		return nil, m, err
-	}
+// opened is a runtime and the machine that it is on.
+type opened struct {
+	*stack.Runtime
+	machine
+}
+
+func stackOptions(m machine, seed uint64) (o stack.Options, err error) {
 	bin, err := binDir()
 	if err != nil {
-		return nil, m, err
+		return o, err
 	}
-	rt, err := stack.NewNative(stack.Options{ServerBinary: filepath.Join(bin, "server"), GeneratorCPUs: m.generator, SystemCPUs: m.system, Seed: seed})
+	project, err := projectDir()
+	return stack.Options{ServerBinary: filepath.Join(bin, "server"), Project: project, GeneratorCPUs: m.generator, SystemCPUs: m.system, Seed: seed}, err
+}
+
+// chooseRuntime settles the kind of runtime and says why, if that was left open.
+func chooseRuntime(kind string) (chosen, why string, err error) {
+	opts, err := stackOptions(machine{}, 0)
 	if err != nil {
-		return nil, m, err
+		return "", "", err
 	}
-	if err := process.PinSelf(m.generator); err != nil {
-		return nil, m, errors.Join(fmt.Errorf("bind the generator to CPU %s: %w", m.generator, err), rt.Close())
+	chosen, why = stack.Choose(kind, opts)
+	return chosen, why, nil
+}
+
+// openRuntime makes a runtime of a settled kind, after moving ourselves off the
+// system's CPUs.
+func openRuntime(ctx context.Context, kind string, seed uint64) (o opened, err error) {
+	if o.machine, err = divideCPUs(); err != nil {
+		return o, err
 	}
-	return rt, m, nil
+	opts, err := stackOptions(o.machine, seed)
+	if err != nil {
+		return o, err
+	}
+	if o.Runtime, err = stack.Open(ctx, kind, opts); err != nil {
+		return o, fmt.Errorf("runtime %s: %w", kind, err)
+	}
+	if err := process.PinSelf(o.generator); err != nil {
+		return o, errors.Join(fmt.Errorf("bind the generator to CPU %s: %w", o.generator, err), o.Close())
+	}
+	return o, nil
+}
+
+// warnings are those of the runtime and of the machine.
+func (o opened) warnings() []string {
+	all := o.Warnings()
+	if o.warning != "" {
+		all = append(all, o.warning)
+	}
+	return all
 }
 
 // newConductor opens the runtime, writes down machine and software in the run's
 // manifest, and returns what carries out its trials.
-func newConductor(r *runner) (*conductor, error) {
-	rt, m, err := openRuntime(r.run.Seed)
+func newConductor(ctx context.Context, r *runner) (*conductor, error) {
+	rt, err := openRuntime(ctx, r.run.Runtime, r.run.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +111,7 @@ func newConductor(r *runner) (*conductor, error) {
 	if err != nil {
 		return nil, errors.Join(err, rt.Close())
 	}
-	for _, w := range append(rt.Warnings(), m.warning, text(warning)) {
+	for _, w := range append(rt.warnings(), text(warning)) {
 		if w != "" {
 			r.warn("%s", w)
 		}
@@ -87,12 +121,12 @@ func newConductor(r *runner) (*conductor, error) {
 		return nil, errors.Join(err, rt.Close(), ledger.Close())
 	}
 	r.run.Machine = probe.Machine()
-	r.run.Machine.GeneratorCPUs, r.run.Machine.SystemCPUs = m.generator, m.system
+	r.run.Machine.GeneratorCPUs, r.run.Machine.SystemCPUs = rt.generator, rt.system
 	r.run.Budgeting = rt.Capabilities().Budgeting
 	r.run.PostgreSQL = stack.PostgresSettings()
 	r.run.Software = nil
 	for _, t := range programs(bin) {
-		if t.use != useRun || t.path == "" {
+		if t.path == "" || t.use != useRun && (t.use != useNative || r.run.Runtime != stack.KindNative) {
 			continue
 		}
 		s, err := probe.Software(t.name, t.path, t.version...)
@@ -101,9 +135,9 @@ func newConductor(r *runner) (*conductor, error) {
 		}
 		r.run.Software = append(r.run.Software, s)
 	}
-	r.run.Software = append(r.run.Software, trial.Software{Name: "go", Version: runtime.Version()})
-	return &conductor{runtime: rt, ledger: ledger, cpus: m.cpus(), seed: r.run.Seed,
-		k6: load.K6{Binary: filepath.Join(bin, "k6"), Scripts: filepath.Join(r.project, "loadtests"), CPUs: m.generator, Ledger: ledger}}, nil
+	r.run.Software = append(append(r.run.Software, rt.Capabilities().Images...), trial.Software{Name: "go", Version: runtime.Version()})
+	return &conductor{runtime: rt.Runtime, ledger: ledger, cpus: rt.cpus(), seed: r.run.Seed,
+		k6: load.K6{Binary: filepath.Join(bin, "k6"), Scripts: filepath.Join(r.project, "loadtests"), CPUs: rt.generator, Ledger: ledger}}, nil
 }
 
 // close ends everything that the conductor's trials may have left.

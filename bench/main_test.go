@@ -54,7 +54,7 @@ func TestBadInputIsAnsweredInOneLineThatSaysWhatIsAllowed(t *testing.T) {
 	}{
 		{[]string{"run", "--profile", "huge"}, []string{`"huge"`, "smoke, standard, full"}, exitUsage},
 		{[]string{"run", "--experiments", "cots"}, []string{`"cots"`, "cost, scale, sticky, revoke"}, exitUsage},
-		{[]string{"run", "--runtime", "podman"}, []string{`"podman"`, "native"}, exitUsage},
+		{[]string{"run", "--runtime", "podman"}, []string{`"podman"`, "auto, native, compose"}, exitUsage},
 		{[]string{"run", "--config", config}, []string{"bench.yaml", "[2:1]", "cost_blokcs"}, exitUsage},
 		{[]string{"run", "--config", filepath.Join(dir, "none.yaml")}, []string{"none.yaml"}, exitUsage},
 		{[]string{"run", "--resume", dir}, []string{dir, "run.json"}, exitFailure},

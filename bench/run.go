@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"authbench/bench/experiment"
+	"authbench/bench/stack"
+	"authbench/bench/trial"
 
 	"github.com/spf13/cobra"
 )
@@ -47,7 +50,7 @@ func runCommand(stdout, stderr io.Writer) *cobra.Command {
 	f.StringVar(&o.profile, "profile", "standard", "how thoroughly: smoke, standard or full")
 	f.StringVar(&o.config, "config", "", "YAML file with settings that override the profile's (keys: docs in the README)")
 	f.StringSliceVar(&o.experiments, "experiments", nil, "only these, comma separated: cost, scale, sticky, revoke")
-	f.StringVar(&o.runtime, "runtime", "native", "how the system is started: native")
+	f.StringVar(&o.runtime, "runtime", stack.KindAuto, "how the system is started: native (processes), compose (containers), or auto: native where its programs are here")
 	f.StringVar(&o.out, "out", "", "the run's folder (default: results/<time>-<profile>)")
 	f.StringVar(&o.resume, "resume", "", "go on with the run in this folder: only what is not done is measured, with the run's own settings")
 	f.Uint64Var(&o.seed, "seed", 0, "of all orders and arrivals; 0 draws one and records it")
@@ -56,22 +59,28 @@ func runCommand(stdout, stderr io.Writer) *cobra.Command {
 	return c
 }
 
-// question is what the command line asks for, checked.
-func (o runOptions) question() (experiment.Profile, []experiment.Experiment, error) {
-	p, err := experiment.ParseProfile(o.profile)
-	if err != nil {
-		return p, nil, usage(err)
+// question is what the command line asks for, checked; why says how an open
+// choice of the runtime was settled.
+func (o *runOptions) question() (p experiment.Profile, es []experiment.Experiment, why string, err error) {
+	if p, err = experiment.ParseProfile(o.profile); err != nil {
+		return p, nil, "", usage(err)
 	}
 	if o.config != "" {
 		if err := p.Override(o.config); err != nil {
-			return p, nil, usage(err)
+			return p, nil, "", usage(err)
 		}
 	}
-	if o.runtime != "native" {
-		return p, nil, usage(fmt.Errorf("unknown runtime %q: allowed is native", o.runtime))
+	if _, err := stack.ParseKind(o.runtime); err != nil {
+		return p, nil, "", usage(err)
 	}
-	es, err := experiment.Choose(experiment.All(p), o.experiments)
-	return p, es, usage(err)
+	if o.runtime, why, err = chooseRuntime(o.runtime); err != nil {
+		return p, nil, "", err
+	}
+	if !stack.SeesSources(o.runtime) {
+		p.StickyBalancers = slices.DeleteFunc(slices.Clone(p.StickyBalancers), func(b trial.Balancer) bool { return b == trial.IPHash })
+	}
+	es, err = experiment.Choose(experiment.All(p), o.experiments)
+	return p, es, why, usage(err)
 }
 
 func runRun(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
@@ -147,6 +156,9 @@ func (o runOptions) repeat() []string {
 	cmd := []string{"bin/authbench", "run", "--profile", o.profile, "--seed", strconv.FormatUint(o.seed, 10)}
 	if o.config != "" {
 		cmd = append(cmd, "--config", o.config)
+	}
+	if o.runtime != stack.KindNative {
+		cmd = append(cmd, "--runtime", o.runtime)
 	}
 	if len(o.experiments) > 0 {
 		cmd = append(cmd, "--experiments", strings.Join(o.experiments, ","))

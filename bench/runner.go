@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"authbench/bench/experiment"
+	"authbench/bench/stack"
 	"authbench/bench/trial"
 )
 
@@ -33,9 +34,12 @@ type runner struct {
 
 // begin prepares a new run from the command line.
 func (r *runner) begin(o runOptions) error {
-	p, experiments, err := o.question()
+	p, experiments, why, err := o.question()
 	if err != nil {
 		return err
+	}
+	if why != "" && !o.dryRun {
+		r.progress.say("%s", why)
 	}
 	r.experiments = experiments
 	if o.seed == 0 {
@@ -55,6 +59,10 @@ func (r *runner) begin(o runOptions) error {
 	r.profile, r.folder = p, trial.Folder(o.out)
 	r.run = trial.Run{Name: filepath.Base(o.out), Profile: p.Name, Runtime: o.runtime, Settings: settings, Seed: o.seed, Started: started,
 		Status: "running", Commit: commit, Command: o.repeat()}
+	asksBalancers := slices.ContainsFunc(r.experiments, func(e experiment.Experiment) bool { return e.Name == "sticky" })
+	if asksBalancers && !stack.SeesSources(o.runtime) {
+		r.run.Warnings = append(r.run.Warnings, "ip_hash was left out of the experiment sticky: "+stack.NoSources)
+	}
 	for _, e := range r.experiments {
 		r.run.Experiments = append(r.run.Experiments, e.Name)
 		for _, rule := range e.Rules {
@@ -115,7 +123,7 @@ func (r *runner) measure(ctx context.Context) (err error) {
 		}
 		err = errors.Join(err, r.folder.WriteRun(r.run))
 	}()
-	c, err := newConductor(r)
+	c, err := newConductor(ctx, r)
 	if err != nil {
 		return err
 	}

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"authbench/bench/load"
+	"authbench/bench/stack"
 	"authbench/bench/trial"
 
 	"github.com/spf13/cobra"
 )
 
 func upCommand(stdout io.Writer) *cobra.Command {
-	var armName, balancerName string
+	var armName, balancerName, kind string
 	spec := trial.Spec{Experiment: "up", Pool: 16, Load: trial.Load{Script: "browse.js"}}
 	var lifetime time.Duration
 	c := &cobra.Command{
@@ -31,16 +32,20 @@ func upCommand(stdout io.Writer) *cobra.Command {
 			if spec.Balancer, err = trial.ParseBalancer(balancerName); err != nil {
 				return usage(err)
 			}
+			if kind, err = stack.ParseKind(kind); err != nil {
+				return usage(err)
+			}
 			if spec.Replicas < 1 || spec.Replicas > 64 {
 				return usage(fmt.Errorf("--replicas %d: 1 to 64 are allowed", spec.Replicas))
 			}
 			spec.Lifetime = trial.Duration(lifetime)
-			return up(c.Context(), spec, stdout)
+			return up(c.Context(), kind, spec, stdout)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&armName, "arm", "session/redis", "what to start: "+trial.ArmNames())
 	f.StringVar(&balancerName, "balancer", "round_robin", "round_robin, least_conn, ip_hash, cookie_hash or sticky")
+	f.StringVar(&kind, "runtime", stack.KindAuto, "native, compose or auto, as for run")
 	f.IntVar(&spec.Replicas, "replicas", 3, "number of replicas")
 	f.IntVar(&spec.Users, "users", 100, "seeded accounts user-000000 and on")
 	f.DurationVar(&lifetime, "lifetime", time.Hour, "of a credential")
@@ -58,20 +63,28 @@ func balancerSettings(b trial.Balancer) string {
 	return ""
 }
 
-func up(ctx context.Context, spec trial.Spec, stdout io.Writer) (err error) {
-	rt, m, err := openRuntime(1)
+func up(ctx context.Context, kind string, spec trial.Spec, stdout io.Writer) (err error) {
+	kind, why, err := chooseRuntime(kind)
+	if err != nil {
+		return err
+	}
+	rt, err := openRuntime(ctx, kind, 1)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rt.Close()) }()
-	for _, w := range append(rt.Warnings(), m.warning) {
-		if w != "" {
-			fmt.Fprintln(stdout, "warning:", w)
-		}
+	if why != "" {
+		fmt.Fprintln(stdout, why)
+	}
+	for _, w := range rt.warnings() {
+		fmt.Fprintln(stdout, "warning:", w)
 	}
 	s, err := rt.Up(ctx, spec)
 	if err != nil {
 		return err
+	}
+	for _, w := range s.Warnings[len(rt.Warnings()):] {
+		fmt.Fprintln(stdout, "warning:", w)
 	}
 	fmt.Fprintf(stdout, "%s, %d replicas, %s\n\n", spec.Arm, spec.Replicas, spec.Balancer)
 	fmt.Fprintf(stdout, "  balancer   %s\n", s.URL)

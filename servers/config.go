@@ -154,7 +154,8 @@ func usage(fs *flag.FlagSet, w io.Writer) {
 It prints one line of JSON when it serves, {"listen":..,"private":..,"replica":..},
 logs to standard error, and drains on SIGTERM. Each flag can also be given as an
 environment variable: -store-timeout is `+envName("store-timeout")+`. Flags win.
-The command server keys changes signing keys under running replicas.
+The command server keys changes signing keys under running replicas; server
+health asks a replica whether it is ready.
 
 `)
 	fs.SetOutput(w)

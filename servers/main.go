@@ -7,7 +7,8 @@
 // standard error. What GET /config answers is type settings, field by field; what
 // POST /mint takes and gives is in package api. Exit status: 0 after a clean stop, 1 if it could not run, 2
 // for flags that make no sense. `server keys` changes the signing keys under
-// running replicas (see server keys -h).
+// running replicas (see server keys -h), and `server health` asks one whether it
+// is ready (see server health -h).
 package main
 
 import (
@@ -32,9 +33,15 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "keys" {
-		changeKeys(os.Args[2:])
-		return
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "keys":
+			changeKeys(os.Args[2:])
+			return
+		case "health":
+			askHealth(os.Args[2:])
+			return
+		}
 	}
 	cfg, err := parseConfig(os.Args[1:], lookupEnv, os.Stdout)
 	if errors.Is(err, flag.ErrHelp) {
@@ -61,6 +68,14 @@ func changeKeys(args []string) {
 	defer stop()
 	if err := keysCommand(ctx, args, os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintf(os.Stderr, "server keys: %s\n", oneLine(err))
+		os.Exit(1)
+	}
+}
+
+// askHealth is main for `server health`: status 0 if the replica is ready, else 1.
+func askHealth(args []string) {
+	if err := healthCommand(context.Background(), args, lookupEnv, os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintf(os.Stderr, "server health: %s\n", oneLine(err))
 		os.Exit(1)
 	}
 }

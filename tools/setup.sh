@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Usage: tools/setup.sh [compare|run|load|test]
+# Usage: tools/setup.sh [compare|compose|run|load|test]
 #
 # Gets what authbench needs and this machine lacks: Debian packages by way of tools/apt-install.sh, and the
 # command-line tools pinned in tools/go.mod, built into bin/. When nothing is missing it ends in an instant.
 #   compare  what comparing two runs needs: benchstat
-#   run      and what a run needs: nginx, Redis, PostgreSQL, k6
+#   compose  and what a run in containers needs besides a Docker engine: k6
+#   run      and what a run of processes needs: nginx, Redis, PostgreSQL
 #   load     and the load generators that ours is checked against: wrk, vegeta
 #   test     and what the tests need: a C compiler for the race detector, Chromium
 # Says what it will install before it does. A terminal is asked, a script is not.
@@ -29,7 +30,7 @@ browser() {
 
 # missing_packages LEVEL: the Debian packages to install, one a line.
 missing_packages() {
-  if [[ $1 == compare ]]; then return; fi
+  if [[ $1 == compare || $1 == compose ]]; then return; fi
   has nginx || echo nginx
   has redis-server || echo redis-server
   has_postgres || echo postgresql
@@ -88,7 +89,7 @@ build_tool() {
 build_tools() {
   build_tool benchstat golang.org/x/perf/cmd/benchstat
   if [[ $level == compare ]]; then return; fi
-  if [[ $level != run ]]; then build_tool vegeta github.com/tsenart/vegeta/v12; fi
+  if [[ $level == load || $level == test ]]; then build_tool vegeta github.com/tsenart/vegeta/v12; fi
   build_tool k6 go.k6.io/k6/v2
 }
 
@@ -119,8 +120,8 @@ builder=''
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 case $level in
-  compare | run | load | test) ;;
-  *) fail "unknown level '$level'; choose compare, run, load or test" ;;
+  compare | compose | run | load | test) ;;
+  *) fail "unknown level '$level'; choose compare, compose, run, load or test" ;;
 esac
 need_go
 mkdir -p bin

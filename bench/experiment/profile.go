@@ -36,9 +36,10 @@ type Profile struct {
 	ScaleReplicaCPU      float64  `yaml:"scale_replica_cpu"` // budget of one replica, in CPUs
 	ScaleP99Milliseconds float64  `yaml:"scale_p99_milliseconds"`
 
-	StickyBlocks   int   `yaml:"sticky_blocks"`
-	StickyReplicas []int `yaml:"sticky_replicas"`
-	StickyRequests int   `yaml:"sticky_requests"` // of memory without stickiness; other cells send 3,000, or this if fewer
+	StickyBlocks    int              `yaml:"sticky_blocks"`
+	StickyReplicas  []int            `yaml:"sticky_replicas"`
+	StickyRequests  int              `yaml:"sticky_requests"`  // of memory without stickiness; other cells send 3,000, or this if fewer
+	StickyBalancers []trial.Balancer `yaml:"sticky_balancers"` // that the memory store stands behind
 
 	RevokeBlocks    int      `yaml:"revoke_blocks"`
 	RevokeLifetimes []string `yaml:"revoke_lifetimes"` // of JWTs, such as 2s
@@ -56,7 +57,7 @@ func Profiles() []Profile {
 		ScaleBlocks: 5, ScaleReplicas: []int{1, 2, 4}, ScalePhaseSeconds: 1, ScaleSearchSteps: 2,
 		ScaleArms:       []string{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
 		ScaleReplicaCPU: 0.1, ScaleP99Milliseconds: 250,
-		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000,
+		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000, StickyBalancers: trial.Balancers(),
 		RevokeBlocks: 3, RevokeLifetimes: []string{"2s", "3s"},
 		BenchTime: "50ms", BenchCount: 6,
 	}
@@ -144,6 +145,16 @@ func (p *Profile) Check() error {
 	for key, list := range map[string][]int{"cost_loads": p.CostLoads, "scale_replicas": p.ScaleReplicas, "sticky_replicas": p.StickyReplicas} {
 		if s := slices.Sorted(slices.Values(list)); len(slices.Compact(s)) != len(list) {
 			errs = append(errs, fmt.Errorf("%s is %v: each value once", key, list))
+		}
+	}
+	if !slices.Contains(p.StickyBalancers, trial.RoundRobin) {
+		errs = append(errs, fmt.Errorf("sticky_balancers is %v: it needs round_robin, which does not stick", p.StickyBalancers))
+	}
+	for i, b := range p.StickyBalancers {
+		if _, err := trial.ParseBalancer(string(b)); err != nil {
+			errs = append(errs, err)
+		} else if slices.Contains(p.StickyBalancers[:i], b) {
+			errs = append(errs, fmt.Errorf("sticky_balancers is %v: each value once", p.StickyBalancers))
 		}
 	}
 	atLeast("the length of sticky_replicas", float64(len(p.StickyReplicas)), 1)

@@ -18,7 +18,7 @@ const cheapArgon2 = "m=64,t=1,p=1"
 func Sticky(p Profile) Experiment {
 	var cells []trial.Spec
 	for _, n := range p.StickyReplicas {
-		for _, b := range trial.Balancers() {
+		for _, b := range p.StickyBalancers {
 			cells = append(cells, stickySpec(p, arm("session/memory"), b, n))
 		}
 		for _, a := range arms("session/redis", "session/postgres", "jwt/HS256") {
@@ -64,13 +64,16 @@ func stickyRules(p Profile) []trial.Rule {
 	}
 	for _, n := range p.StickyReplicas {
 		count := fmt.Sprintf("replicas=%d", n)
-		for _, b := range []trial.Balancer{trial.RoundRobin, trial.LeastConn} {
+		for _, b := range p.StickyBalancers {
+			if b != trial.RoundRobin && b != trial.LeastConn { // those do stick
+				continue
+			}
 			c05.Compare = append(c05.Compare, compare(arm("session/memory"), b, n, "balancer="+string(b), count))
 		}
 		for _, a := range arms("session/redis", "session/postgres") {
 			c05.Compare = append(c05.Compare, compare(a, trial.RoundRobin, n, "balancer=round_robin", count))
 		}
-		for _, b := range trial.Balancers() {
+		for _, b := range p.StickyBalancers {
 			c06.Compare = append(c06.Compare, compare(arm("session/memory"), b, n, "balancer="+string(b), count))
 		}
 	}

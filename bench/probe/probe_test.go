@@ -173,7 +173,7 @@ type part struct {
 
 func (c part) Name() string                      { return c.name }
 func (c part) Tier() trial.Tier                  { return c.tier }
-func (c part) RSS() int64                        { return c.p.RSS() }
+func (c part) RSS() int64                        { return process.RSS(c.p.PIDs()) }
 func (c part) Throttle() (trial.Throttle, error) { return trial.Throttle{}, nil }
 func (c part) CPU() (float64, error) {
 	d, err := process.CPU(c.p.PID)

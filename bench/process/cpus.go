@@ -65,9 +65,12 @@ func AvailableCPUs() ([]int, error) {
 	return cpus, nil
 }
 
-// PinSelf binds every thread of this process to the CPUs of the list; threads
-// to come inherit it.
-func PinSelf(list string) error {
+// PinSelf is [Pin] for this process.
+func PinSelf(list string) error { return Pin(os.Getpid(), list) }
+
+// Pin binds every thread of a process to the CPUs of the list; threads to come
+// inherit it.
+func Pin(pid int, list string) error {
 	set, err := cpuSet(list)
 	if err != nil {
 		return err
@@ -77,9 +80,9 @@ func PinSelf(list string) error {
 	pinned := map[int]bool{}
 	for range 10 {
 		news := false
-		threads, err := os.ReadDir("/proc/self/task")
+		threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 		if err != nil {
-			return fmt.Errorf("list our threads: %w", err)
+			return fmt.Errorf("list the threads of process %d: %w", pid, err)
 		}
 		for _, t := range threads {
 			tid, _ := strconv.Atoi(t.Name())
@@ -87,7 +90,7 @@ func PinSelf(list string) error {
 				continue
 			}
 			if err := unix.SchedSetaffinity(tid, set); err != nil && err != unix.ESRCH {
-				return fmt.Errorf("bind ourselves to CPUs %s: %w", list, err)
+				return fmt.Errorf("bind process %d to CPUs %s: %w", pid, list, err)
 			}
 			pinned[tid], news = true, true
 		}

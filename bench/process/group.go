@@ -19,8 +19,15 @@ import (
 // OwnGroup is the directory of the control group that the calling thread is in:
 // for a version 1 controller such as "cpu", or for "" the version 2 hierarchy.
 // The error wraps fs.ErrNotExist where there is none.
-func OwnGroup(controller string) (string, error) {
-	path, err := groupPath(controller)
+func OwnGroup(controller string) (string, error) { return groupOf("thread-self", controller) }
+
+// GroupOf is [OwnGroup] for another process.
+func GroupOf(pid int, controller string) (string, error) {
+	return groupOf(strconv.Itoa(pid), controller)
+}
+
+func groupOf(process, controller string) (string, error) {
+	path, err := groupPath(process, controller)
 	if err != nil {
 		return "", err
 	}
@@ -49,11 +56,11 @@ func OwnGroup(controller string) (string, error) {
 	return "", fmt.Errorf("control groups, controller %q: not mounted: %w", controller, fs.ErrNotExist)
 }
 
-// groupPath reads our path within a hierarchy.
-func groupPath(controller string) (string, error) {
-	b, err := os.ReadFile("/proc/thread-self/cgroup")
+// groupPath reads a process' path within a hierarchy.
+func groupPath(process, controller string) (string, error) {
+	b, err := os.ReadFile(filepath.Join("/proc", process, "cgroup"))
 	if err != nil {
-		return "", fmt.Errorf("find our control group: %w", err)
+		return "", fmt.Errorf("find a control group: %w", err)
 	}
 	for line := range strings.SplitSeq(string(b), "\n") {
 		f := strings.SplitN(line, ":", 3) // 2:cpuacct,cpu:/path

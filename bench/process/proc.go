@@ -109,10 +109,13 @@ func CPU(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-func rss(pid int) int64 {
-	s, err := readStat(pid)
-	if err != nil {
-		return 0
+// RSS is the resident memory of some processes, in bytes. Memory that they
+// share counts in each of them; one that has ended counts nothing.
+func RSS(pids []int) (bytes int64) {
+	for _, pid := range pids {
+		if s, err := readStat(pid); err == nil {
+			bytes += s.rssPages * int64(os.Getpagesize())
+		}
 	}
-	return s.rssPages * int64(os.Getpagesize())
+	return bytes
 }

@@ -216,30 +216,13 @@ func (p *Process) tree() []ID {
 	return nil
 }
 
-// CPU is the CPU time of the child and everything below it; see [CPU].
-func (p *Process) CPU() (time.Duration, error) {
-	if p.tree() == nil {
-		return 0, fmt.Errorf("read the CPU time of %s: %w", p.Name, os.ErrProcessDone)
-	}
-	return CPU(p.PID)
-}
-
-// PIDs lists the child and everything below it.
+// PIDs lists the child and everything below it, the child first.
 func (p *Process) PIDs() []int {
 	var pids []int
 	for _, id := range p.tree() {
 		pids = append(pids, id.PID)
 	}
 	return pids
-}
-
-// RSS is the resident memory of the child and everything below it, in bytes.
-func (p *Process) RSS() int64 {
-	var sum int64
-	for _, id := range p.tree() {
-		sum += rss(id.PID)
-	}
-	return sum
 }
 
 // Tail is the end of the child's log, at most about 2,000 bytes.

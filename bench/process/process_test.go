@@ -197,7 +197,7 @@ func TestStopKillsTheStubbornAndTheirChildren(t *testing.T) {
 	if len(tree) != 3 {
 		t.Fatalf("tree %v, want parent, its child and the stubborn one", tree)
 	}
-	if p.RSS() == 0 {
+	if process.RSS(p.PIDs()) == 0 {
 		t.Error("no resident memory")
 	}
 	for _, q := range []*process.Process{p, stubborn, stubborn} {

@@ -53,6 +53,28 @@ func pidNamespace() string {
 	return s
 }
 
+// OwnerName names us for good: no other process on this machine, before or after,
+// has it. For what a ledger cannot hold, such as containers.
+func OwnerName() (string, error) {
+	self, err := Identify(os.Getpid())
+	if err != nil {
+		return "", fmt.Errorf("read our own start time: %w", err)
+	}
+	return fmt.Sprintf("%s-%d-%d", namespaceNumber(), self.PID, self.Start), nil
+}
+
+// OwnerIsDead says whether an [OwnerName] is that of a process that has ended.
+// An owner in another PID namespace may live where we cannot see it.
+func OwnerIsDead(name string) bool {
+	var id ID
+	rest, ours := strings.CutPrefix(name, namespaceNumber()+"-")
+	n, err := fmt.Sscanf(rest, "%d-%d", &id.PID, &id.Start)
+	return ours && err == nil && n == 2 && !id.Alive()
+}
+
+// namespaceNumber is N of "pid:[N]".
+func namespaceNumber() string { return strings.Trim(pidNamespace(), "pid:[]") }
+
 // Sweep ends and removes what runs that were killed have left behind: children
 // whose PID and start time are the recorded ones, control groups, folders. Runs
 // that live are left alone, as is everything in another PID namespace.

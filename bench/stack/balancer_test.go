@@ -49,8 +49,7 @@ func whoAnswers(t *testing.T, client *http.Client, url string, c trial.Credentia
 	return resp.StatusCode, resp.Header.Get("X-Replica"), route
 }
 
-func TestRoundRobinAndLeastConnSpreadEvenly(t *testing.T) {
-	n := native(t)
+func checkRoundRobinAndLeastConnSpreadEvenly(t *testing.T, n *Runtime) {
 	for _, b := range []trial.Balancer{trial.RoundRobin, trial.LeastConn} {
 		s := up(t, n, cell("none", 3, b))
 		counts := map[string]int{}
@@ -72,8 +71,7 @@ func TestRoundRobinAndLeastConnSpreadEvenly(t *testing.T) {
 
 // Behind a balancer that does not stick, a session in memory is there for one
 // request in N; that is what the instrument must be able to show.
-func TestMemoryWithoutStickinessLosesSessions(t *testing.T) {
-	n := native(t)
+func checkMemoryWithoutStickinessLosesSessions(t *testing.T, n *Runtime) {
 	s := up(t, n, cell("session/memory", 3, trial.RoundRobin))
 	lost, client := 0, from("127.0.0.1")
 	for range 10 {
@@ -92,7 +90,7 @@ func TestMemoryWithoutStickinessLosesSessions(t *testing.T) {
 }
 
 func TestIPHashLooksAtTheNetwork(t *testing.T) {
-	n := native(t)
+	n := newNative(t)
 	s := up(t, n, cell("none", 3, trial.IPHash))
 	used := map[string]bool{}
 	for network := range 24 {
@@ -117,8 +115,7 @@ func TestIPHashLooksAtTheNetwork(t *testing.T) {
 }
 
 // A user stays at the replica that holds the session, and no session is lost.
-func TestCookieBalancersKeepUsersAtTheirSession(t *testing.T) {
-	n := native(t)
+func checkCookieBalancersKeepUsersAtTheirSession(t *testing.T, n *Runtime) {
 	for _, b := range []trial.Balancer{trial.CookieHash, trial.Sticky} {
 		s := up(t, n, cell("session/memory", 3, b))
 		used, client := map[string]int{}, from("127.0.0.1")
@@ -147,8 +144,7 @@ func TestCookieBalancersKeepUsersAtTheirSession(t *testing.T) {
 	}
 }
 
-func TestStickyFailsOverWhenItsReplicaDies(t *testing.T) {
-	n := native(t)
+func checkStickyFailsOverWhenItsReplicaDies(t *testing.T, n *Runtime) {
 	s := up(t, n, cell("session/redis", 3, trial.Sticky))
 	c := s.Credentials[0]
 	client := from("127.0.0.1")
@@ -158,7 +154,7 @@ func TestStickyFailsOverWhenItsReplicaDies(t *testing.T) {
 	}
 	for _, r := range s.Replicas {
 		if r.Name == home {
-			<-r.process.Done()
+			awaitDeath(t, r.component)
 		}
 	}
 	status, stand, route := whoAnswers(t, client, s.URL, c)

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"fmt"
+	"os"
 
 	"authbench/bench/process"
 	"authbench/bench/trial"
@@ -10,43 +11,22 @@ import (
 // Component is one part of the system whose resources are accounted for on
 // their own.
 type Component struct {
-	name    string
-	tier    trial.Tier
-	process *process.Process
-	group   *group // nil where control groups cannot be used
+	name  string
+	tier  trial.Tier
+	unit  unit
+	group *group                   // nil where control groups cannot be used
+	limit func(cpus float64) error // sets a budget, 0 lifts it; nil where there are none
 }
 
-// component makes, or takes up again, the accounting of a part.
-func (n *Native) component(name string, tier trial.Tier) (*Component, error) {
-	c := &Component{name: name, tier: tier}
-	if n.groups == nil {
-		return c, nil
-	}
-	g, err := n.groups.group(name)
-	if err != nil {
-		return nil, err
-	}
-	c.group = g
-	return c, nil
-}
-
-// Name is nginx, r1, r2, ..., redis or postgres.
+// Name is nginx, r1, r2, ..., redis or postgres; and docker-proxy, the engine's
+// own forwarder from a published port.
 func (c *Component) Name() string { return c.name }
 
 // Tier is the layer that the component belongs to.
 func (c *Component) Tier() trial.Tier { return c.tier }
 
-func (c *Component) run(p *process.Process) { c.process = p }
-
-func (c *Component) groupDirs() []string {
-	if c.group == nil {
-		return nil
-	}
-	return c.group.dirs()
-}
-
 // PIDs lists the component's processes now.
-func (c *Component) PIDs() []int { return c.process.PIDs() }
+func (c *Component) PIDs() []int { return c.unit.PIDs() }
 
 // CPU is the CPU time used so far, in seconds, to the
 // microsecond or finer. It only grows; where it starts is of no meaning.
@@ -54,7 +34,11 @@ func (c *Component) CPU() (seconds float64, err error) {
 	if c.group != nil {
 		return c.group.used()
 	}
-	d, err := c.process.CPU()
+	pids := c.unit.PIDs()
+	if len(pids) == 0 {
+		return 0, fmt.Errorf("read the CPU time of %s: %w", c.name, os.ErrProcessDone)
+	}
+	d, err := process.CPU(pids[0]) // and of all below it
 	return d.Seconds(), err
 }
 
@@ -68,17 +52,17 @@ func (c *Component) Throttle() (trial.Throttle, error) {
 
 // RSS is the resident memory in bytes, 0 once the component has ended. Memory
 // that processes share counts in each of them.
-func (c *Component) RSS() int64 { return c.process.RSS() }
+func (c *Component) RSS() int64 { return process.RSS(c.unit.PIDs()) }
 
 // setBudget limits the component to so many CPUs; 0 lifts the limit.
 func (c *Component) setBudget(cpus float64) error {
-	if c.group == nil {
+	if c.limit == nil {
 		if cpus == 0 {
 			return nil
 		}
 		return fmt.Errorf("CPU budget of %s: there are no control groups", c.name)
 	}
-	return c.group.setBudget(cpus)
+	return c.limit(cpus)
 }
 
 // budgets puts the spec's budgets into force.

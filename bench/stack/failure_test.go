@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"authbench/bench/process"
 	"authbench/bench/trial"
 )
@@ -28,10 +30,10 @@ type leftBehind struct {
 	IDs    []process.ID
 }
 
-func traces(n *Native) leftBehind {
-	l := leftBehind{Dir: n.ledger.Dir(), IDs: process.Tree(os.Getpid())[1:]}
-	if n.groups != nil {
-		l.Groups = []string{n.groups.cpu, n.groups.account}
+func traces(n *Runtime) leftBehind {
+	l := leftBehind{Dir: n.host.(*native).ledger.Dir(), IDs: process.Tree(os.Getpid())[1:]}
+	if n.host.(*native).groups != nil {
+		l.Groups = []string{n.host.(*native).groups.cpu, n.host.(*native).groups.account}
 	}
 	return l
 }
@@ -81,7 +83,7 @@ func gone(t *testing.T, l leftBehind) {
 }
 
 func TestCloseLeavesNothing(t *testing.T) {
-	n := native(t)
+	n := newNative(t)
 	up(t, n, cell("session/postgres", 2, trial.RoundRobin)) // not taken down, as after an error in the middle
 	l := traces(n)
 	if len(l.IDs) < 8 {
@@ -94,7 +96,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 }
 
 func TestKilledRunLeavesNothing(t *testing.T) {
-	n := native(t) // sets TMPDIR, and lives beside the run that is killed
+	n := newNative(t) // sets TMPDIR, and lives beside the run that is killed
 	run := exec.Command(os.Args[0])
 	run.Env = append(os.Environ(), "STACK_TEST_ROLE=run", "STACK_TEST_SERVER="+serverBinary)
 	run.Stderr = os.Stderr
@@ -129,7 +131,7 @@ func TestKilledRunLeavesNothing(t *testing.T) {
 }
 
 func TestInterruptedStartLeavesNoTrial(t *testing.T) {
-	n := native(t)
+	n := newNative(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := n.Up(ctx, cell("none", 2, trial.RoundRobin)); !errors.Is(err, context.Canceled) {
@@ -140,8 +142,7 @@ func TestInterruptedStartLeavesNoTrial(t *testing.T) {
 	}
 }
 
-func TestSpecsThatCannotBeStarted(t *testing.T) {
-	n := native(t)
+func checkSpecsThatCannotBeStarted(t *testing.T, n *Runtime) {
 	for want, edit := range map[string]func(*trial.Spec){
 		"unknown arm":      func(s *trial.Spec) { s.Arm.Store = "disk" },
 		"unknown balancer": func(s *trial.Spec) { s.Balancer = "random" },
@@ -166,7 +167,7 @@ func TestSpecsThatCannotBeStarted(t *testing.T) {
 }
 
 func TestAReplicaThatIsNotWhatWasAskedFor(t *testing.T) {
-	n := native(t)
+	n := newNative(t)
 	spec := cell("jwt/ES256", 1, trial.RoundRobin)
 	s := up(t, n, spec)
 	r := s.Replicas[0]
@@ -179,7 +180,7 @@ func TestAReplicaThatIsNotWhatWasAskedFor(t *testing.T) {
 	} {
 		other := spec
 		edit(&other)
-		if err := n.checkReplica(t.Context(), n.launch(other, "r1"), r); err == nil || !strings.Contains(err.Error(), "replica r1: "+field+": wanted ") {
+		if err := checkReplica(t.Context(), n.launch(other, 1), r); err == nil || !strings.Contains(err.Error(), "replica r1: "+field+": wanted ") {
 			t.Errorf("%v; want an error that names %s, wanted and got", err, field)
 		}
 	}
@@ -198,12 +199,12 @@ func TestMissingPrograms(t *testing.T) {
 }
 
 func TestAStoreThatDoesNotStart(t *testing.T) {
-	n := native(t)
-	n.programs.redis = broken(t, "cannot allocate what I need")
+	n := newNative(t)
+	n.host.(*native).programs.redis = broken(t, "cannot allocate what I need")
 	if _, err := n.Up(t.Context(), cell("session/redis", 1, trial.RoundRobin)); err == nil || !strings.Contains(err.Error(), "redis does not start") || !strings.Contains(err.Error(), "cannot allocate what I need") {
 		t.Errorf("%v; want the store and its log's tail", err)
 	}
-	n.programs.initdb = n.programs.redis
+	n.host.(*native).programs.initdb = n.host.(*native).programs.redis
 	if _, err := n.Up(t.Context(), cell("session/postgres", 1, trial.RoundRobin)); err == nil || !strings.Contains(err.Error(), "PostgreSQL does not start") || !strings.Contains(err.Error(), "cannot allocate what I need") {
 		t.Errorf("%v; want the store and its log's tail", err)
 	}
@@ -225,7 +226,7 @@ func broken(t *testing.T, says string) string {
 
 // A port that somebody takes in between is tried again, but not for ever.
 func TestPortClashes(t *testing.T) {
-	n := native(t)
+	n := newNative(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -243,11 +244,11 @@ func TestPortClashes(t *testing.T) {
 			if tries > clashes {
 				run = "while :; do :; done"
 			}
-			p, err := n.ledger.Start(process.Command{Name: "clash", Path: "sh", Args: []string{"-c", run}})
+			p, err := n.host.(*native).ledger.Start(process.Command{Name: "clash", Path: "sh", Args: []string{"-c", run}})
 			if err != nil {
 				return nil, err
 			}
-			return p, ready(t.Context(), p, func(context.Context) error {
+			return p, ready(t.Context(), p.Name, p, func(context.Context) error {
 				if tries > clashes {
 					return nil
 				}
@@ -264,8 +265,7 @@ func TestPortClashes(t *testing.T) {
 }
 
 // Redis and PostgreSQL are asked for a set once, and not at all when they hold it.
-func TestSharedCredentialsAreMintedOnce(t *testing.T) {
-	n := native(t)
+func checkSharedCredentialsAreMintedOnce(t *testing.T, n *Runtime) {
 	for _, arm := range []string{"session/redis", "session/postgres", "jwt/ES256"} {
 		spec := cell(arm, 1, trial.RoundRobin)
 		spec.Resident = 200
@@ -287,8 +287,14 @@ func TestSharedCredentialsAreMintedOnce(t *testing.T) {
 			t.Errorf("%s: credentials for a script that logs in", arm)
 		}
 		if arm == "session/redis" {
-			if size, err := n.redis.client.DBSize(t.Context()).Result(); err != nil || size != 0 {
-				t.Errorf("redis holds %d keys at the start of a script, %v", size, err)
+			err := withRedis(n.redis.url, func(c *redis.Client) error {
+				if size, err := c.DBSize(t.Context()).Result(); err != nil || size != 0 {
+					t.Errorf("redis holds %d keys at the start of a script, %v", size, err)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
 			}
 		}
 		if err := logins.Down(t.Context()); err != nil {

@@ -148,8 +148,11 @@ func (g *groups) group(name string) (*group, error) {
 }
 
 // dirs lists the group's directories; hierarchies that are mounted together
-// have one.
+// have one, and no group has none.
 func (g *group) dirs() []string {
+	if g == nil {
+		return nil
+	}
 	if g.cpu == g.account {
 		return []string{g.cpu}
 	}

@@ -20,6 +20,8 @@ func playRole() {
 		}
 	case "run":
 		playRun()
+	case "compose run":
+		playComposeRun()
 	}
 	os.Exit(3)
 }
@@ -27,7 +29,7 @@ func playRole() {
 // A process that would take a whole CPU gets what its budget says. Where
 // control groups cannot be used the runtime says why, and refuses budgets.
 func TestABurnerGetsItsBudget(t *testing.T) {
-	n := native(t)
+	n := newNative(t)
 	if !n.Capabilities().Budgets {
 		t.Logf("no budgets on this machine: %s", n.Capabilities().Reason)
 		spec := cell("none", 1, trial.RoundRobin)
@@ -61,24 +63,24 @@ func TestABurnerGetsItsBudget(t *testing.T) {
 		if throttle.Periods < periods-2 || throttle.Throttled < periods-2 || throttle.Seconds <= 0 {
 			t.Errorf("throttling of a burner over %d periods: %+v", periods, throttle)
 		}
-		if err := c.process.Stop(t.Context()); err != nil {
+		if err := c.unit.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func burner(t *testing.T, n *Native) *Component {
+func burner(t *testing.T, n *Runtime) *Component {
 	t.Helper()
-	c, err := n.component("burner", trial.ReplicaTier)
+	c, err := n.host.(*native).component("burner", trial.ReplicaTier)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := n.ledger.Start(process.Command{Name: "burner", Path: os.Args[0], Env: []string{"STACK_TEST_ROLE=burner", "GOMAXPROCS=1"},
-		CPUs: n.opts.SystemCPUs, Groups: c.groupDirs()})
+	p, err := n.host.(*native).ledger.Start(process.Command{Name: "burner", Path: os.Args[0], Env: []string{"STACK_TEST_ROLE=burner", "GOMAXPROCS=1"},
+		CPUs: n.opts.SystemCPUs, Groups: c.group.dirs()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.run(p)
+	c.unit = p
 	return c
 }
 
@@ -114,11 +116,11 @@ func measure(t *testing.T, c *Component, periods int64) (share float64, d trial.
 
 // Without control groups CPU comes from the processes' own clocks; both must agree.
 func TestProcessClocksAgreeWithTheGroup(t *testing.T) {
-	n := native(t)
+	n := newNative(t)
 	c := burner(t, n)
 	both := func() (group, clock float64) {
 		group, err := c.CPU()
-		d, err2 := c.process.CPU()
+		d, err2 := process.CPU(c.PIDs()[0])
 		if err != nil || err2 != nil {
 			t.Fatal(err, err2)
 		}

@@ -36,8 +36,8 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// native makes a runtime whose folder is the test's own.
-func native(t *testing.T) *Native {
+// newNative makes a runtime whose folder is the test's own.
+func newNative(t *testing.T) *Runtime {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "stack-test-") // t.TempDir is not open to the stores' user
 	if err != nil {
@@ -49,6 +49,26 @@ func native(t *testing.T) *Native {
 	}
 	t.Setenv("TMPDIR", dir)
 	n, err := NewNative(Options{ServerBinary: serverBinary, SystemCPUs: lastCPU(t), Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+// newCompose makes a runtime of containers. Without a Docker engine the test says
+// so and is skipped; with one, whatever is missing fails it.
+func newCompose(t *testing.T) *Runtime {
+	t.Helper()
+	if _, err := docker(t.Context(), "version", "--format", "{{.Server.Version}}"); err != nil {
+		t.Skipf("containers are not tested here: %v", err)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	n, err := NewCompose(t.Context(), Options{Project: "../..", SystemCPUs: lastCPU(t), Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +98,7 @@ func cell(arm string, replicas int, b trial.Balancer) trial.Spec {
 		Users: 60, Argon2: "m=64,t=1,p=1", Pool: 4}
 }
 
-func up(t *testing.T, n *Native, spec trial.Spec) *Stack {
+func up(t *testing.T, n *Runtime, spec trial.Spec) *Stack {
 	t.Helper()
 	s, err := n.Up(t.Context(), spec)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"time"
 
-	"authbench/bench/process"
 	"authbench/bench/trial"
 )
 
@@ -29,7 +28,7 @@ type mintedSet struct {
 	since       time.Time
 }
 
-func (n *Native) mintKey(spec trial.Spec) mintKey {
+func (n *Runtime) mintKey(spec trial.Spec) mintKey {
 	return mintKey{spec.Arm, spec.Lifetime, spec.Users, max(spec.Users, spec.Resident)}
 }
 
@@ -38,7 +37,7 @@ const mintChunk = 5000
 
 // credentials fills in the stack's: made by the arm's own Issue, so that no
 // measured window holds a password hash. Where a k6 script logs in there are none.
-func (n *Native) credentials(ctx context.Context, s *Stack, spec trial.Spec) (err error) {
+func (n *Runtime) credentials(ctx context.Context, s *Stack, spec trial.Spec) (err error) {
 	if spec.Load.Script != "" {
 		return nil
 	}
@@ -79,7 +78,7 @@ func (s *Stack) anonymous(ctx context.Context, users int) ([]trial.Credential, e
 
 // mintShared makes credentials that every replica knows, once a run. A set that
 // has used half its life is made anew.
-func (n *Native) mintShared(ctx context.Context, spec trial.Spec) ([]trial.Credential, error) {
+func (n *Runtime) mintShared(ctx context.Context, spec trial.Spec) ([]trial.Credential, error) {
 	key := n.mintKey(spec)
 	set, ok := n.minted[key]
 	fresh := ok && time.Since(set.since) < time.Duration(spec.Lifetime)/2
@@ -93,7 +92,7 @@ func (n *Native) mintShared(ctx context.Context, spec trial.Spec) ([]trial.Crede
 	if err != nil {
 		return nil, err
 	}
-	defer minter.process.Stop(context.WithoutCancel(ctx))
+	defer minter.component.unit.Stop(context.WithoutCancel(ctx))
 	set = mintedSet{since: time.Now()}
 	count := spec.Users
 	if spec.Arm.Store != "" {
@@ -110,24 +109,24 @@ func (n *Native) mintShared(ctx context.Context, spec trial.Spec) ([]trial.Crede
 // startMinter starts one more replica for the time of minting. Nothing is
 // measured meanwhile, so it may use every CPU, and PostgreSQL need not wait for
 // the disk at each session.
-func (n *Native) startMinter(ctx context.Context, spec trial.Spec) (Replica, error) {
-	l := n.launch(spec, "minter")
-	l.cpus, l.single = "", false
-	if spec.Arm.Store == "postgres" {
+func (n *Runtime) startMinter(ctx context.Context, spec trial.Spec) (r Replica, err error) {
+	l := n.launch(spec, 0)
+	l.name, l.single = "minter", false
+	if l.postgres != "" {
 		l.postgres += "&options=-csynchronous_commit%3Doff"
 	}
-	cpus, err := process.AvailableCPUs()
+	if l.cpus, err = n.allCPUs(); err != nil {
+		return r, err
+	}
+	started, err := n.host.replicas(ctx, []launch{l})
 	if err != nil {
-		return Replica{}, err
+		return r, err
 	}
-	if l.cpus, err = joinCPUs(cpus, n.opts.SystemCPUs, n.opts.GeneratorCPUs); err != nil {
-		return Replica{}, err
+	if err := checkReplica(ctx, l, started[0]); err != nil {
+		started[0].component.unit.Stop(context.WithoutCancel(ctx))
+		return r, err
 	}
-	r, _, err := n.startReplica(ctx, l)
-	if err != nil && r.process != nil {
-		r.process.Stop(context.WithoutCancel(ctx))
-	}
-	return r, err
+	return started[0], nil
 }
 
 // mint has a replica make credentials for count users from first on, and

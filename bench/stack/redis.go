@@ -4,76 +4,63 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"syscall"
 
 	"github.com/redis/go-redis/v9"
-
-	"authbench/bench/process"
-	"authbench/bench/trial"
 )
 
-// redisStore is the Redis of a run. It keeps nothing on disk; a denylist or a
-// session must never be evicted silently.
-type redisStore struct {
-	process   *process.Process
-	component *Component
-	url       string
-	client    *redis.Client
-	holds     mintKey // what is in it, if it is known
+// redisArgs is how Redis is started wherever it runs: it keeps nothing on disk,
+// and a session or a denylist must never be evicted silently.
+func redisArgs() []string {
+	return []string{"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
+		"--daemonize", "no", "--maxclients", "4096", "--tcp-backlog", "511"}
 }
 
-func (n *Native) startRedis(ctx context.Context) error {
-	if n.redis != nil && n.redis.process.Died() == nil {
+// redisStore is the Redis of a run.
+type redisStore struct {
+	store
+	holds mintKey // what is in it, if it is known
+}
+
+// startRedis starts it unless it runs.
+func (n *Runtime) startRedis(ctx context.Context) error {
+	if n.redis.running() {
 		return nil
 	}
-	n.redis = nil
-	dir, err := n.userFolder("redis")
-	if err != nil {
-		return err
-	}
-	r := &redisStore{}
-	if r.component, err = n.component("redis", trial.StoreTier); err != nil {
-		return err
-	}
-	r.process, err = onFreePort(1, func(addr []string) (*process.Process, error) {
-		host, port, err := net.SplitHostPort(addr[0])
-		if err != nil {
-			return nil, err
-		}
-		p, err := n.ledger.Start(process.Command{
-			Name: "redis", Path: n.programs.redis, Dir: dir,
-			Args: []string{"--bind", host, "--port", port, "--dir", dir, "--save", "", "--appendonly", "no",
-				"--maxmemory-policy", "noeviction", "--daemonize", "no", "--maxclients", "4096", "--tcp-backlog", "511"},
-			CPUs: n.opts.SystemCPUs, Groups: r.component.groupDirs(), Credential: n.user.credential(),
-			StopSignal: syscall.SIGTERM, DeathSignal: syscall.SIGKILL,
-		})
-		if err != nil {
-			return nil, err
-		}
-		r.url = "redis://" + addr[0] + "/0"
-		r.client = redis.NewClient(&redis.Options{Addr: addr[0], DisableIdentity: true, PoolSize: 2})
-		return p, ready(ctx, p, func(ctx context.Context) error {
-			// The client writes to standard error when nobody listens yet, so look first.
-			conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr[0])
-			if err != nil {
-				return err
-			}
-			conn.Close()
-			return r.client.Ping(ctx).Err()
-		})
-	})
+	s, err := n.host.redis(ctx)
 	if err != nil {
 		return fmt.Errorf("redis does not start: %w", err)
 	}
-	r.component.run(r.process)
-	n.redis = r
+	n.redis = redisStore{store: s}
 	return nil
+}
+
+// redisAnswers says whether a Redis serves at host:port.
+func redisAnswers(ctx context.Context, address string) error {
+	// The client writes to standard error when nobody listens yet, so look first.
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	conn.Close()
+	return withRedis("redis://"+address, func(c *redis.Client) error { return c.Ping(ctx).Err() })
+}
+
+// withRedis calls f with a client of its own.
+func withRedis(url string, f func(*redis.Client) error) error {
+	opts, err := redis.ParseURL(url)
+	if err != nil {
+		return err
+	}
+	opts.DisableIdentity, opts.PoolSize = true, 1
+	c := redis.NewClient(opts)
+	defer c.Close()
+	return f(c)
 }
 
 // empty forgets everything.
 func (r *redisStore) empty(ctx context.Context) error {
 	r.holds = mintKey{}
-	if err := r.client.FlushAll(ctx).Err(); err != nil {
+	if err := withRedis(r.url, func(c *redis.Client) error { return c.FlushAll(ctx).Err() }); err != nil {
 		return fmt.Errorf("empty redis: %w", err)
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 // a JWT arm a Redis stands there too, its URL known to the replicas and its
 // counters read: that no store is asked must be seen, not presumed. It is no
 // component, so none of its idling is charged to the arm.
-func (n *Native) startStore(ctx context.Context, s *Stack, spec trial.Spec) error {
+func (n *Runtime) startStore(ctx context.Context, s *Stack, spec trial.Spec) error {
 	if spec.Arm.Auth == "jwt" {
 		if err := n.startRedis(ctx); err != nil {
 			return err
@@ -23,13 +23,13 @@ func (n *Native) startStore(ctx context.Context, s *Stack, spec trial.Spec) erro
 		if err := n.startRedis(ctx); err != nil {
 			return err
 		}
-		s.RedisURL, s.store = n.redis.url, n.redis.process
+		s.RedisURL = n.redis.url
 		s.Components = append(s.Components, n.redis.component)
 	case "postgres":
 		if err := n.startPostgres(ctx); err != nil {
 			return err
 		}
-		s.PostgresURL, s.store = n.postgres.url, n.postgres.process
+		s.PostgresURL = n.postgres.url
 		s.Components = append(s.Components, n.postgres.component)
 	}
 	return nil
@@ -37,7 +37,7 @@ func (n *Native) startStore(ctx context.Context, s *Stack, spec trial.Spec) erro
 
 // holding is what the arm's store is known to hold. A JWT needs no store: its
 // credentials are as good as on the first day.
-func (n *Native) holding(spec trial.Spec) mintKey {
+func (n *Runtime) holding(spec trial.Spec) mintKey {
 	switch spec.Arm.Store {
 	case "redis":
 		return n.redis.holds
@@ -47,7 +47,7 @@ func (n *Native) holding(spec trial.Spec) mintKey {
 	return n.mintKey(spec)
 }
 
-func (n *Native) hold(spec trial.Spec, key mintKey) {
+func (n *Runtime) hold(spec trial.Spec, key mintKey) {
 	switch spec.Arm.Store {
 	case "redis":
 		n.redis.holds = key
@@ -57,7 +57,7 @@ func (n *Native) hold(spec trial.Spec, key mintKey) {
 }
 
 // empty makes the arm's store hold nothing.
-func (n *Native) empty(ctx context.Context, spec trial.Spec) error {
+func (n *Runtime) empty(ctx context.Context, spec trial.Spec) error {
 	switch spec.Arm.Store {
 	case "redis":
 		return n.redis.empty(ctx)
@@ -69,7 +69,7 @@ func (n *Native) empty(ctx context.Context, spec trial.Spec) error {
 
 // settle brings the arm's store to the state that every trial starts from. A
 // k6 script starts with no session at all.
-func (n *Native) settle(ctx context.Context, spec trial.Spec) error {
+func (n *Runtime) settle(ctx context.Context, spec trial.Spec) error {
 	if spec.Load.Script != "" {
 		if err := n.empty(ctx, spec); err != nil {
 			return err

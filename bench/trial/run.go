@@ -10,7 +10,7 @@ import (
 type Run struct {
 	Name        string            `json:"name"`
 	Profile     string            `json:"profile"`  // smoke, standard, full
-	Runtime     string            `json:"runtime"`  // native
+	Runtime     string            `json:"runtime"`  // native, compose
 	Settings    json.RawMessage   `json:"settings"` // the profile with every override, so that the run can be resumed
 	Seed        uint64            `json:"seed"`
 	Started     time.Time         `json:"started"`

@@ -1,0 +1,366 @@
+package stack
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"authbench/bench/process"
+	"authbench/bench/trial"
+)
+
+// compose runs the system as containers. What they are made of (images, users,
+// read-only file systems, dropped capabilities) is what the project's
+// docker-compose.yml says of its services session-1, nginx, redis and postgres;
+// what a trial decides (flags, addresses, CPUs) is set here. They listen within a
+// network of their own and are reached through ports published on loopback.
+type compose struct {
+	opts    Options
+	ledger  *process.Ledger // of the files that containers read
+	caps    Capabilities
+	base    map[string]any // docker-compose.yml as Compose understands it
+	project string         // name of our Compose project
+	file    string         // the definition of what is being started
+	reaper  *exec.Cmd      // cleans up if we are killed
+	done    io.WriteCloser // its standard input
+}
+
+// Ports within containers. Each replica has a port of its own, by which nginx
+// tells them apart.
+const (
+	replicaPort = 8000 // of replica 0
+	privatePort = 9090
+	nginxPort   = 8080
+	statusPort  = 8099
+)
+
+// projectPrefix begins the name of every Compose project of ours; an owner's
+// name follows.
+const projectPrefix = "authbench-"
+
+// NewCompose makes a runtime of containers: it removes what killed runs have
+// left, builds the servers' image and pulls those that are missing. It starts no
+// container yet.
+func NewCompose(ctx context.Context, opts Options) (*Runtime, error) {
+	e, err := findEngine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	owner, err := process.OwnerName()
+	if err != nil {
+		return nil, err
+	}
+	l, leftovers, err := process.Open()
+	if err != nil {
+		return nil, err
+	}
+	c := &compose{opts: opts, ledger: l, project: projectPrefix + owner, file: filepath.Join(l.Dir(), "compose.json"),
+		caps: e.capabilities()}
+	warning := errors.Join(leftovers, sweepProjects(ctx))
+	if err := c.open(ctx, e); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	rt := newRuntime(KindCompose, c, opts)
+	if warning != nil {
+		rt.warnings = append(rt.warnings, "leftovers of an earlier run: "+warning.Error())
+	}
+	if !e.CPUSet {
+		rt.warnings = append(rt.warnings, "the Docker engine cannot bind containers to CPUs: they share the generator's")
+	}
+	return rt, nil
+}
+
+// open reads docker-compose.yml and gets the images.
+func (c *compose) open(ctx context.Context, e engine) error {
+	file := filepath.Join(c.opts.Project, "docker-compose.yml")
+	out, err := docker(ctx, "compose", "--project-name", c.project, "--file", file, "config", "--format", "json")
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(out, &c.base); err != nil {
+		return fmt.Errorf("%s as Compose prints it: %w", file, err)
+	}
+	if _, err := docker(ctx, "compose", "--project-name", c.project, "--file", file, "--progress", "quiet", "build", "session-1"); err != nil {
+		return fmt.Errorf("build the servers' image: %w", err)
+	}
+	for _, name := range []string{"session-1", "nginx", "redis", "postgres"} {
+		s, ok := c.template(name)
+		ref, _ := s["image"].(string)
+		if !ok || ref == "" {
+			return fmt.Errorf("%s has no service %s with an image, which containers are made after", file, name)
+		}
+		id, err := ensureImage(ctx, ref)
+		if err != nil {
+			return err
+		}
+		_, version, _ := strings.Cut(ref, ":")
+		c.caps.Images = append(c.caps.Images, trial.Software{Name: "image " + ref, Version: version, SHA256: id})
+	}
+	c.caps.Images = append(c.caps.Images, trial.Software{Name: "docker", Version: e.ServerVersion})
+	return c.startReaper()
+}
+
+// startReaper starts a process that removes the project when we end without
+// having said that we did so ourselves: then its standard input ends.
+func (c *compose) startReaper() error {
+	cmd := exec.Command("sh", "-c", `read -r done || docker compose --project-name "$0" down --volumes --remove-orphans --timeout 0`, c.project)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // what ends us must not end it
+	stdin, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return fmt.Errorf("start what cleans up after us: %w", err)
+	}
+	c.reaper, c.done = cmd, stdin
+	go cmd.Wait()
+	return nil
+}
+
+// sweepProjects removes the projects of owners that are dead.
+func sweepProjects(ctx context.Context) error {
+	const label = "com.docker.compose.project"
+	var errs []error
+	gone := map[string]bool{}
+	for _, kind := range []string{"container", "network", "volume"} {
+		args := []string{kind, "ls", "--filter", "label=" + label, "--format", `{{.Label "` + label + `"}}`}
+		if kind == "container" {
+			args = append(args, "--all")
+		}
+		out, err := docker(ctx, args...)
+		errs = append(errs, err)
+		for _, project := range strings.Fields(string(out)) {
+			if owner, ok := strings.CutPrefix(project, projectPrefix); ok && !gone[project] && process.OwnerIsDead(owner) {
+				gone[project] = true
+				errs = append(errs, removeProject(ctx, project))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func removeProject(ctx context.Context, project string) error {
+	_, err := docker(ctx, "compose", "--project-name", project, "--progress", "quiet", "down", "--volumes", "--remove-orphans", "--timeout", "1")
+	return err
+}
+
+func (c *compose) capabilities() Capabilities { return c.caps }
+
+func (c *compose) close() error {
+	var errs []error
+	if c.reaper != nil {
+		errs = append(errs, removeProject(context.Background(), c.project))
+		if errs[0] == nil {
+			io.WriteString(c.done, "done\n")
+		}
+		c.done.Close()
+	}
+	return errors.Join(append(errs, c.ledger.Close())...)
+}
+
+// template is a copy of a service of docker-compose.yml, without what a trial
+// decides: limits, addresses, secrets, order, and health checks, whose work
+// would fall into measured phases.
+func (c *compose) template(name string) (map[string]any, bool) {
+	services, _ := c.base["services"].(map[string]any)
+	b, err := json.Marshal(services[name])
+	if err != nil {
+		return nil, false
+	}
+	var s map[string]any
+	if json.Unmarshal(b, &s) != nil || s == nil {
+		return nil, false
+	}
+	for _, key := range []string{"build", "configs", "cpus", "deploy", "depends_on", "labels", "mem_limit", "networks", "ports", "profiles", "restart", "secrets"} {
+		delete(s, key)
+	}
+	s["healthcheck"] = map[string]any{"disable": true}
+	volumes, _ := s["volumes"].([]any)
+	for _, v := range volumes { // those without a name go with their container: a store starts empty
+		if v, _ := v.(map[string]any); v["type"] == "volume" {
+			delete(v, "source")
+		}
+	}
+	return s, true
+}
+
+// program is a container to start.
+type program struct {
+	name     string // of the service
+	template string // service of docker-compose.yml
+	cpus     string // list
+	ports    []int  // to publish on loopback
+	set      map[string]any
+}
+
+// start starts programs at once and returns them in their order. After an error
+// none of them is left.
+func (c *compose) start(ctx context.Context, programs ...program) (started []*container, err error) {
+	services, names := map[string]any{}, []string{}
+	for _, p := range programs {
+		s, ok := c.template(p.template)
+		if !ok {
+			return nil, fmt.Errorf("docker-compose.yml has no service %s", p.template)
+		}
+		for k, v := range p.set {
+			s[k] = v
+		}
+		var ports []any
+		for _, port := range p.ports {
+			ports = append(ports, map[string]any{"target": port, "host_ip": "127.0.0.1", "protocol": "tcp"})
+		}
+		name := c.project + "-" + p.name
+		s["ports"], s["container_name"] = ports, name
+		if p.cpus != "" {
+			s["cpuset"] = p.cpus
+		}
+		services[p.name], names = s, append(names, name)
+	}
+	if err := c.write(services); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_, rmErr := docker(context.WithoutCancel(ctx), append([]string{"container", "rm", "--force", "--volumes"}, names...)...)
+			err = errors.Join(err, rmErr)
+		}
+	}()
+	if _, err := docker(ctx, "compose", "--project-name", c.project, "--file", c.file, "--progress", "quiet", "up", "--detach", "--no-build", "--force-recreate", "--renew-anon-volumes"); err != nil {
+		return nil, err
+	}
+	return inspect(ctx, names...)
+}
+
+// write writes the definition of the services to start; those that run already
+// are no concern of it. It may hold a password.
+func (c *compose) write(services map[string]any) error {
+	keys := map[string]any{"keys": nil} // one volume for all replicas of the run
+	b, err := json.MarshalIndent(map[string]any{"name": c.project, "services": services, "volumes": keys}, "", " ")
+	if err == nil {
+		err = os.WriteFile(c.file, b, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("write the Compose project: %w", err)
+	}
+	return nil
+}
+
+// one starts a program and waits until ok.
+func (c *compose) one(ctx context.Context, p program, ok func(context.Context, *container) error) (*container, error) {
+	started, err := c.start(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	u := started[0]
+	return u, ready(ctx, p.name, u, func(ctx context.Context) error { return ok(ctx, u) })
+}
+
+// redis implements host.
+func (c *compose) redis(ctx context.Context) (s store, err error) {
+	const port = 6379
+	// Only the project's network and loopback reach it, and it has no password.
+	args := append([]string{"redis-server", "--bind", "0.0.0.0", "--protected-mode", "no"}, redisArgs()...)
+	u, err := c.one(ctx, program{name: "redis", template: "redis", cpus: c.opts.SystemCPUs, ports: []int{port}, set: map[string]any{"command": args}},
+		func(ctx context.Context, u *container) error { return redisAnswers(ctx, u.address(port)) })
+	if err != nil {
+		return s, err
+	}
+	return store{component: u.component("redis", trial.StoreTier), url: "redis://" + u.address(port) + "/0", inside: fmt.Sprintf("redis://redis:%d/0", port)}, nil
+}
+
+// postgres implements host.
+func (c *compose) postgres(ctx context.Context) (s store, err error) {
+	const port = 5432
+	password := rand.Text()
+	args := append([]string{"postgres", "-c", "shared_preload_libraries=pg_stat_statements"}, postgresArgs()...)
+	template, _ := c.template("postgres")
+	env, _ := template["environment"].(map[string]any) // says where the data lies
+	env = maps.Clone(env)
+	maps.Copy(env, map[string]any{"POSTGRES_USER": postgresUser, "POSTGRES_PASSWORD": password, "POSTGRES_DB": "postgres"})
+	u, err := c.one(ctx, program{name: "postgres", template: "postgres", cpus: c.opts.SystemCPUs, ports: []int{port}, set: map[string]any{"command": args, "environment": env}},
+		func(ctx context.Context, u *container) error {
+			s.url = postgresURL(u.address(port), password)
+			return s.do(ctx, "SELECT 1")
+		})
+	if err != nil {
+		return s, err
+	}
+	s.component, s.inside = u.component("postgres", trial.StoreTier), postgresURL(fmt.Sprintf("postgres:%d", port), password)
+	return s, nil
+}
+
+// replicas implements host. All start at once: of several that make the keys
+// exactly one wins, and a schema is made under a lock.
+func (c *compose) replicas(ctx context.Context, launches []launch) (all []Replica, err error) {
+	var programs []program
+	for _, l := range launches {
+		port := replicaPort + l.number
+		// -force: what is not loopback within the container is published on loopback only.
+		args := append(l.args(fmt.Sprintf("0.0.0.0:%d", port), fmt.Sprintf("0.0.0.0:%d", privatePort), "/keys"), "-force")
+		programs = append(programs, program{name: l.name, template: "session-1", cpus: l.cpus, ports: []int{port, privatePort},
+			set: map[string]any{"command": args, "environment": l.env(),
+				"volumes": []any{map[string]any{"type": "volume", "source": "keys", "target": "/keys"}}}})
+	}
+	started, err := c.start(ctx, programs...)
+	if err != nil {
+		return nil, fmt.Errorf("replicas do not start: %w", err)
+	}
+	for i, u := range started {
+		l, port := launches[i], replicaPort+launches[i].number
+		all = append(all, Replica{Name: l.name, URL: "http://" + u.address(port), PrivateURL: "http://" + u.address(privatePort),
+			component: u.component(l.name, trial.ReplicaTier), upstream: fmt.Sprintf("%s:%d", l.name, port), says: []setting{{"pid", "1"}}})
+	}
+	for i, r := range all {
+		if err := ready(ctx, r.Name, started[i], func(ctx context.Context) error { return answers(ctx, r.URL+"/readyz") }); err != nil {
+			return all, fmt.Errorf("replica %s does not start: %w", r.Name, err)
+		}
+	}
+	return all, nil
+}
+
+// nginx implements host.
+func (c *compose) nginx(ctx context.Context, b trial.Balancer, replicas []Replica) (up balancer, err error) {
+	conf := newNginxConfig("/tmp", "0.0.0.0:"+strconv.Itoa(nginxPort), "0.0.0.0:"+strconv.Itoa(statusPort), b, replicas)
+	conf.Files = 16384 // for 8,192 connections; engines commonly allow more, and our own limit says nothing about theirs
+	text, err := conf.render()
+	if err != nil {
+		return up, err
+	}
+	// A name of its own each time: the container has this very file.
+	file := filepath.Join(c.ledger.Dir(), fmt.Sprintf("nginx-%d.conf", time.Now().UnixNano()))
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		return up, fmt.Errorf("write the nginx configuration: %w", err)
+	}
+	const inside = "/etc/authbench/nginx.conf"
+	u, err := c.one(ctx, program{name: "nginx", template: "nginx", cpus: c.opts.SystemCPUs, ports: []int{nginxPort, statusPort}, set: map[string]any{
+		"entrypoint": []string{"nginx", "-e", "stderr", "-c", inside}, "command": []string{},
+		"volumes": []any{map[string]any{"type": "bind", "source": file, "target": inside, "read_only": true}},
+	}}, func(ctx context.Context, u *container) error {
+		up.url, up.statusURL = "http://"+u.address(nginxPort), "http://"+u.address(statusPort)
+		return answers(ctx, up.statusURL+"/status")
+	})
+	if err != nil {
+		return up, fmt.Errorf("nginx does not start: %w", err)
+	}
+	up.components = []*Component{u.component("nginx", trial.BalancerTier)}
+	if f, ok := findForwarder(u.address(nginxPort)); ok {
+		if c.opts.SystemCPUs != "" {
+			if err := process.Pin(f.id.PID, c.opts.SystemCPUs); err != nil {
+				up.warning = fmt.Sprintf("the engine's forwarder may run on the generator's CPU: %v", err)
+			}
+		}
+		up.components = append(up.components, &Component{name: "docker-proxy", tier: trial.BalancerTier, unit: f})
+	}
+	return up, nil
+}

@@ -1,0 +1,120 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+)
+
+// docker runs the docker command with some arguments and returns what it
+// printed. Its process group is its own: Ctrl-C in a terminal must reach us
+// alone, so that we can end what we started in order.
+func docker(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "docker", args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	switch {
+	case err == nil:
+		return out.Bytes(), nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("docker %s: %w", args[0], ctx.Err())
+	}
+	return nil, dockerError(args, err, errs.String())
+}
+
+// dockerError says what to do about the failures that a newcomer meets, and
+// otherwise what the command said last.
+func dockerError(args []string, err error, said string) error {
+	has := func(words ...string) bool {
+		for _, w := range words {
+			if strings.Contains(said, w) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return errors.New("there is no docker command: install Docker Engine and its Compose plugin (https://docs.docker.com/engine/install/)")
+	case has("permission denied while trying to connect"):
+		return errors.New("this user may not use the Docker engine: run as root, or add the user to the group docker and log in again")
+	case has("Cannot connect to the Docker daemon", "failed to connect to the docker API", "error during connect"):
+		return fmt.Errorf("no Docker engine answers: start it, or point DOCKER_HOST at one (%s)", lastLine(said))
+	case has("unknown command: docker compose", "'compose' is not a docker command"):
+		return errors.New("the docker command has no Compose plugin: install docker-compose-plugin (https://docs.docker.com/compose/install/linux/)")
+	case has("unknown shorthand flag: 'p' in -p"): // what a docker command without the plugin makes of our flags
+		return errors.New("the docker command has no Compose plugin: install docker-compose-plugin (https://docs.docker.com/compose/install/linux/)")
+	}
+	return fmt.Errorf("docker %s: %w: %s", args[0], err, lastLine(said))
+}
+
+// lastLine is the last line that is not empty.
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}
+
+// engine is what we need to know of a Docker engine.
+type engine struct {
+	ServerVersion string
+	CgroupVersion string
+	CPUCfsQuota   bool // budgets can be set
+	CPUSet        bool // containers can be bound to CPUs
+}
+
+// findEngine asks the engine about itself, and for the Compose plugin.
+func findEngine(ctx context.Context) (e engine, err error) {
+	out, err := docker(ctx, "info", "--format", "{{json .}}")
+	if err != nil {
+		return e, err
+	}
+	var said struct {
+		engine
+		ServerErrors []string
+	}
+	if err := json.Unmarshal(out, &said); err != nil {
+		return e, fmt.Errorf("docker info: %w", err)
+	}
+	if len(said.ServerErrors) > 0 { // the command itself succeeds without an engine
+		return e, dockerError([]string{"info"}, errors.New("no engine"), strings.Join(said.ServerErrors, "\n"))
+	}
+	if _, err = docker(ctx, "compose", "version"); err != nil {
+		return e, err
+	}
+	return said.engine, nil
+}
+
+// ensureImage pulls an image that is not here, and says which it is.
+func ensureImage(ctx context.Context, ref string) (id string, err error) {
+	inspect := []string{"image", "inspect", "--format", "{{.Id}}", ref}
+	out, err := docker(ctx, inspect...)
+	if err != nil {
+		if _, err := docker(ctx, "pull", "--quiet", ref); err != nil {
+			return "", fmt.Errorf("image %s is not here and cannot be pulled: %w", ref, err)
+		}
+		if out, err = docker(ctx, inspect...); err != nil {
+			return "", err
+		}
+	}
+	return strings.TrimPrefix(strings.TrimSpace(string(out)), "sha256:"), nil
+}
+
+// Containers says what containers can do here, without starting any.
+func Containers(ctx context.Context) (Capabilities, error) {
+	e, err := findEngine(ctx)
+	return e.capabilities(), err
+}
+
+func (e engine) capabilities() Capabilities {
+	if !e.CPUCfsQuota {
+		return Capabilities{Budgeting: "none", Reason: "the Docker engine says that it has no CPU quotas"}
+	}
+	return Capabilities{Budgets: true, Budgeting: "cgroup v" + e.CgroupVersion}
+}

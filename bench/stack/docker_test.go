@@ -1,0 +1,66 @@
+package stack
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What stands in the way is named in one line, with what to do.
+func TestNoEngineToUse(t *testing.T) {
+	if _, err := docker(t.Context(), "--version"); err != nil {
+		t.Skipf("there is no docker command here: %v", err)
+	}
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want string
+	}{
+		"no engine":  {map[string]string{"DOCKER_HOST": "unix:///no/such/socket"}, "no Docker engine answers: start it"},
+		"far engine": {map[string]string{"DOCKER_HOST": "tcp://127.0.0.1:1"}, "no Docker engine answers: start it"},
+		"no command": {map[string]string{"PATH": "/no/such/folder"}, "there is no docker command: install"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for k, v := range c.env {
+				t.Setenv(k, v)
+			}
+			_, err := NewCompose(t.Context(), Options{Project: "../.."})
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%v; want one line with %q", err, c.want)
+			}
+		})
+	}
+}
+
+// The words are those of docker commands 20 to 28.
+func TestWhatDockerSaysIsExplained(t *testing.T) {
+	for said, want := range map[string]string{
+		"permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get ...": "add the user to the group docker",
+		"docker: unknown command: docker compose\n\nRun 'docker --help' for more information":                           "no Compose plugin",
+		"unknown shorthand flag: 'p' in -p\n\nUsage:  docker [OPTIONS] COMMAND":                                         "no Compose plugin",
+		"#1 building\nfailed to solve: something\n":                                                                     "failed to solve: something",
+	} {
+		if err := dockerError([]string{"compose"}, os.ErrInvalid, said); !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v; want one line with %q", said, err, want)
+		}
+	}
+}
+
+func TestAnImageThatCannotBeHad(t *testing.T) {
+	n := newCompose(t) // says why there are no containers here
+	c := n.host.(*compose)
+	if _, err := ensureImage(t.Context(), "authbench.invalid/none:1"); err == nil || !strings.Contains(err.Error(), "image authbench.invalid/none:1 is not here and cannot be pulled: ") {
+		t.Errorf("%v; want the image's name", err)
+	}
+	dir := t.TempDir()
+	c.opts.Project = dir
+	if err := c.open(t.Context(), engine{}); err == nil || !strings.Contains(err.Error(), "docker-compose.yml") {
+		t.Errorf("%v; want the file that is missing", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "docker-compose.yml"), []byte("services:\n  nginx: {image: nginx}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.open(t.Context(), engine{}); err == nil || !strings.Contains(err.Error(), "session-1") {
+		t.Errorf("%v; want the service that is missing", err)
+	}
+}

@@ -1,0 +1,81 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"authbench/bench/process"
+	"authbench/bench/trial"
+)
+
+// replicas implements host.
+func (n *native) replicas(ctx context.Context, launches []launch) (all []Replica, err error) {
+	for _, l := range launches {
+		r, err := n.replica(ctx, l)
+		if err != nil {
+			return all, fmt.Errorf("replica %s does not start: %w", l.name, err)
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+func (n *native) replica(ctx context.Context, l launch) (r Replica, err error) {
+	r.Name = l.name
+	if r.component, err = n.component(l.name, trial.ReplicaTier); err != nil {
+		return r, err
+	}
+	var env []string
+	for k, v := range l.env() {
+		env = append(env, k+"="+v)
+	}
+	var line firstLine
+	p, err := n.ledger.Start(process.Command{
+		Name: l.name, Path: n.programs.server, Args: l.args("127.0.0.1:0", "127.0.0.1:0", n.keys), Env: env,
+		CPUs: l.cpus, Groups: r.component.group.dirs(), Stdout: &line,
+		StopSignal: syscall.SIGTERM, Grace: 3 * time.Second,
+	})
+	if err != nil {
+		return r, err
+	}
+	r.component.unit = p
+	var said struct{ Listen, Private string }
+	err = ready(ctx, p.Name, p, func(context.Context) error {
+		text, ok := line.get()
+		if !ok {
+			return fmt.Errorf("it has not said where it listens")
+		}
+		return json.Unmarshal(text, &said)
+	})
+	r.URL, r.PrivateURL, r.upstream = "http://"+said.Listen, "http://"+said.Private, said.Listen
+	r.says = []setting{{"pid", strconv.Itoa(p.PID)}, {"listen", said.Listen}, {"private", said.Private}}
+	return r, err
+}
+
+// firstLine keeps the first line that is written to it.
+type firstLine struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (f *firstLine) Write(b []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !bytes.ContainsRune(f.text, '\n') {
+		f.text = append(f.text, b...)
+	}
+	return len(b), nil
+}
+
+func (f *firstLine) get() ([]byte, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	line, _, ok := bytes.Cut(f.text, []byte("\n"))
+	return bytes.Clone(line), ok
+}

@@ -1,0 +1,93 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"authbench/bench/process"
+)
+
+const (
+	readyWait  = 30 * time.Second // for a program to serve
+	readyPoll  = 5 * time.Millisecond
+	portTries  = 5
+	clashWords = "address already in use"
+)
+
+// ready polls until ok returns nil. A program that ends meanwhile, or is not
+// ready in time, is an error with its log's tail, and is stopped.
+func ready(ctx context.Context, name string, u unit, ok func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWait)
+	defer cancel()
+	tick := time.NewTicker(readyPoll)
+	defer tick.Stop()
+	for {
+		err := ok(ctx)
+		if err == nil {
+			return nil
+		}
+		if died := u.Died(); died != nil {
+			return died
+		}
+		select {
+		case <-ctx.Done():
+			tail := u.Tail() // before it is gone
+			u.Stop(context.WithoutCancel(ctx))
+			return fmt.Errorf("%s is not ready: %w (%w); end of its log:\n%s", name, context.Cause(ctx), err, tail)
+		case <-tick.C:
+		}
+	}
+}
+
+// onFreePort calls start with n free loopback addresses, again with others when
+// somebody else took one in between.
+func onFreePort(n int, start func(addr []string) (*process.Process, error)) (p *process.Process, err error) {
+	for range portTries {
+		var addr []string
+		if addr, err = freePorts(n); err != nil {
+			return nil, err
+		}
+		if p, err = start(addr); err == nil || !strings.Contains(strings.ToLower(err.Error()), clashWords) {
+			return p, err
+		}
+	}
+	return nil, fmt.Errorf("a port was taken by somebody else %d times in a row: %w", portTries, err)
+}
+
+// answers says whether a URL answers 200.
+func answers(ctx context.Context, url string) error {
+	_, err := get(ctx, url, nil)
+	return err
+}
+
+// get fetches a URL; any status but 200 is an error.
+func get(ctx context.Context, url string, edit func(*http.Request)) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	if edit != nil {
+		edit(req)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", url, err)
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	if resp.StatusCode != http.StatusOK {
+		return resp, fmt.Errorf("%s: %s: %.200s", url, resp.Status, body)
+	}
+	return resp, nil
+}

@@ -1,0 +1,172 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"authbench/bench/process"
+	"authbench/bench/trial"
+)
+
+// Options of a runtime.
+type Options struct {
+	ServerBinary  string // of package servers; native
+	Project       string // folder that holds docker-compose.yml; compose
+	GeneratorCPUs string // CPU lists; empty means all. The system never runs on
+	SystemCPUs    string // the generator's.
+	Seed          uint64 // of the order of credentials
+}
+
+// Runtime starts stacks, one at a time.
+type Runtime struct {
+	kind     string
+	host     host
+	opts     Options
+	warnings []string
+
+	redis    redisStore
+	postgres postgresStore
+	minted   map[mintKey]mintedSet
+}
+
+func newRuntime(kind string, h host, opts Options) *Runtime {
+	return &Runtime{kind: kind, host: h, opts: opts, minted: map[mintKey]mintedSet{}}
+}
+
+// Capabilities says what can be done here; experiments that need more are skipped.
+func (n *Runtime) Capabilities() Capabilities { return n.host.capabilities() }
+
+// Warnings says what a reader of the run should know.
+func (n *Runtime) Warnings() []string { return n.warnings }
+
+// Close ends the stores too and removes every trace.
+func (n *Runtime) Close() error { return n.host.close() }
+
+// Up starts what the spec asks for and returns when it serves. Any difference
+// between the spec and what a replica says of itself is an error. After an error
+// nothing of the trial is left running.
+func (n *Runtime) Up(ctx context.Context, spec trial.Spec) (s *Stack, err error) {
+	if err := n.check(spec); err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec, err)
+	}
+	s = &Stack{spec: spec, Warnings: slices.Clone(n.warnings)}
+	if spec.Balancer == trial.IPHash && !SeesSources(n.kind) {
+		s.Warnings = append(s.Warnings, NoSources)
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("start %s: %w", spec, err)
+			if derr := s.Down(context.WithoutCancel(ctx)); derr != nil {
+				err = fmt.Errorf("%w; and while ending what had started: %w", err, derr)
+			}
+			s = nil
+		}
+	}()
+	steps := []func() error{
+		func() error { return n.startStore(ctx, s, spec) },
+		func() error { return n.startReplicas(ctx, s, spec) },
+		func() error { return n.startNginx(ctx, s, spec) },
+		func() error { return n.credentials(ctx, s, spec) },
+		func() error { return n.settle(ctx, spec) },
+		s.budgets, // last: minting under a budget would take for ever
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// check refuses what cannot be started, before anything is.
+func (n *Runtime) check(spec trial.Spec) error {
+	if _, err := trial.ParseArm(spec.Arm.String()); err != nil {
+		return err
+	}
+	if _, err := trial.ParseBalancer(string(spec.Balancer)); err != nil {
+		return err
+	}
+	switch {
+	case spec.Replicas < 1 || spec.Replicas > 64:
+		return fmt.Errorf("%d replicas: want 1 to 64", spec.Replicas)
+	case spec.Pool < 1:
+		return fmt.Errorf("a pool of %d store connections: want at least 1", spec.Pool)
+	case spec.Users < 1:
+		return fmt.Errorf("%d users: want at least 1", spec.Users)
+	case spec.Resident != 0 && spec.Resident < spec.Users:
+		return fmt.Errorf("%d resident sessions for %d users: want at least one each", spec.Resident, spec.Users)
+	case spec.Arm.Store == "postgres" && spec.Pool*spec.Replicas > postgresConnections-10:
+		return fmt.Errorf("%d replicas with %d connections each: PostgreSQL is started for %d", spec.Replicas, spec.Pool, postgresConnections)
+	}
+	caps := n.Capabilities()
+	for tier, cpus := range spec.Budgets {
+		if cpus != 0 && !caps.Budgets {
+			return fmt.Errorf("a CPU budget for the %s needs control groups, which cannot be used here: %s", tier, caps.Reason)
+		}
+		if cpus != 0 && cpus < budgetLeast {
+			return fmt.Errorf("a CPU budget of %g for the %s: the least is %g (10 ms in 100 ms)", cpus, tier, budgetLeast)
+		}
+	}
+	return nil
+}
+
+// startReplicas starts r1, r2, ... and checks each.
+func (n *Runtime) startReplicas(ctx context.Context, s *Stack, spec trial.Spec) error {
+	var launches []launch
+	for i := range spec.Replicas {
+		launches = append(launches, n.launch(spec, i+1))
+	}
+	var err error
+	s.Replicas, err = n.host.replicas(ctx, launches)
+	for _, r := range s.Replicas {
+		s.Components = append(s.Components, r.component)
+	}
+	if err != nil {
+		return err
+	}
+	for i, r := range s.Replicas {
+		if err := checkReplica(ctx, launches[i], r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startNginx starts nginx in front of the replicas.
+func (n *Runtime) startNginx(ctx context.Context, s *Stack, spec trial.Spec) error {
+	b, err := n.host.nginx(ctx, spec.Balancer, s.Replicas)
+	if err != nil {
+		return err
+	}
+	s.Components = append(s.Components, b.components...)
+	if b.warning != "" {
+		s.Warnings = append(s.Warnings, b.warning)
+	}
+	s.URL = b.url
+	s.NginxStatusURL = b.statusURL + "/status"
+	s.routeURL = b.statusURL + "/route"
+	return nil
+}
+
+// oneThread says whether a replica runs Go code on one thread: where it has
+// less than a CPU, a second thread only burns the budget faster.
+func (n *Runtime) oneThread(spec trial.Spec) bool {
+	if b := spec.Budgets[trial.ReplicaTier]; b > 0 && b <= 1 {
+		return true
+	}
+	cpus, err := process.ParseCPUs(n.opts.SystemCPUs)
+	if err != nil { // no pins
+		cpus, _ = process.AvailableCPUs()
+	}
+	return len(cpus) == 1
+}
+
+// allCPUs are the system's and the generator's: for work while nothing is measured.
+func (n *Runtime) allCPUs() (string, error) {
+	cpus, err := process.AvailableCPUs()
+	if err != nil {
+		return "", err
+	}
+	return joinCPUs(cpus, n.opts.SystemCPUs, n.opts.GeneratorCPUs)
+}

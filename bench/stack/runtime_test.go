@@ -1,0 +1,127 @@
+package stack
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"authbench/bench/trial"
+)
+
+// contract is what every runtime holds.
+var contract = []struct {
+	name  string
+	check func(*testing.T, *Runtime)
+}{
+	{"every arm serves", checkEveryArmServes},
+	{"a budget is kept and lifted", checkABudgetIsKeptAndLifted},
+	{"round robin and least_conn spread evenly", checkRoundRobinAndLeastConnSpreadEvenly},
+	{"memory without stickiness loses sessions", checkMemoryWithoutStickinessLosesSessions},
+	{"cookies keep users at their session", checkCookieBalancersKeepUsersAtTheirSession},
+	{"sticky fails over when its replica dies", checkStickyFailsOverWhenItsReplicaDies},
+	{"shared credentials are minted once", checkSharedCredentialsAreMintedOnce},
+	{"specs that cannot be started", checkSpecsThatCannotBeStarted},
+}
+
+func holdsTheContract(t *testing.T, rt *Runtime) {
+	for _, c := range contract {
+		t.Run(c.name, func(t *testing.T) { c.check(t, rt) })
+	}
+}
+
+func TestNativeHoldsTheContract(t *testing.T) { holdsTheContract(t, newNative(t)) }
+
+func TestComposeHoldsTheContract(t *testing.T) { holdsTheContract(t, newCompose(t)) }
+
+func checkEveryArmServes(t *testing.T, n *Runtime) {
+	for _, a := range append(trial.Arms(), trial.Arm{Auth: "jwt", Alg: "HS256", Carrier: "cookie"}, trial.Arm{Auth: "session", Store: "redis", Carrier: "header"}) {
+		spec := cell(a.String(), 2, trial.Sticky)
+		s := up(t, n, spec)
+		if len(s.Credentials) != spec.Users {
+			t.Errorf("%s: %d credentials, want %d", a, len(s.Credentials), spec.Users)
+		}
+		for _, c := range s.Credentials {
+			if sub, err := whoami(t.Context(), s.URL, c); err != nil || sub != c.User {
+				t.Fatalf("%s: %s is answered as %q, %v", a, c.User, sub, err)
+			}
+		}
+		for _, c := range s.Components {
+			cpu, err := c.CPU()
+			if err != nil || cpu <= 0 || c.RSS() <= 0 || len(c.PIDs()) == 0 {
+				t.Errorf("%s: %s: CPU %v s, %v; RSS %v", a, c.Name(), cpu, err, c.RSS())
+			}
+		}
+		if err := s.Down(t.Context()); err != nil {
+			t.Errorf("%s: %v", a, err)
+		}
+	}
+}
+
+// A replica that would use more gets what its budget says, and the next stack
+// has none.
+func checkABudgetIsKeptAndLifted(t *testing.T, n *Runtime) {
+	if !n.Capabilities().Budgets {
+		t.Logf("no budgets here: %s", n.Capabilities().Reason)
+		return
+	}
+	spec := cell("none", 1, trial.RoundRobin)
+	spec.Budgets = map[trial.Tier]float64{trial.ReplicaTier: 0.1}
+	s := up(t, n, spec)
+	r := s.Replicas[0].component
+	load, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for load.Err() == nil {
+			whoami(load, s.URL, trial.Credential{})
+		}
+	}()
+	cpu0, err := r.CPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	await(t, "throttling", func() bool {
+		th, err := r.Throttle()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return th.Throttled >= 10
+	})
+	cpu1, err := r.CPU()
+	if share := (cpu1 - cpu0) / time.Since(began).Seconds(); err != nil || share > 0.12 {
+		t.Errorf("a replica with a budget of 0.1 CPU used %.3f, %v", share, err)
+	}
+	stop()
+	<-done
+	if err := s.Down(t.Context()); err != nil {
+		t.Error(err)
+	}
+	s = up(t, n, cell("none", 1, trial.RoundRobin))
+	if th, err := s.Replicas[0].component.Throttle(); err != nil || th.Throttled > 0 && n.kind == KindCompose {
+		t.Errorf("a new replica is throttled: %+v, %v", th, err)
+	}
+	if err := s.Down(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// awaitDeath waits until a component is known to have ended.
+func awaitDeath(t *testing.T, c *Component) {
+	t.Helper()
+	await(t, "the end of "+c.Name(), func() bool { return c.unit.Died() != nil })
+}
+
+func await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited a minute for %s", what)
+		}
+	}
+}
