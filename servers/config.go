@@ -53,6 +53,7 @@ type Config struct {
 	Readiness         string
 	Mint, Force       bool
 	Drain, DrainDelay time.Duration
+	DrainIdle         time.Duration
 }
 
 // ownName is the issuer of this server's own tokens, and whom they are for.
@@ -146,6 +147,7 @@ func (c *Config) define(fs *flag.FlagSet) {
 	fs.BoolVar(&c.Force, "force", false, "allow -mint and -seed-users on listeners other than loopback")
 	fs.DurationVar(&c.Drain, "drain", 10*time.Second, "`time` that requests in flight get to finish after SIGTERM")
 	fs.DurationVar(&c.DrainDelay, "drain-delay", 0, "`time` between /readyz turning 503 and the listener closing, after SIGTERM")
+	fs.DurationVar(&c.DrainIdle, "drain-idle", time.Second, "`time` at most that idle connections stay open after that, for one more request each: a balancer that is told to close them loses none")
 }
 
 func usage(fs *flag.FlagSet, w io.Writer) {
@@ -205,6 +207,7 @@ func (c *Config) complete() error {
 		{"jwks-stale", int64(c.JWKSStale), int64(c.JWKSRefresh), "-jwks-refresh"},
 		{"drain", int64(c.Drain), 0, "0s"},
 		{"drain-delay", int64(c.DrainDelay), 0, "0s"},
+		{"drain-idle", int64(c.DrainIdle), 0, "0s"},
 		{"pool", int64(c.Pool), 1, "1"},
 		{"memory-max", int64(c.MemoryMax), 1, "1"},
 		{"seed-users", int64(c.SeedUsers), 0, "0"},

@@ -63,6 +63,7 @@ type settings struct {
 	KeepAlive       string      `json:"keep_alive"` // how long an idle client connection stays open
 	Drain           string      `json:"drain"`
 	DrainDelay      string      `json:"drain_delay"`
+	DrainIdle       string      `json:"drain_idle"`
 }
 
 func (c *Config) settings(listen, private string) settings {
@@ -80,7 +81,7 @@ func (c *Config) settings(listen, private string) settings {
 		Pool: c.Pool, StoreTimeout: c.StoreTimeout.String(), MemoryMax: c.MemoryMax, Sweep: c.Sweep.String(),
 		Accounts: c.Accounts, SeedUsers: c.SeedUsers, Argon2: c.Argon2.String(),
 		LoginPermits: c.loginPermits(), LoginQueue: c.LoginQueue, Mint: c.Mint,
-		KeepAlive: keepAlive.String(), Drain: c.Drain.String(), DrainDelay: c.DrainDelay.String(),
+		KeepAlive: keepAlive.String(), Drain: c.Drain.String(), DrainDelay: c.DrainDelay.String(), DrainIdle: c.DrainIdle.String(),
 	}
 	if t.Carrier == api.CarrierCookie {
 		s.Cookie = t.CookieName()

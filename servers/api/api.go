@@ -61,6 +61,7 @@ type API struct {
 	// changes it.
 	replicaHeader []string
 	draining      atomic.Bool
+	closing       atomic.Bool
 	router        chi.Router
 	handler       http.Handler
 	failures      failureLog
@@ -91,7 +92,15 @@ func New(cfg Config) *API {
 }
 
 // ServeHTTP implements http.Handler.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if a.closing.Load() {
+		w.Header().Set("Connection", "close")
+	}
+	a.handler.ServeHTTP(w, r)
+}
+
+// CloseConnections makes each answer from now on the last on its connection.
+func (a *API) CloseConnections() { a.closing.Store(true) }
 
 // Drain makes /readyz answer 503 from now on; everything else goes on.
 func (a *API) Drain() { a.draining.Store(true) }
