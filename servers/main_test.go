@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"authbench/servers/matrix"
 	"authbench/servers/store/storetest"
 )
 
@@ -60,9 +61,9 @@ func wholeRun() bool {
 // missedCells lists the cells of SECURITY.md that hold and were not run.
 func missedCells() (missed []string) {
 	for _, r := range readMatrix(process) {
-		for _, arm := range allArms {
-			if _, ok := ran.Load(r.id + " " + arm); !ok && r.holds(arm) {
-				missed = append(missed, r.id+" "+arm)
+		for _, arm := range matrix.Arms() {
+			if _, ok := ran.Load(r.ID + " " + arm); !ok && r.Holds(arm) {
+				missed = append(missed, r.ID+" "+arm)
 			}
 		}
 	}

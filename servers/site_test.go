@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"authbench/servers/account"
+	"authbench/servers/matrix"
 )
 
 func funcName(d ast.Decl) string {
@@ -48,11 +49,11 @@ func eachCell(t *testing.T, id string, check func(t *testing.T, arm, cell string
 		t.Fatalf("%s tests %s: its name must say so", t.Name(), id)
 	}
 	for _, r := range readMatrix(t) {
-		for _, arm := range allArms {
-			if r.id == id && r.holds(arm) {
+		for _, arm := range matrix.Arms() {
+			if r.ID == id && r.Holds(arm) {
 				t.Run(arm, func(t *testing.T) {
 					ran.Store(id+" "+arm, true)
-					check(t, arm, r.cells[arm])
+					check(t, arm, r.Cells[arm])
 				})
 			}
 		}
