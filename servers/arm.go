@@ -23,7 +23,8 @@ type arm struct {
 	accounts *account.Checker
 	jwks     func() []byte // nil where there are no tokens
 	checks   []api.Check
-	tokens   *token.Authenticator // nil where there are none
+	tokens   *token.Authenticator // nil where there are none of our own
+	foreign  *token.Remote        // nil unless another issuer's tokens are verified
 	sweeper  session.Sweeper      // nil if nothing needs sweeping
 	postgres *store.Postgres      // nil if not used
 	redis    *redis.Client        // nil if not used
@@ -55,8 +56,10 @@ func newArm(ctx context.Context, cfg Config, metrics *api.Metrics) (*arm, error)
 		}
 		a.redis = client
 	}
-	if err := a.openAccounts(ctx, cfg, metrics); err != nil {
-		return a, err
+	if !cfg.foreign() {
+		if err := a.openAccounts(ctx, cfg, metrics); err != nil {
+			return a, err
+		}
 	}
 	if err := a.openAuth(ctx, cfg, metrics); err != nil {
 		return a, err
@@ -73,6 +76,8 @@ func (a *arm) openAuth(ctx context.Context, cfg Config, metrics *api.Metrics) er
 		return a.openCookie(cfg)
 	case cfg.Auth == "session":
 		return a.openSessions(ctx, cfg, metrics)
+	case cfg.foreign():
+		return a.openForeign(cfg)
 	case cfg.Auth == "jwt":
 		return a.openTokens(cfg)
 	}
@@ -177,12 +182,31 @@ func (a *arm) openTokens(cfg Config) error {
 	return nil
 }
 
-// followKeys goes over to the keys that the folder holds, until ctx ends.
-func (a *arm) followKeys(ctx context.Context, cfg Config, log *slog.Logger) {
-	if a.tokens != nil {
-		a.tokens.Follow(ctx, token.Folder{Dir: cfg.Keys, Alg: cfg.Alg}, cfg.KeysPoll, func(err error) {
-			log.Error("not all keys can be used", "error", err)
+// openForeign verifies another issuer's tokens. It is ready as long as the keys
+// that it has are good, whether or not the issuer answers at the moment.
+func (a *arm) openForeign(cfg Config) (err error) {
+	a.foreign, err = token.NewRemote(
+		token.Source{Location: cfg.JWKS, Refresh: cfg.JWKSRefresh, Stale: cfg.JWKSStale, Timeout: cfg.StoreTimeout},
+		token.Config{
+			Profile: token.Profile(cfg.Profile), Issuer: cfg.Issuer, Audience: cfg.Audience, Lifetime: cfg.Lifetime, Leeway: cfg.Leeway,
 		})
+	if err != nil {
+		return fmt.Errorf("-jwks: %w", err)
+	}
+	a.auth = a.foreign
+	a.checks = append(a.checks, api.Check{Name: "the issuer of tokens", Ping: a.foreign.Ready})
+	return nil
+}
+
+// followKeys goes over to the keys that the folder or the other issuer has,
+// until ctx ends.
+func (a *arm) followKeys(ctx context.Context, cfg Config, log *slog.Logger) {
+	report := func(err error) { log.Error("not all keys can be used", "error", err) }
+	switch {
+	case a.tokens != nil:
+		a.tokens.Follow(ctx, token.Folder{Dir: cfg.Keys, Alg: cfg.Alg}, cfg.KeysPoll, report)
+	case a.foreign != nil:
+		a.foreign.Follow(ctx, report)
 	}
 }
 

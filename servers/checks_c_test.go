@@ -162,30 +162,19 @@ func TestC10_PasswordChangeEndsTheOthers(t *testing.T) {
 
 func TestC11_IdleTimeout(t *testing.T) {
 	for _, touch := range []string{"always", "throttled"} {
-		t.Run(touch, func(t *testing.T) { checkIdle(t, touch) })
+		t.Run(touch, func(t *testing.T) {
+			eachArm(t, "C11", checkIdle, "-touch", touch, "-touch-every", "100ms", "-idle-timeout", "1500ms")
+		})
 	}
 }
 
-func checkIdle(t *testing.T, touch string) {
-	for _, r := range readMatrix(t) {
-		for _, arm := range allArms {
-			if r.id != "C11" || r.cells[arm] != required && r.cells[arm] != oneReplica {
-				continue
-			}
-			t.Run(arm, func(t *testing.T) {
-				s := newSite(t, arm, required, "-touch", touch, "-touch-every", "100ms", "-idle-timeout", "1500ms")
-				busy, idle := s.login(ada), s.login(ada)
-				eventually(t, "the idle one ends while the busy one lives", func() bool {
-					wantStatus(t, "busy", s.other().me(busy), http.StatusOK)
-					var list struct{ Sessions []struct{} }
-					a := s.send("GET", "/sessions", "", busy)
-					decode(t, a.body, &list)
-					return len(list.Sessions) == 1
-				})
-				wantStatus(t, "idle", s.other().me(idle), http.StatusUnauthorized)
-			})
-		}
-	}
+func checkIdle(s *site) {
+	busy, idle := s.login(ada), s.login(ada)
+	eventually(s.T, "the idle one ends while the busy one lives", func() bool {
+		wantStatus(s.T, "busy", s.other().me(busy), http.StatusOK)
+		return len(s.sessions(busy)) == 1
+	})
+	wantStatus(s.T, "idle", s.other().me(idle), http.StatusUnauthorized)
 }
 
 func TestC12_AbsoluteTimeout(t *testing.T) {
@@ -262,12 +251,7 @@ func TestC14_NoCredentialIsLoggedInAnOutage(t *testing.T) {
 func TestC15_Cookies(t *testing.T) {
 	for _, insecure := range []bool{false, true} {
 		t.Run(fmt.Sprint("insecure=", insecure), func(t *testing.T) {
-			for _, arm := range allArms {
-				t.Run(arm, func(t *testing.T) {
-					s := newSite(t, arm, required, "-credential", "cookie", fmt.Sprint("-insecure-cookies=", insecure))
-					checkCookie(s, insecure)
-				})
-			}
+			eachArm(t, "C15", func(s *site) { checkCookie(s, insecure) }, "-credential", "cookie", fmt.Sprint("-insecure-cookies=", insecure))
 		})
 	}
 }
@@ -381,33 +365,26 @@ func TestC19_AdministratorsOnly(t *testing.T) {
 // TestC20_StoreDownIsNever401 takes the stores away: what needs them is 503,
 // what does not goes on, and nobody who has logged in is told otherwise.
 func TestC20_StoreDownIsNever401(t *testing.T) {
-	for _, r := range readMatrix(t) {
-		for _, arm := range allArms {
-			if r.id != "C20" || r.cells[arm] != required {
-				continue
-			}
-			t.Run(arm, func(t *testing.T) {
-				server, me := storetest.Postgres(t), http.StatusOK
-				s := newSite(t, arm, required, "-postgres", server.URL, "-store-timeout", "500ms")
-				if arm == "session/redis" {
-					cache := storetest.Redis(t)
-					s = newSite(t, arm, required, "-postgres", server.URL, "-redis", cache.URL, "-store-timeout", "500ms")
-					defer cache.Stop()
-					h := s.login(ada)
-					cache.Stop()
-					wantStatus(t, "me without Redis", s.other().me(h), http.StatusServiceUnavailable)
-					cache.Start()
-				}
-				h, admin := s.login(ada), s.login("admin")
-				server.Stop()
-				if arm == "session/postgres" {
-					me = http.StatusServiceUnavailable
-				}
-				wantStatus(t, "me", s.other().me(h), me)
-				wantStatus(t, "log-in", s.other().login(ada), http.StatusServiceUnavailable)
-				wantStatus(t, "role change", s.send("PUT", "/admin/users/user-000001/role", `{"role":"admin"}`, admin), http.StatusServiceUnavailable)
-				wantStatus(t, "nobody", s.other().me(held{}), http.StatusUnauthorized)
-			})
+	eachCell(t, "C20", func(t *testing.T, arm, cell string) {
+		server, me := storetest.Postgres(t), http.StatusOK
+		s := newSite(t, arm, cell, "-postgres", server.URL, "-store-timeout", "500ms")
+		if arm == "session/redis" {
+			cache := storetest.Redis(t)
+			s = newSite(t, arm, cell, "-postgres", server.URL, "-redis", cache.URL, "-store-timeout", "500ms")
+			defer cache.Stop()
+			h := s.login(ada)
+			cache.Stop()
+			wantStatus(t, "me without Redis", s.other().me(h), http.StatusServiceUnavailable)
+			cache.Start()
 		}
-	}
+		h, admin := s.login(ada), s.login("admin")
+		server.Stop()
+		if arm == "session/postgres" {
+			me = http.StatusServiceUnavailable
+		}
+		wantStatus(t, "me", s.other().me(h), me)
+		wantStatus(t, "log-in", s.other().login(ada), http.StatusServiceUnavailable)
+		wantStatus(t, "role change", s.send("PUT", "/admin/users/user-000001/role", `{"role":"admin"}`, admin), http.StatusServiceUnavailable)
+		wantStatus(t, "nobody", s.other().me(held{}), http.StatusUnauthorized)
+	})
 }

@@ -105,11 +105,12 @@ func sendRaw(t *testing.T, address, text string) answer {
 }
 
 // TestL06_SlowRequests holds connections open: each is closed within its
-// limit, and others are served meanwhile.
+// limit, and others are served meanwhile. The arms wait side by side.
 func TestL06_SlowRequests(t *testing.T) {
-	var all sync.WaitGroup
-	for _, arm := range []string{"session/redis", "jwt/HS256"} { // timeouts are the server's own, the same in every arm
-		s := newSite(t, arm, required)
+	eachCell(t, "L06", func(t *testing.T, arm, cell string) {
+		t.Parallel()
+		s := newSite(t, arm, cell)
+		var all sync.WaitGroup
 		for what, text := range map[string]string{
 			"no byte": "", "half a request line": "GET /me HT", "half the headers": "GET /me HTTP/1.1\r\nHost: x\r\n",
 			"half a body": "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
@@ -129,8 +130,8 @@ func TestL06_SlowRequests(t *testing.T) {
 			})
 		}
 		s.wantLive("meanwhile", s.login(ada))
-	}
-	all.Wait()
+		all.Wait()
+	})
 }
 
 func TestL07_SessionsPerUser(t *testing.T) {
@@ -218,21 +219,35 @@ func TestL10_FailedLogInsAreLimited(t *testing.T) {
 }
 
 func TestL11_LeewayIsBounded(t *testing.T) {
-	for _, leeway := range []string{"61s", "-1s", "24h"} {
-		if _, err := parse(nil, "-auth", "jwt", "-keys", "d", "-leeway", leeway); err == nil {
-			t.Errorf("-leeway %s: accepted", leeway)
+	eachCell(t, "L11", func(t *testing.T, arm, _ string) {
+		alg := strings.TrimPrefix(arm, "jwt/")
+		for _, leeway := range []string{"61s", "-1s", "24h"} {
+			if _, err := parse(nil, "-auth", "jwt", "-alg", alg, "-keys", "d", "-leeway", leeway); err == nil {
+				t.Errorf("-leeway %s: accepted", leeway)
+			}
 		}
-	}
+	})
 }
 
 func TestL12_PublicPasswordsStayLocal(t *testing.T) {
-	for _, flag := range []string{"-mint", "-seed-users=1"} {
-		for _, where := range []string{"-listen", "-private"} {
-			if _, err := parse(nil, flag, where, "0.0.0.0:0"); err == nil {
-				t.Errorf("%s %s 0.0.0.0:0: accepted", flag, where)
+	eachCell(t, "L12", func(t *testing.T, arm, _ string) {
+		kind, detail, _ := strings.Cut(arm, "/")
+		flags := []string{"-auth", kind, "-store", detail}
+		if kind == "jwt" {
+			flags[2] = "-alg"
+		}
+		flags = append(flags, "-keys", "d", "-redis", "redis://x", "-postgres", "postgres://x")
+		if _, err := parse(nil, append(flags, "-mint")...); err != nil {
+			t.Fatal(err)
+		}
+		for _, flag := range []string{"-mint", "-seed-users=1"} {
+			for _, where := range []string{"-listen", "-private"} {
+				if _, err := parse(nil, append(flags, flag, where, "0.0.0.0:0")...); err == nil {
+					t.Errorf("%s %s 0.0.0.0:0: accepted", flag, where)
+				}
 			}
 		}
-	}
+	})
 }
 
 // TestL14_OneRecordALine sends line ends and escape codes wherever a client

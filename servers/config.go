@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -25,6 +26,9 @@ type Config struct {
 	Auth, Store, Alg string
 	Keys             string
 	KeysPoll         time.Duration
+	Profile, JWKS    string
+	JWKSRefresh      time.Duration
+	JWKSStale        time.Duration
 	Credential       string
 	InsecureCookies  bool
 	Lifetime, Leeway time.Duration
@@ -49,7 +53,11 @@ type Config struct {
 	Readiness         string
 	Mint, Force       bool
 	Drain, DrainDelay time.Duration
+	DrainIdle         time.Duration
 }
+
+// ownName is the issuer of this server's own tokens, and whom they are for.
+const ownName = "authbench"
 
 // envPrefix begins the name of every environment variable that is read:
 // -store-timeout is AUTHBENCH_STORE_TIMEOUT.
@@ -98,9 +106,13 @@ func (c *Config) define(fs *flag.FlagSet) {
 
 	fs.StringVar(&c.Auth, "auth", "none", "way to authenticate: none (control: everybody passes), session or jwt")
 	fs.StringVar(&c.Store, "store", "memory", "where sessions live: memory, redis, postgres, or cookie, encrypted at the client (with -auth session)")
-	fs.StringVar(&c.Alg, "alg", "HS256", "signature of tokens: "+strings.Join(token.Algorithms(), ", ")+" (with -auth jwt)")
+	fs.StringVar(&c.Alg, "alg", "", "signature of tokens: "+strings.Join(token.Algorithms(), ", ")+" (with -auth jwt; default HS256, for Cognito RS256)")
 	fs.StringVar(&c.Keys, "keys", "", "`directory` of the signing keys, shared by all replicas; a missing key is made (with -auth jwt and -store cookie)")
 	fs.DurationVar(&c.KeysPoll, "keys-poll", time.Second, "`time` between readings of -keys: within it a new key verifies and a removed one does not")
+	fs.StringVar(&c.Profile, "profile", "", "cognito: only verify access tokens of another issuer, in the manner of Amazon Cognito: -issuer is its URL, -audience the client_id")
+	fs.StringVar(&c.JWKS, "jwks", "", "`URL` (https, or http to loopback) or file of the other issuer's keys (with -profile cognito)")
+	fs.DurationVar(&c.JWKSRefresh, "jwks-refresh", 5*time.Minute, "`time` between readings of -jwks: a removed key verifies for that long; a token by an unknown key brings the next reading forward, to 5s after the last at the earliest")
+	fs.DurationVar(&c.JWKSStale, "jwks-stale", time.Hour, "`time` for which the last keys verify while -jwks cannot be read; after it the answer is 503")
 	fs.StringVar(&c.Credential, "credential", "", "what carries the credential: header or cookie (default cookie for session, header for jwt)")
 	fs.BoolVar(&c.InsecureCookies, "insecure-cookies", false, "drop the __Host- prefix and Secure from cookies, for plain HTTP; a warning is logged")
 	fs.DurationVar(&c.Lifetime, "lifetime", time.Hour, "`time` from log-in to the absolute end of a session, or of a token")
@@ -109,8 +121,8 @@ func (c *Config) define(fs *flag.FlagSet) {
 	fs.DurationVar(&c.TouchEvery, "touch-every", time.Minute, "`time` between writings with -touch throttled; a session may end idly that much early")
 	fs.IntVar(&c.SessionsPerUser, "sessions-per-user", session.DefaultPerSubject, "sessions that one user may have; the oldest ends for a new one")
 	fs.DurationVar(&c.Leeway, "leeway", 0, "`time` by which replicas' clocks may differ; a token is accepted that much longer")
-	fs.StringVar(&c.Issuer, "issuer", "authbench", "`name` of the issuer of tokens")
-	fs.StringVar(&c.Audience, "audience", "authbench", "`name` of the audience of tokens")
+	fs.StringVar(&c.Issuer, "issuer", ownName, "`name` of the issuer of tokens")
+	fs.StringVar(&c.Audience, "audience", ownName, "`name` of the audience of tokens")
 
 	fs.StringVar(&c.Redis, "redis", "", "`URL` of Redis: redis://host:port/db or unix:///path")
 	fs.StringVar(&c.Postgres, "postgres", "", "`URL` of PostgreSQL: postgres://user@host:port/database")
@@ -135,6 +147,7 @@ func (c *Config) define(fs *flag.FlagSet) {
 	fs.BoolVar(&c.Force, "force", false, "allow -mint and -seed-users on listeners other than loopback")
 	fs.DurationVar(&c.Drain, "drain", 10*time.Second, "`time` that requests in flight get to finish after SIGTERM")
 	fs.DurationVar(&c.DrainDelay, "drain-delay", 0, "`time` between /readyz turning 503 and the listener closing, after SIGTERM")
+	fs.DurationVar(&c.DrainIdle, "drain-idle", time.Second, "`time` at most that idle connections stay open after that, for one more request each: a balancer that is told to close them loses none")
 }
 
 func usage(fs *flag.FlagSet, w io.Writer) {
@@ -155,6 +168,12 @@ health asks a replica whether it is ready.
 // complete fills in the defaults that depend on other settings, and refuses
 // what does not fit together.
 func (c *Config) complete() error {
+	if c.Alg == "" {
+		c.Alg = "HS256"
+		if c.foreign() {
+			c.Alg = "RS256"
+		}
+	}
 	for _, choice := range []struct {
 		flag, value string
 		want        []string
@@ -162,6 +181,7 @@ func (c *Config) complete() error {
 		{"auth", c.Auth, []string{"none", "session", "jwt"}},
 		{"store", c.Store, []string{"memory", "redis", "postgres", "cookie"}},
 		{"alg", c.Alg, token.Algorithms()},
+		{"profile", c.Profile, []string{"", string(token.Cognito)}},
 		{"credential", c.Credential, []string{"", "header", "cookie"}},
 		{"accounts", c.Accounts, []string{"memory", "postgres"}},
 		{"touch", c.Touch, []string{"never", "throttled", "always"}},
@@ -183,8 +203,11 @@ func (c *Config) complete() error {
 		{"store-timeout", int64(c.StoreTimeout), int64(time.Millisecond), "1ms"},
 		{"sweep", int64(c.Sweep), int64(time.Second), "1s"},
 		{"keys-poll", int64(c.KeysPoll), int64(time.Millisecond), "1ms"},
+		{"jwks-refresh", int64(c.JWKSRefresh), int64(100 * time.Millisecond), "100ms"},
+		{"jwks-stale", int64(c.JWKSStale), int64(c.JWKSRefresh), "-jwks-refresh"},
 		{"drain", int64(c.Drain), 0, "0s"},
 		{"drain-delay", int64(c.DrainDelay), 0, "0s"},
+		{"drain-idle", int64(c.DrainIdle), 0, "0s"},
 		{"pool", int64(c.Pool), 1, "1"},
 		{"memory-max", int64(c.MemoryMax), 1, "1"},
 		{"seed-users", int64(c.SeedUsers), 0, "0"},
@@ -210,7 +233,47 @@ func (c *Config) complete() error {
 	if err := c.idles(); err != nil {
 		return err
 	}
+	if c.foreign() {
+		return c.verifies()
+	}
+	if c.JWKS != "" {
+		return errors.New("-jwks needs -profile cognito: our own tokens are verified by -keys")
+	}
 	return errors.Join(c.needs(), c.staysLocal())
+}
+
+// foreign says whether another issuer's tokens are verified, and none issued.
+func (c *Config) foreign() bool { return c.Profile != string(token.Own) }
+
+// verifies refuses what a replica that only verifies has no use for: a flag that
+// does nothing is a misunderstanding.
+func (c *Config) verifies() error {
+	const only = "-profile cognito only verifies: "
+	switch {
+	case c.Auth != "jwt" || c.Alg != "RS256":
+		return errors.New("-profile cognito needs -auth jwt, and no other -alg than RS256")
+	case c.JWKS == "":
+		return errors.New("-profile cognito needs -jwks URL or FILE, the issuer's keys")
+	case c.Issuer == ownName || c.Audience == ownName:
+		return errors.New("-profile cognito needs -issuer URL and -audience CLIENT_ID: else it would take tokens that are meant for others")
+	case c.Keys != "":
+		return errors.New(only + "-keys has no use")
+	case c.Mint || c.SeedUsers > 0 || c.usesPostgres():
+		return errors.New(only + "there are no accounts, so -mint, -seed-users and -accounts postgres have no use")
+	}
+	if !(token.Source{Location: c.JWKS}).IsURL() {
+		return nil
+	}
+	u, err := url.Parse(c.JWKS)
+	if err != nil {
+		return fmt.Errorf("-jwks: %w", err)
+	}
+	ip := net.ParseIP(u.Hostname())
+	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if u.Scheme != "https" && !(u.Scheme == "http" && local) {
+		return fmt.Errorf("-jwks %s://%s: want https, or http to loopback: whoever can change the keys can be anybody", u.Scheme, u.Host)
+	}
+	return nil
 }
 
 // idles refuses an idle timeout that would not end idle sessions, but busy ones.
@@ -317,6 +380,9 @@ func (c *Config) arm() string {
 	case "session":
 		return "session/" + c.Store
 	case "jwt":
+		if c.foreign() {
+			return "jwt/" + c.Profile
+		}
 		return "jwt/" + c.Alg
 	}
 	return "none"

@@ -31,6 +31,21 @@ func TestBadFlags(t *testing.T) {
 		{"-sessions-per-user 0", "-sessions-per-user: want at least 1"},
 		{"-accounts ldap", `-accounts "ldap": want memory, postgres`},
 		{"-auth jwt", "-auth jwt needs -keys DIR"},
+		{"-auth jwt -profile auth0", `-profile "auth0": want cognito`},
+		{"-profile cognito", "-profile cognito needs -auth jwt"},
+		{"-auth jwt -profile cognito -alg ES256", "no other -alg than RS256"},
+		{"-auth jwt -profile cognito -issuer i -audience a", "-profile cognito needs -jwks"},
+		{"-auth jwt -profile cognito -jwks f -audience a", "needs -issuer URL and -audience CLIENT_ID"},
+		{"-auth jwt -profile cognito -jwks f -issuer i", "needs -issuer URL and -audience CLIENT_ID"},
+		{"-auth jwt -profile cognito -jwks f -issuer i -audience a -keys d", "-keys has no use"},
+		{"-auth jwt -profile cognito -jwks f -issuer i -audience a -mint", "there are no accounts"},
+		{"-auth jwt -profile cognito -jwks f -issuer i -audience a -seed-users 1", "there are no accounts"},
+		{"-auth jwt -profile cognito -jwks f -issuer i -audience a -accounts postgres", "there are no accounts"},
+		{"-auth jwt -profile cognito -jwks http://keys.example/ -issuer i -audience a", "-jwks http://keys.example: want https"},
+		{"-auth jwt -profile cognito -jwks ftp://127.0.0.1/ -issuer i -audience a", "want https"},
+		{"-auth jwt -profile cognito -jwks f -issuer i -audience a -jwks-refresh 1ms", "-jwks-refresh: want at least 100ms"},
+		{"-auth jwt -profile cognito -jwks f -issuer i -audience a -jwks-stale 1s", "-jwks-stale: want at least -jwks-refresh"},
+		{"-auth jwt -keys d -jwks f", "-jwks needs -profile cognito"},
 		{"-auth session -store redis", "-store redis needs -redis URL"},
 		{"-auth session -store postgres", "need -postgres URL"},
 		{"-accounts postgres", "need -postgres URL"},
@@ -77,7 +92,7 @@ func TestUsageNamesEveryFlag(t *testing.T) {
 	if _, err := parseConfig([]string{"-h"}, os.LookupEnv, &out); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("-h: error %v", err)
 	}
-	for _, name := range strings.Fields("listen private auth store alg keys credential redis postgres replica insecure-cookies lifetime leeway pool store-timeout accounts seed-users argon2 mint force touch touch-every sessions-per-user login-failures login-window readiness") {
+	for _, name := range strings.Fields("listen private auth store alg keys profile jwks jwks-refresh jwks-stale credential redis postgres replica insecure-cookies lifetime leeway pool store-timeout accounts seed-users argon2 mint force touch touch-every sessions-per-user login-failures login-window readiness") {
 		if !strings.Contains(out.String(), "  -"+name+" ") && !strings.Contains(out.String(), "  -"+name+"\n") {
 			t.Errorf("-h does not name -%s", name)
 		}

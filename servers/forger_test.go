@@ -36,6 +36,14 @@ func newForger(t *testing.T, keys, alg string, honest string) *forger {
 	return f
 }
 
+// by is a forger that has another of the replicas' keys.
+func (f *forger) by(kid, file string) *forger {
+	other := *f
+	other.private, other.public = readKey(f.t, file, f.alg)
+	other.header = f.with(f.header, f.kid(), kid)
+	return &other
+}
+
 // readKey reads a key file as its format is documented.
 func readKey(t *testing.T, name, alg string) (private, public any) {
 	t.Helper()

@@ -4,18 +4,22 @@ import (
 	"errors"
 	"flag"
 	"net/http"
-	"slices"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
 // TestJ12_KeysByHand rotates keys under a running replica by the command alone.
 func TestJ12_KeysByHand(t *testing.T) {
+	eachCell(t, "J12", func(t *testing.T, arm, _ string) { keysByHand(t, strings.TrimPrefix(arm, "jwt/")) })
+}
+
+func keysByHand(t *testing.T, alg string) {
 	keys := t.TempDir()
-	r := start(t, "-auth", "jwt", "-alg", "EdDSA", "-keys", keys, "-keys-poll", "10ms")
+	r := start(t, "-auth", "jwt", "-alg", alg, "-keys", keys, "-keys-poll", "10ms")
 	run := func(args ...string) (string, error) {
 		var out strings.Builder
-		err := keysCommand(t.Context(), append(args, "-keys", keys, "-alg", "EdDSA"), &out)
+		err := keysCommand(t.Context(), append(args, "-keys", keys, "-alg", alg), &out)
 		return strings.TrimSpace(out.String()), err
 	}
 	must := func(args ...string) string {
@@ -29,7 +33,8 @@ func TestJ12_KeysByHand(t *testing.T) {
 	before := r.mustLogin("user-000001")
 	first := r.signsBy()
 	staged := must("stage")
-	eventually(t, "the replica knows the staged key", func() bool { return slices.Contains(r.keyIDs(), staged) })
+	byStaged := newForger(t, keys, alg, before.bearer).by(staged, filepath.Join(keys, alg+"-"+staged+".key"))
+	eventually(t, "the replica knows the staged key", func() bool { return r.me(held{bearer: byStaged.fresh()}).StatusCode == http.StatusOK })
 	if _, err := run("promote", "-kid", staged, "-settle", "1h"); err == nil {
 		t.Error("promoted a key that has not settled")
 	}

@@ -114,7 +114,6 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 		return fmt.Errorf("-listen (port 0 picks a free one): %w", err)
 	}
 	defer public.Close()
-	public = problemListener{public}
 	private, err := net.Listen("tcp", cfg.Private)
 	if err != nil {
 		return fmt.Errorf("-private (port 0 picks a free one): %w", err)
@@ -125,7 +124,7 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 	a := api.New(api.Config{
 		Auth: arm.auth, Accounts: arm.accounts, Transport: transport, Replica: cfg.Replica,
 		Bound: cfg.revocationBound(), Leeway: cfg.leeway(),
-		Now: time.Now, JWKS: arm.jwks, Checks: arm.checks, Metrics: metrics, Log: log,
+		VerifyOnly: cfg.foreign(), Now: time.Now, JWKS: arm.jwks, Checks: arm.checks, Metrics: metrics, Log: log,
 	})
 	p := api.NewPrivate(api.PrivateConfig{
 		Settings: cfg.settings(public.Addr().String(), private.Addr().String()),
@@ -139,17 +138,22 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 	go arm.followKeys(following, cfg, log)
 
 	ready := map[string]string{"listen": public.Addr().String(), "private": private.Addr().String(), "replica": cfg.Replica}
-	return serve(ctx, cfg, log, servers{
-		api: a, publicOn: public, privateOn: private,
+	all := servers{
+		api: a, publicOn: problemListener{public}, privateOn: private,
 		public: newServer(a, log, writeTimeout), private: newServer(p, log, 0), // minting may take long
-	}, func() error { return json.NewEncoder(stdout).Encode(ready) })
+		open: new(connections),
+	}
+	all.public.ConnState = all.open.watch
+	return serve(ctx, cfg, log, all, func() error { return json.NewEncoder(stdout).Encode(ready) })
 }
 
 // servers are the two listeners of a replica and what they serve.
 type servers struct {
-	api                 *api.API
-	public, private     *http.Server
-	publicOn, privateOn net.Listener
+	api             *api.API
+	public, private *http.Server
+	publicOn        problemListener
+	privateOn       net.Listener
+	open            *connections // of the public one
 }
 
 func newServer(h http.Handler, log *slog.Logger, write time.Duration) *http.Server {
@@ -165,10 +169,21 @@ func newServer(h http.Handler, log *slog.Logger, write time.Duration) *http.Serv
 }
 
 // serve runs both servers until ctx ends or one of them fails, then drains:
-// not ready any more, then no new connections, then the requests in flight.
+// not ready any more, then no new connections, then one more request on each
+// connection that there is, then the requests in flight.
+//
+// The third step is for requests that a balancer must not send twice, such as a
+// change of password: one that is refused a connection goes to another replica,
+// but one that meets a connection just being closed may have been served, and is
+// lost. So idle connections stay open until they are used, and the answer tells
+// the balancer not to use them again. For the same reason nobody is left in the
+// queue of the listener.
 func serve(ctx context.Context, cfg Config, log *slog.Logger, s servers, ready func() error) error {
-	failed := make(chan error, 2)
-	go func() { failed <- s.public.Serve(s.publicOn) }()
+	failed, accepted := make(chan error, 2), make(chan struct{})
+	go func() {
+		failed <- s.public.Serve(s.publicOn)
+		close(accepted)
+	}()
 	go func() { failed <- s.private.Serve(s.privateOn) }()
 	if err := ready(); err != nil {
 		return fmt.Errorf("say where it listens: %w", err)
@@ -186,6 +201,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, s servers, ready f
 		return fmt.Errorf("serve: %w", err)
 	case <-time.After(cfg.DrainDelay):
 	}
+	s.api.CloseConnections()
+	s.public.Serve(s.publicOn.last())
+	<-accepted
+	s.open.wait(cfg.DrainIdle)
 	within, cancel := context.WithTimeout(context.Background(), cfg.Drain)
 	defer cancel()
 	// The private listener goes last: the end of a run is read from it.

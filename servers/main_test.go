@@ -1,12 +1,15 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
+	"authbench/servers/matrix"
 	"authbench/servers/store/storetest"
 )
 
@@ -28,10 +31,41 @@ var (
 	sharedPostgres = sync.OnceValue(func() *storetest.Server { return storetest.Postgres(process) })
 )
 
+// ran are the cells of the matrix that a test has taken up, as "C05 jwt/HS256".
+var ran sync.Map
+
 func TestMain(m *testing.M) {
 	status := m.Run()
+	if status == 0 && wholeRun() {
+		if missed := missedCells(); len(missed) > 0 {
+			fmt.Fprintf(os.Stderr, "SECURITY.md: no test ran for %s\n", strings.Join(missed, ", "))
+			status = 1
+		}
+	}
 	for _, f := range slices.Backward(process.cleanups) {
 		f()
 	}
 	os.Exit(status)
+}
+
+// wholeRun says whether all tests were asked for.
+func wholeRun() bool {
+	for _, name := range []string{"test.run", "test.skip", "test.list", "test.fuzz"} {
+		if f := flag.Lookup(name); f != nil && f.Value.String() != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// missedCells lists the cells of SECURITY.md that hold and were not run.
+func missedCells() (missed []string) {
+	for _, r := range readMatrix(process) {
+		for _, arm := range matrix.Arms() {
+			if _, ok := ran.Load(r.ID + " " + arm); !ok && r.Holds(arm) {
+				missed = append(missed, r.ID+" "+arm)
+			}
+		}
+	}
+	return missed
 }

@@ -4,62 +4,26 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"authbench/servers/matrix"
 )
 
-// What a cell of SECURITY.md may say.
 const (
-	required   = "required"    // holds at once, on every replica
-	oneReplica = "one replica" // holds at once, on the replica that was asked
-	bounded    = "bounded"     // holds after the bound that /config declares
-	impossible = "impossible"  // the note says why, and which experiment measures it
-	none       = "-"           // the arm has nothing that it could apply to
+	required   = matrix.Required
+	oneReplica = matrix.OneReplica
+	bounded    = matrix.Bounded
 )
 
-// allArms are the columns of the matrix.
-var allArms = []string{"session/memory", "session/redis", "session/postgres", "session/cookie", "jwt/HS256", "jwt/RS256", "jwt/ES256", "jwt/EdDSA"}
-
-// row is one check of the matrix.
-type row struct {
-	id, note string
-	cells    map[string]string // by arm
-}
-
-// readMatrix reads the tables of SECURITY.md: a header of arms, rows of checks.
-func readMatrix(t *testing.T) (rows []row) {
+func readMatrix(t testing.TB) []matrix.Row {
 	t.Helper()
-	text, err := os.ReadFile("SECURITY.md")
+	rows, err := matrix.Read("SECURITY.md")
 	if err != nil {
 		t.Fatal(err)
-	}
-	var arms []string
-	for line := range strings.Lines(string(text)) {
-		if !strings.HasPrefix(line, "|") {
-			arms = nil
-			continue
-		}
-		var fields []string
-		for field := range strings.SplitSeq(strings.Trim(strings.TrimSpace(line), "|"), "|") {
-			fields = append(fields, strings.TrimSpace(field))
-		}
-		switch {
-		case strings.HasPrefix(fields[0], "-"):
-		case fields[0] == "check" && len(fields) > 3:
-			arms = fields[2 : len(fields)-1]
-		case arms != nil && len(fields) == len(arms)+3:
-			r := row{id: fields[0], note: fields[len(fields)-1], cells: make(map[string]string)}
-			for i, arm := range arms {
-				r.cells[arm] = fields[2+i]
-			}
-			rows = append(rows, r)
-		case arms != nil:
-			t.Errorf("SECURITY.md: %d fields, want %d: %s", len(fields), len(arms)+3, line)
-		}
 	}
 	return rows
 }
@@ -107,14 +71,14 @@ func namedTests(t *testing.T) map[string]bool {
 
 // TestMatrixIsComplete holds SECURITY.md to the tests: every check and every arm
 // is there, and whatever is required or bounded has a test that carries its
-// number. Tests of the letters C, S and L run over the arms by the matrix itself
-// (see eachArm), so that a cell is what is tested.
+// number. Tests run over the arms by the matrix itself (see eachCell), so that a
+// cell is what is tested; a cell that no test took up fails the run (TestMain).
 func TestMatrixIsComplete(t *testing.T) {
 	rows, named := readMatrix(t), namedTests(t)
 	for _, id := range checkIDs() {
 		n := 0
 		for _, r := range rows {
-			if r.id == id {
+			if r.ID == id {
 				n++
 			}
 		}
@@ -123,34 +87,34 @@ func TestMatrixIsComplete(t *testing.T) {
 		}
 	}
 	for _, r := range rows {
-		if !slices.Contains(checkIDs(), r.id) {
-			t.Errorf("SECURITY.md: %q is no check", r.id)
+		if !slices.Contains(checkIDs(), r.ID) {
+			t.Errorf("SECURITY.md: %q is no check", r.ID)
 		}
 		tested := false
-		for _, arm := range allArms {
-			switch r.cells[arm] {
+		for _, arm := range matrix.Arms() {
+			switch r.Cells[arm] {
 			case required, oneReplica, bounded:
 				tested = true
-			case impossible:
-				if !strings.Contains(r.note, "experiment") {
-					t.Errorf("%s: impossible in %s; the note must name the experiment that measures it", r.id, arm)
+			case matrix.Impossible:
+				if !strings.Contains(r.Note, "experiment") {
+					t.Errorf("%s: impossible in %s; the note must name the experiment that measures it", r.ID, arm)
 				}
-			case none:
+			case matrix.None:
 			default:
-				t.Errorf("%s: %s says %q", r.id, arm, r.cells[arm])
+				t.Errorf("%s: %s says %q", r.ID, arm, r.Cells[arm])
 			}
-			if c := r.cells[arm]; (c == oneReplica || c == bounded) && r.note == "" {
-				t.Errorf("%s: %s in %s, and no note says by what", r.id, c, arm)
+			if c := r.Cells[arm]; (c == oneReplica || c == bounded) && r.Note == "" {
+				t.Errorf("%s: %s in %s, and no note says by what", r.ID, c, arm)
 			}
 		}
-		if len(r.cells) != len(allArms) {
-			t.Errorf("%s has %d arms, want %d", r.id, len(r.cells), len(allArms))
+		if len(r.Cells) != len(matrix.Arms()) {
+			t.Errorf("%s has %d arms, want %d", r.ID, len(r.Cells), len(matrix.Arms()))
 		}
-		if tested && !named[r.id] {
-			t.Errorf("%s is required, and no test is named Test%s_...", r.id, r.id)
+		if tested && !named[r.ID] {
+			t.Errorf("%s is required, and no test is named Test%s_...", r.ID, r.ID)
 		}
-		if !tested && r.note == "" {
-			t.Errorf("%s is required nowhere, and no note says why", r.id)
+		if !tested && r.Note == "" {
+			t.Errorf("%s is required nowhere, and no note says why", r.ID)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"authbench/servers/api"
+	"authbench/servers/token"
 )
 
 // settings is what GET /config answers: what this replica really runs with,
@@ -16,8 +17,12 @@ import (
 type settings struct {
 	Arm             string      `json:"arm"` // "none", "session/redis", "jwt/HS256", ...
 	Auth            string      `json:"auth"`
-	Store           string      `json:"store"` // of sessions; "" where there are none
-	Alg             string      `json:"alg"`   // of tokens; "" where there are none
+	Store           string      `json:"store"`        // of sessions; "" where there are none
+	Alg             string      `json:"alg"`          // of tokens; "" where there are none
+	Profile         string      `json:"profile"`      // "cognito": another issuer's tokens are verified and none issued
+	JWKS            string      `json:"jwks"`         // where its keys are
+	JWKSRefresh     string      `json:"jwks_refresh"` // longest life of a key that it removed; "" where there is none
+	JWKSStale       string      `json:"jwks_stale"`
 	Replica         string      `json:"replica"`
 	PID             int         `json:"pid"`
 	Listen          string      `json:"listen"`
@@ -58,6 +63,7 @@ type settings struct {
 	KeepAlive       string      `json:"keep_alive"` // how long an idle client connection stays open
 	Drain           string      `json:"drain"`
 	DrainDelay      string      `json:"drain_delay"`
+	DrainIdle       string      `json:"drain_idle"`
 }
 
 func (c *Config) settings(listen, private string) settings {
@@ -75,7 +81,7 @@ func (c *Config) settings(listen, private string) settings {
 		Pool: c.Pool, StoreTimeout: c.StoreTimeout.String(), MemoryMax: c.MemoryMax, Sweep: c.Sweep.String(),
 		Accounts: c.Accounts, SeedUsers: c.SeedUsers, Argon2: c.Argon2.String(),
 		LoginPermits: c.loginPermits(), LoginQueue: c.LoginQueue, Mint: c.Mint,
-		KeepAlive: keepAlive.String(), Drain: c.Drain.String(), DrainDelay: c.DrainDelay.String(),
+		KeepAlive: keepAlive.String(), Drain: c.Drain.String(), DrainDelay: c.DrainDelay.String(), DrainIdle: c.DrainIdle.String(),
 	}
 	if t.Carrier == api.CarrierCookie {
 		s.Cookie = t.CookieName()
@@ -86,6 +92,13 @@ func (c *Config) settings(listen, private string) settings {
 	case "jwt":
 		s.Alg, s.RevocationBound = c.Alg, c.revocationBound().String()
 		s.KeysPoll = c.KeysPoll.String()
+	}
+	if c.foreign() {
+		s.Profile, s.JWKS, s.KeysPoll, s.Accounts = c.Profile, c.JWKS, "", ""
+		if (token.Source{Location: c.JWKS}).IsURL() {
+			s.JWKS = address(c.JWKS)
+		}
+		s.JWKSRefresh, s.JWKSStale = c.JWKSRefresh.String(), c.JWKSStale.String()
 	}
 	return s
 }

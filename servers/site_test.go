@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"authbench/servers/account"
+	"authbench/servers/matrix"
 )
 
 func funcName(d ast.Decl) string {
@@ -40,25 +41,30 @@ var databases atomic.Int64
 // shortLife is the lifetime where a test waits for a bound.
 const shortLife = 2 * time.Second
 
-// eachArm runs a check over every arm whose cell in the matrix says that it
-// holds there, with the flags given besides. Where it is bounded credentials
-// live for shortLife.
-func eachArm(t *testing.T, id string, check func(s *site), flags ...string) {
+// eachCell runs a check over every arm whose cell in the matrix says that it
+// holds there.
+func eachCell(t *testing.T, id string, check func(t *testing.T, arm, cell string)) {
 	t.Helper()
-	var r row
-	for _, candidate := range readMatrix(t) {
-		if candidate.id == id {
-			r = candidate
-		}
-	}
 	if !strings.HasPrefix(t.Name(), "Test"+id+"_") {
 		t.Fatalf("%s tests %s: its name must say so", t.Name(), id)
 	}
-	for _, arm := range allArms {
-		if cell := r.cells[arm]; cell == required || cell == oneReplica || cell == bounded {
-			t.Run(arm, func(t *testing.T) { check(newSite(t, arm, cell, flags...)) })
+	for _, r := range readMatrix(t) {
+		for _, arm := range matrix.Arms() {
+			if r.ID == id && r.Holds(arm) {
+				t.Run(arm, func(t *testing.T) {
+					ran.Store(id+" "+arm, true)
+					check(t, arm, r.Cells[arm])
+				})
+			}
 		}
 	}
+}
+
+// eachArm runs a check over every such arm's replicas, with the flags given
+// besides. Where it is bounded credentials live for shortLife.
+func eachArm(t *testing.T, id string, check func(s *site), flags ...string) {
+	t.Helper()
+	eachCell(t, id, func(t *testing.T, arm, cell string) { check(newSite(t, arm, cell, flags...)) })
 }
 
 // newSite starts the replicas.

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"authbench/servers/account"
 )
 
 // rounds is how often all three replicas are restarted, one after another.
@@ -22,7 +24,7 @@ func TestRollingRestart(t *testing.T) {
 }
 
 // tally counts what clients see.
-type tally struct{ requests, posts, lost atomic.Int64 }
+type tally struct{ requests, posts, passwords, lost atomic.Int64 }
 
 func rollingRestart(s *site, arm string) {
 	var n tally
@@ -31,6 +33,7 @@ func rollingRestart(s *site, arm string) {
 	for i := range 6 {
 		load.Go(func() { s.browse(i, &n, stop) })
 		load.Go(func() { s.comeAndGo(50+i, &n, stop) })
+		load.Go(func() { s.changePassword(80+i, &n, stop) })
 	}
 	for range rounds {
 		for _, r := range s.replicas {
@@ -42,8 +45,9 @@ func rollingRestart(s *site, arm string) {
 	}
 	close(stop)
 	load.Wait()
-	s.Logf("%d requests, %d of them POST, over %d restarts; %d sessions lost", n.requests.Load(), n.posts.Load(), rounds*replicas, n.lost.Load())
-	if n.requests.Load() < 1000 || n.posts.Load() < 200 {
+	s.Logf("%d requests, %d of them POST, %d POST /password, over %d restarts; %d sessions lost",
+		n.requests.Load(), n.posts.Load(), n.passwords.Load(), rounds*replicas, n.lost.Load())
+	if n.requests.Load() < 1000 || n.posts.Load() < 200 || n.passwords.Load() < 100 {
 		s.Errorf("that is no load")
 	}
 	if n.lost.Load() > 0 && arm != "session/memory" {
@@ -119,5 +123,28 @@ func (s *site) comeAndGo(user int, n *tally, stop <-chan struct{}) {
 		}
 		s.seen("POST /logout", c.do("POST", "/logout", ""), n)
 		c.authHeader, c.cookie = "", ""
+	}
+}
+
+// changePassword sends what nginx must not send twice. Each replica has accounts
+// of its own here, so the new password is the old one: the same on all.
+func (s *site) changePassword(user int, n *tally, stop <-chan struct{}) {
+	c := s.client(user)
+	s.seen("POST /login", c.login(), n)
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+		a := c.do("POST", "/password", `{"current_password":"`+account.SeedPassword+`","new_password":"`+account.SeedPassword+`"}`)
+		s.seen("POST /password", a, n)
+		n.passwords.Add(1)
+		if a.status != http.StatusNoContent {
+			c.authHeader, c.cookie = "", ""
+			s.seen("POST /login", c.login(), n)
+		}
 	}
 }

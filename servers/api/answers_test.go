@@ -42,6 +42,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	rootDown := newTestAPI(t, func(c *Config) { c.Auth = brokenAdmin{} })
 	drained := newTestAPI(t, nil)
 	drained.Drain()
+	verifying := newTestAPI(t, func(c *Config) { c.VerifyOnly, c.Accounts = true, nil })
 	bare := newTestAPI(t, func(c *Config) { c.Auth, c.Transport.Carrier, c.Bound = auth.None{}, CarrierNone, time.Hour })
 
 	for route, c := range map[string]struct{ path, good string }{
@@ -62,6 +63,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		ask(a, route, c.path, c.good)
 		ask(a, route, c.path, c.good, "Cookie", "__Host-session=x", "Cookie", "__Host-session=y")
 		ask(bare, route, c.path, c.good)
+		ask(verifying, route, c.path, c.good)
 		ask(rootDown, route, c.path, c.good, "Cookie", "__Host-session=x")
 		ask(down, route, c.path, c.good, "Cookie", "__Host-session=x")
 		if method != "GET" {

@@ -32,20 +32,21 @@ type Check struct {
 	Ping func(context.Context) error
 }
 
-// Config is what an API is made of. All fields but JWKS and Checks are
-// required.
+// Config is what an API is made of. All fields but JWKS, Checks and VerifyOnly
+// are required.
 type Config struct {
-	Auth      auth.Authenticator
-	Accounts  *account.Checker
-	Transport Transport
-	Replica   string           // this replica's name, in every answer of /me
-	Bound     time.Duration    // longest life of a credential that cannot be revoked
-	Leeway    time.Duration    // how long past its expiry a credential is still accepted
-	Now       func() time.Time // the server's clock
-	JWKS      func() []byte    // the public keys of the moment, as a JSON document; nil means none
-	Checks    []Check          // asked by /readyz, each within ReadyTimeout; none: ready unless draining
-	Metrics   *Metrics
-	Log       *slog.Logger
+	Auth       auth.Authenticator
+	Accounts   *account.Checker // nil if VerifyOnly
+	Transport  Transport
+	VerifyOnly bool             // others issue the credentials: of the routes about them only GET /me is served
+	Replica    string           // this replica's name, in every answer of /me
+	Bound      time.Duration    // longest life of a credential that cannot be revoked
+	Leeway     time.Duration    // how long past its expiry a credential is still accepted
+	Now        func() time.Time // the server's clock
+	JWKS       func() []byte    // the public keys of the moment, as a JSON document; nil means none
+	Checks     []Check          // asked by /readyz, each within ReadyTimeout; none: ready unless draining
+	Metrics    *Metrics
+	Log        *slog.Logger
 }
 
 // ReadyTimeout bounds each check of /readyz.
@@ -60,6 +61,7 @@ type API struct {
 	// changes it.
 	replicaHeader []string
 	draining      atomic.Bool
+	closing       atomic.Bool
 	router        chi.Router
 	handler       http.Handler
 	failures      failureLog
@@ -90,7 +92,15 @@ func New(cfg Config) *API {
 }
 
 // ServeHTTP implements http.Handler.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if a.closing.Load() {
+		w.Header().Set("Connection", "close")
+	}
+	a.handler.ServeHTTP(w, r)
+}
+
+// CloseConnections makes each answer from now on the last on its connection.
+func (a *API) CloseConnections() { a.closing.Store(true) }
 
 // Drain makes /readyz answer 503 from now on; everything else goes on.
 func (a *API) Drain() { a.draining.Store(true) }
@@ -100,17 +110,24 @@ func (a *API) routes() chi.Router {
 	route := func(method, pattern string, h http.HandlerFunc) {
 		r.Method(method, pattern, a.cfg.Metrics.measured(pattern, h))
 	}
-	route(http.MethodPost, "/login", a.login)
+	// Accounts, and the beginning and end of credentials, are the issuer's.
+	issuers := func(method, pattern string, h http.HandlerFunc) {
+		if a.cfg.VerifyOnly {
+			h = issuedElsewhere
+		}
+		route(method, pattern, h)
+	}
+	issuers(http.MethodPost, "/login", a.login)
 	route(http.MethodGet, "/me", a.me)
-	route(http.MethodPost, "/logout", a.logout)
-	route(http.MethodPost, "/password", a.password)
-	route(http.MethodGet, "/sessions", a.listSessions)
-	route(http.MethodDelete, "/sessions", a.endSessions)
-	route(http.MethodDelete, "/sessions/{handle}", a.endSession)
-	route(http.MethodPost, "/admin/users/{name}/logout", a.admin(a.logoutUser))
-	route(http.MethodPost, "/admin/logout-all", a.admin(a.logoutAll))
-	route(http.MethodPut, "/admin/users/{name}/role", a.admin(a.setRole))
-	route(http.MethodPut, "/admin/users/{name}/disabled", a.admin(a.setDisabled))
+	issuers(http.MethodPost, "/logout", a.logout)
+	issuers(http.MethodPost, "/password", a.password)
+	issuers(http.MethodGet, "/sessions", a.listSessions)
+	issuers(http.MethodDelete, "/sessions", a.endSessions)
+	issuers(http.MethodDelete, "/sessions/{handle}", a.endSession)
+	issuers(http.MethodPost, "/admin/users/{name}/logout", a.admin(a.logoutUser))
+	issuers(http.MethodPost, "/admin/logout-all", a.admin(a.logoutAll))
+	issuers(http.MethodPut, "/admin/users/{name}/role", a.admin(a.setRole))
+	issuers(http.MethodPut, "/admin/users/{name}/disabled", a.admin(a.setDisabled))
 	route(http.MethodGet, "/.well-known/jwks.json", a.jwks)
 	route(http.MethodGet, "/healthz", a.healthz)
 	route(http.MethodGet, "/readyz", a.readyz)
@@ -121,6 +138,10 @@ func (a *API) routes() chi.Router {
 		writeProblem(w, http.StatusMethodNotAllowed, "this route has another method")
 	}))
 	return r
+}
+
+func issuedElsewhere(w http.ResponseWriter, _ *http.Request) {
+	writeProblem(w, http.StatusNotFound, "this replica only verifies credentials: go to their issuer")
 }
 
 func (a *API) jwks(w http.ResponseWriter, _ *http.Request) {

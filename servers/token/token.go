@@ -14,6 +14,9 @@
 // accepts too, with the same meaning (a fuzz test holds them together).
 //
 // What a bare token cannot do is end early: [Authenticator.Revoke] says so.
+//
+// A [Remote] verifies tokens of another issuer instead, by a [Profile] and by keys
+// that it reads from that issuer.
 package token
 
 import (
