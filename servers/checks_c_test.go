@@ -97,6 +97,24 @@ func TestC07_AdministratorEndsCredentials(t *testing.T) {
 	})
 }
 
+// TestC07_AdministratorEndsLongUsedSessions ends a session that has been in use
+// for longer than a session may idle: a store must still know whose it is.
+func TestC07_AdministratorEndsLongUsedSessions(t *testing.T) {
+	eachCell(t, "C07", func(t *testing.T, arm, cell string) {
+		if cell != required && cell != oneReplica { // nothing idles where nothing is recorded
+			return
+		}
+		s := newSite(t, arm, cell, "-touch", "always", "-idle-timeout", "1500ms")
+		used := s.login(ada)
+		s.login(ada)
+		eventually(t, "another one of the same age ends idly", func() bool {
+			wantStatus(t, "the used one", s.other().me(used), http.StatusOK)
+			return len(s.sessions(used)) <= 1
+		})
+		s.wantEnded("the used one", s.send("POST", "/admin/users/user-000001/logout", "", s.login("admin")), used)
+	})
+}
+
 func TestC08_RoleChange(t *testing.T) {
 	eachArm(t, "C08", func(s *site) {
 		h := s.login(ada)
@@ -194,6 +212,38 @@ func TestC14_NoCredentialIsLogged(t *testing.T) {
 	})
 }
 
+// TestC14_NoCredentialIsLoggedInAnOutage asks with credentials everywhere while
+// the store is down, when each route has something to log.
+func TestC14_NoCredentialIsLoggedInAnOutage(t *testing.T) {
+	for name, open := range map[string]func(testing.TB) *storetest.Server{"redis": storetest.Redis, "postgres": storetest.Postgres} {
+		t.Run(name, func(t *testing.T) {
+			server := open(t)
+			r := start(t, "-auth", "session", "-store", name, "-"+name, server.URL)
+			h := r.mustLogin(ada)
+			server.Stop()
+			for route, logged := range map[string]string{
+				"GET /me": "authenticate", "GET /sessions": "authenticate", "POST /logout": "log out", "POST /login": "log in",
+				"POST /password": "authenticate", "POST /admin/logout-all": "authenticate",
+			} {
+				method, path, _ := strings.Cut(route, " ")
+				body := `{"username":"user-000001","password":"marker-password"}`
+				before := len(r.stderr.String())
+				eventually(t, route+" is logged", func() bool { // one record a second
+					a := r.doWith(method, path+"?access_token="+h.secret(), body, h, http.Header{"User-Agent": {h.secret()}})
+					wantStatus(t, route, a, http.StatusServiceUnavailable)
+					if strings.Contains(a.body, h.secret()) {
+						t.Errorf("%s: the answer holds the credential", route)
+					}
+					return strings.Contains(r.stderr.String()[before:], `"msg":"`+logged)
+				})
+			}
+			if log := r.stderr.String(); strings.Contains(log, h.secret()) || strings.Contains(log, "marker-password") {
+				t.Error("the log holds a credential")
+			}
+		})
+	}
+}
+
 func TestC15_Cookies(t *testing.T) {
 	for _, insecure := range []bool{false, true} {
 		t.Run(fmt.Sprint("insecure=", insecure), func(t *testing.T) {
@@ -204,17 +254,34 @@ func TestC15_Cookies(t *testing.T) {
 
 func checkCookie(s *site, insecure bool) {
 	r := s.r[0]
-	line := r.login(ada).Header.Get("Set-Cookie")
-	c, err := http.ParseSetCookie(line)
-	if err != nil {
-		s.Fatal(err)
+	login := r.login(ada)
+	for _, cookie := range login.Cookies() {
+		checkSetCookie(s, "log-in", login, insecure, false)
+		// Browsers drop a __Host- cookie without Secure, and so keep the old one.
+		checkSetCookie(s, "log-out", r.logout(held{cookie: cookie.Name + "=" + cookie.Value}), insecure, true)
 	}
-	if !c.HttpOnly || c.Path != "/" || c.Domain != "" || c.SameSite != http.SameSiteLaxMode || len(line) > 4096 ||
-		c.Secure == insecure || strings.HasPrefix(c.Name, "__Host-") == insecure {
-		s.Errorf("Set-Cookie: %s", line)
+	if len(login.Cookies()) != 1 {
+		s.Errorf("log-in sets %d cookies", len(login.Cookies()))
 	}
 	if warned := strings.Contains(r.stderr.String(), "-insecure-cookies"); warned != insecure {
 		s.Errorf("a warning at start: %v", warned)
+	}
+}
+
+// checkSetCookie wants one cookie, or its end, with every attribute.
+func checkSetCookie(s *site, what string, a answer, insecure, ends bool) {
+	s.Helper()
+	line := a.Header.Get("Set-Cookie")
+	c, err := http.ParseSetCookie(line)
+	if err != nil {
+		s.Fatalf("%s: %v", what, err)
+	}
+	if !c.HttpOnly || c.Path != "/" || c.Domain != "" || c.SameSite != http.SameSiteLaxMode || len(line) > 4096 ||
+		c.Secure == insecure || strings.HasPrefix(c.Name, "__Host-") == insecure {
+		s.Errorf("%s: Set-Cookie: %s", what, line)
+	}
+	if c.MaxAge < 0 != ends || c.Value == "" != ends {
+		s.Errorf("%s: Set-Cookie: %s; want it to end the cookie: %v", what, line, ends)
 	}
 }
 

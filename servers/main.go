@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -108,6 +109,7 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 		return err
 	}
 	warn(log, cfg)
+	debug.FreeOSMemory() // hashing the seed's password took many times what an idle replica needs
 
 	public, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {

@@ -102,11 +102,29 @@ func TestTokensOutliveTheDatabase(t *testing.T) {
 // refused, and the log-in is answered all the same.
 func TestDrain(t *testing.T) {
 	r := start(t, "-auth", "session", "-drain", "30s")
+	finish := beginLogIn(t, r)
+	r.stop()
+	eventually(t, "new connections are refused", func() bool {
+		c, err := net.Dial("tcp", r.Listen)
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	if res := finish(); res.StatusCode != http.StatusOK || len(res.Cookies()) != 1 {
+		t.Errorf("log-in in flight: status %d, cookies %v, %s", res.StatusCode, res.Cookies(), res.body)
+	}
+}
+
+// beginLogIn starts a log-in and returns when its handler waits for the body;
+// finish sends that and returns the answer.
+func beginLogIn(t *testing.T, r *replica) (finish func() answer) {
+	t.Helper()
 	conn, err := net.Dial("tcp", r.Listen)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(30 * time.Second))
 	body := `{"username":"user-000001","password":"` + account.SeedPassword + `"}`
 	fmt.Fprintf(conn, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(body))
@@ -116,17 +134,17 @@ func TestDrain(t *testing.T) {
 		t.Fatalf("first line %q, error %v", line, err)
 	}
 	in.ReadString('\n')
-	r.stop()
-	eventually(t, "new connections are refused", func() bool {
-		c, err := net.Dial("tcp", r.Listen)
-		if err == nil {
-			c.Close()
+	return func() answer {
+		t.Helper()
+		io.WriteString(conn, body)
+		res, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatalf("log-in in flight: %v", err)
 		}
-		return err != nil
-	})
-	io.WriteString(conn, body)
-	res, err := http.ReadResponse(in, nil)
-	if err != nil || res.StatusCode != http.StatusOK || len(res.Cookies()) != 1 {
-		t.Errorf("log-in in flight: error %v, %+v", err, res)
+		text, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatalf("log-in in flight: %v", err)
+		}
+		return answer{Response: res, body: string(text)}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -43,9 +44,14 @@ func (r *replica) jwks() []map[string]string {
 // signsBy is the kid of a token that the replica issues now.
 func (r *replica) signsBy() string {
 	r.t.Helper()
-	parsed, _, err := jwt.NewParser().ParseUnverified(r.mustLogin("user-000001").bearer, jwt.MapClaims{})
+	return kidOf(r.t, r.mustLogin("user-000001"))
+}
+
+func kidOf(t *testing.T, h held) string {
+	t.Helper()
+	parsed, _, err := jwt.NewParser().ParseUnverified(h.bearer, jwt.MapClaims{})
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	kid, _ := parsed.Header["kid"].(string)
 	return kid
@@ -113,6 +119,39 @@ func rotate(t *testing.T, alg string) {
 	})
 	every("another key signs", func(r *replica) bool { return r.signsBy() != last })
 	wantStatus(t, "after the removal", replicas[2].me(replicas[0].mustLogin("user-000003")), http.StatusOK)
+}
+
+// TestJ12_KeysAreFollowedWhileDraining removes the key that signs while a replica
+// waits for its last request: that one's token is by the key of then, else the
+// user would be refused by every replica that stays.
+func TestJ12_KeysAreFollowedWhileDraining(t *testing.T) {
+	keys := t.TempDir()
+	flags := []string{"-auth", "jwt", "-alg", "ES256", "-keys", keys, "-keys-poll", "20ms", "-drain", "30s"}
+	leaving, staying := start(t, flags...), start(t, flags...)
+	removed := leaving.signsBy()
+	finish := beginLogIn(t, leaving)
+	leaving.stop()
+	eventually(t, "new connections are refused", func() bool {
+		c, err := net.Dial("tcp", leaving.Listen)
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	if err := (token.Folder{Dir: keys, Alg: "ES256"}).Remove(removed); err != nil {
+		t.Fatal(err)
+	}
+	// The private listener stays until the end, so there a draining replica can
+	// still be asked for a token.
+	eventually(t, "the draining replica signs by another key", func() bool {
+		return kidOf(t, leaving.mint(`{"users":1}`)[0].held()) != removed
+	})
+	eventually(t, "the other replica refuses the removed key", func() bool { return staying.signsBy() != removed })
+	var got struct {
+		AccessToken string `json:"access_token"`
+	}
+	decode(t, finish().body, &got)
+	wantMe(t, staying.me(held{bearer: got.AccessToken}), "user-000001", "user", "r1")
 }
 
 // fresh is an honest token as of now.

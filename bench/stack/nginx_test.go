@@ -26,7 +26,7 @@ func TestNginxConfigurations(t *testing.T) {
 // The top-level docker-compose.yml has both kinds of server, each behind a
 // round-robin and a sticky port.
 func TestComposeNginxConfiguration(t *testing.T) {
-	c := nginxConfig{Dir: "/tmp", Status: "127.0.0.1:8099", Files: 65536, Connections: 8192}
+	c := nginxConfig{Dir: "/tmp", Status: "127.0.0.1:8099", Files: 16384, Connections: 8192}
 	for i, kind := range []string{"session", "jwt"} {
 		p := pool{Name: kind, Balancer: trial.RoundRobin}
 		for r := 1; r <= 3; r++ {

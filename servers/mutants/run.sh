@@ -7,6 +7,8 @@
 #   breaks: a header with crit is accepted
 #   tests: ./servers/token ^TestJ05_
 #
+# An origin line says of some that they were written from the specification alone.
+#
 # Usage: servers/mutants/run.sh [part of a patch's name]...
 # Out goes one line a patch: caught, SURVIVED, or why it could not be tried.
 # Exit status: 0 if all were caught; 1 if one survived, no longer applies, does
@@ -23,10 +25,12 @@ cd "$copy"
 field() { sed -n "s/^$1: //p;/^---/q" "$2"; }
 
 # tests runs what a patch names; more than one package may be named, a line each.
+# The first failure is enough to tell, so it stops there. What passes without a
+# patch is remembered by go test, for other patches that name the same.
 tests() {
 	local package pattern
 	while read -r package pattern; do
-		go test -timeout 5m -run "$pattern" "$package" || return
+		go test -failfast -timeout 5m -run "$pattern" "$package" || return
 	done < <(field tests "$1")
 }
 
@@ -76,5 +80,5 @@ for patch in "$here"/*.patch; do
 		tail -n 15 log | sed 's/^/    /'
 	fi
 done
-echo "$caught of $tried caught"
+echo "$caught of $tried caught, in $((SECONDS / 60)) min $((SECONDS % 60)) s"
 [[ $tried -gt 0 && $caught -eq $tried ]]

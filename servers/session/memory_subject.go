@@ -30,8 +30,9 @@ func (m *Memory) index(subject string) *memoryIndex {
 // makeRoom clears a subject's IDs of the sessions that are over and, if that
 // leaves no place, ends the oldest. The caller holds the index.
 func (m *Memory) makeRoom(ids []ID) []ID {
+	now := m.now()
 	ids = slices.DeleteFunc(ids, func(id ID) bool {
-		_, ok := m.get(id)
+		_, ok := m.get(id, now)
 		if !ok {
 			m.remove(id)
 		}
@@ -61,8 +62,9 @@ func (m *Memory) ListSubject(_ context.Context, subject string) ([]Entry, error)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var entries []Entry
+	now := m.now()
 	for _, id := range slices.Backward(x.ids[subject]) {
-		if r, ok := m.get(id); ok {
+		if r, ok := m.get(id, now); ok {
 			entries = append(entries, Entry{id, r.session()})
 		}
 	}
