@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"authbench/servers/account"
+	"authbench/servers/matrix"
 )
 
 // rounds is how often all three replicas are restarted, one after another.
@@ -18,8 +19,9 @@ const rounds = 10
 // POST: no answer is a 5xx and no connection breaks, in any arm. What a memory
 // store loses is counted; no other loses any.
 func TestRollingRestart(t *testing.T) {
-	for arm, flags := range arms(t) {
-		t.Run(arm, func(t *testing.T) { rollingRestart(newSite(t, flags), arm) })
+	db := openStores(t)
+	for _, arm := range matrix.Arms() {
+		t.Run(arm, func(t *testing.T) { rollingRestart(newSite(t, false, db.flags(arm, t.TempDir())...), arm) })
 	}
 }
 

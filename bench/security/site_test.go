@@ -7,8 +7,10 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -26,6 +28,7 @@ import (
 
 	"authbench/bench/stack"
 	"authbench/bench/trial"
+	"authbench/servers/account"
 	"authbench/servers/store/storetest"
 )
 
@@ -45,6 +48,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	// Checks that run side by side wait for bounds and need no processor each.
+	flag.Parse()
+	flag.Set("test.parallel", "16")
 	status := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(status)
@@ -56,6 +62,12 @@ type site struct {
 	url      string // of nginx
 	sticky   bool   // by a route cookie, for a store that is one replica's own
 	replicas []*replica
+
+	// Of one check:
+	arm, cell string
+	first     int // number of the first user that is its own
+	keys      string
+	db        stores
 }
 
 // replica is a server that can be restarted at its address.
@@ -72,22 +84,33 @@ func (r *replica) Pattern() string { return regexp.QuoteMeta(r.Address) }
 
 const replicas = 3
 
-// arms lists the flags of each.
-func arms(t *testing.T) map[string][]string {
-	redis, postgres := storetest.Redis(t), storetest.Postgres(t)
-	return map[string][]string{
-		"session/memory":   {"-auth", "session"},
-		"session/redis":    {"-auth", "session", "-store", "redis", "-redis", redis.URL},
-		"session/postgres": {"-auth", "session", "-store", "postgres", "-postgres", postgres.URL},
-		"session/cookie":   {"-auth", "session", "-store", "cookie", "-keys", t.TempDir()},
-		"jwt/HS256":        {"-auth", "jwt", "-keys", t.TempDir()},
-		"jwt/ES256":        {"-auth", "jwt", "-alg", "ES256", "-keys", t.TempDir()},
+// stores are databases that sites share.
+type stores struct{ redis, postgres *storetest.Server }
+
+func openStores(t *testing.T) stores { return stores{storetest.Redis(t), storetest.Postgres(t)} }
+
+// flags are those of an arm of the matrix; client-side ones share keys.
+func (db stores) flags(arm, keys string) []string {
+	kind, detail, _ := strings.Cut(arm, "/")
+	if kind == "jwt" {
+		return []string{"-auth", kind, "-alg", detail, "-keys", keys}
 	}
+	flags := []string{"-auth", kind, "-store", detail}
+	switch detail {
+	case "redis":
+		flags = append(flags, "-redis", db.redis.URL)
+	case "postgres":
+		flags = append(flags, "-postgres", db.postgres.URL)
+	case "cookie":
+		flags = append(flags, "-keys", keys)
+	}
+	return flags
 }
 
-func newSite(t *testing.T, flags []string) *site {
+// newSite starts the replicas, and nginx in front of them.
+func newSite(t *testing.T, sticky bool, flags ...string) *site {
 	t.Helper()
-	s := &site{T: t}
+	s := &site{T: t, sticky: sticky}
 	for i := range replicas {
 		r := &replica{Name: "r" + strconv.Itoa(i+1), Address: freeAddress(t)}
 		r.args = append([]string{"-listen", r.Address, "-replica", r.Name, "-seed-users", "100", "-insecure-cookies",
@@ -227,6 +250,7 @@ type client struct {
 	user       string
 	authHeader string
 	cookie     string
+	route      string // to the replica that answered, where nginx is sticky
 }
 
 func (s *site) client(user int) *client {
@@ -240,10 +264,13 @@ type answer struct {
 	status  int
 	body    string
 	replica string
+	header  http.Header
 	err     error
 }
 
-func (c *client) do(method, path, body string) answer {
+// do sends a request with the client's credential, and more headers if there
+// are any.
+func (c *client) do(method, path, body string, headers ...http.Header) answer {
 	req, err := http.NewRequest(method, c.url+path, strings.NewReader(body))
 	if err != nil {
 		return answer{err: err}
@@ -258,16 +285,27 @@ func (c *client) do(method, path, body string) answer {
 	if c.cookie != "" {
 		req.Header.Set("Cookie", c.cookie)
 	}
+	for _, h := range headers {
+		maps.Copy(req.Header, h)
+	}
+	if c.route != "" {
+		req.AddCookie(&http.Cookie{Name: trial.RouteCookie, Value: c.route})
+	}
 	res, err := c.http.Do(req)
 	if err != nil {
 		return answer{err: err}
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
+	for _, k := range res.Cookies() {
+		if k.Name == trial.RouteCookie {
+			c.route = k.Value
+		}
+	}
 	if path == "/login" && res.StatusCode == http.StatusOK {
 		c.keep(res, b)
 	}
-	return answer{res.StatusCode, string(b), res.Header.Get("X-Replica"), err}
+	return answer{res.StatusCode, string(b), res.Header.Get("X-Replica"), res.Header, err}
 }
 
 // keep keeps what a log-in gave.
@@ -284,6 +322,8 @@ func (c *client) keep(res *http.Response, body []byte) {
 	}
 }
 
-func (c *client) login() answer {
-	return c.do("POST", "/login", fmt.Sprintf(`{"username":%q,"password":"correct horse battery staple"}`, c.user))
+func (c *client) login() answer { return c.loginBy(account.SeedPassword) }
+
+func (c *client) loginBy(password string) answer {
+	return c.do("POST", "/login", fmt.Sprintf(`{"username":%q,"password":%q}`, c.user, password))
 }

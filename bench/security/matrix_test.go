@@ -1,0 +1,195 @@
+package security
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"authbench/servers/matrix"
+)
+
+// shortLife is the lifetime where a check waits for a bound, life where it waits
+// for the end of a session that the server could also end otherwise.
+const (
+	shortLife = 3 * time.Second
+	life      = 5 * time.Second
+)
+
+// check is a line of the matrix for which it matters that there are several
+// replicas, and a proxy before them.
+type check struct {
+	id  string
+	run func(*site)
+}
+
+func checks() []check {
+	return []check{
+		{"C04", logInEndsThePresented}, {"C05", logOut}, {"C06", logOutTwice}, {"C07", administratorEnds},
+		{"C08", roleChange}, {"C09", disabledUser}, {"C10", passwordChange}, {"C11", idleTimeout}, {"C12", absoluteTimeout},
+		{"C13", credentialInTheURL}, {"C16", crossSite}, {"C17", twoCredentials},
+		{"S02", ownIDs}, {"S04", logOutRace}, {"S06", logOutRace}, {"J12", rotation},
+		{"L07", sessionsPerUser}, {"L10", failedLogIns},
+		{"C20", storeDown}, // the last, since it takes the stores from everybody
+	}
+}
+
+// TestThroughNginx runs each check through nginx with three replicas, in every
+// arm in which SECURITY.md says that it holds. With a memory store nginx is
+// sticky, since no other replica knows a session.
+func TestThroughNginx(t *testing.T) {
+	db := openStores(t)
+	rows, err := matrix.Read("../../servers/SECURITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells := make(map[string]matrix.Row)
+	for _, r := range rows {
+		cells[r.ID] = r
+	}
+	for i, arm := range matrix.Arms() {
+		t.Run(arm, func(t *testing.T) {
+			sites := db.sites(t, arm, fmt.Sprint("arm_", i), cells["C05"].Cells[arm] == matrix.Bounded)
+			all := checks()
+			last := len(all) - 1
+			run := func(t *testing.T, n int) {
+				c := all[n]
+				if !cells[c.id].Holds(arm) {
+					return
+				}
+				t.Run(c.id, func(t *testing.T) {
+					s := *sites(c.id)
+					s.T, s.arm, s.cell, s.first, s.db = t, arm, cells[c.id].Cells[arm], 3*n, db
+					if s.cell == matrix.Bounded || c.id == "C11" || c.id == "C12" || c.id == "J12" {
+						t.Parallel() // it waits most of the time
+					}
+					c.run(&s)
+				})
+			}
+			t.Run("all", func(t *testing.T) {
+				for n := range last {
+					run(t, n)
+				}
+			})
+			run(t, last)
+		})
+	}
+}
+
+// sites starts what the checks of an arm need, and returns the one for a check.
+func (db stores) sites(t *testing.T, arm, database string, clientSide bool) func(id string) *site {
+	sticky, isJWT := arm == "session/memory", arm[:3] == "jwt"
+	accounts := []string{"-accounts", "postgres", "-postgres", db.postgres.Database(database)}
+	flags := append(db.flags(arm, t.TempDir()), accounts...)
+	if clientSide {
+		common := newSite(t, sticky, append(flags, "-lifetime", shortLife.String(), "-login-failures", "3")...)
+		keys := common
+		if isJWT {
+			folder := t.TempDir()
+			keys = newSite(t, sticky, append(db.flags(arm, folder), "-keys-poll", "20ms")...)
+			keys.keys = folder
+		}
+		return func(id string) *site {
+			if id == "J12" {
+				return keys
+			}
+			return common
+		}
+	}
+	common := newSite(t, sticky, append(flags, "-touch", "always", "-sessions-per-user", "3", "-login-failures", "3")...)
+	timed := newSite(t, sticky, append(flags, "-touch", "always", "-idle-timeout", "1500ms", "-lifetime", life.String())...)
+	return func(id string) *site {
+		if id == "C11" || id == "C12" {
+			return timed
+		}
+		return common
+	}
+}
+
+// user logs in one of the check's own users.
+func (s *site) user(n int) *client {
+	s.Helper()
+	c := s.client(s.first + n)
+	s.want("log-in", c.login(), http.StatusOK)
+	return c
+}
+
+// beside logs in another client at the replica that c goes to, where it goes to
+// only one.
+func (s *site) beside(c *client, user string) *client {
+	s.Helper()
+	other := s.client(0)
+	other.user, other.route = user, c.route
+	s.want("log-in", other.login(), http.StatusOK)
+	return other
+}
+
+func (s *site) want(what string, a answer, status int) {
+	s.Helper()
+	if a.err != nil || a.status != status {
+		s.Errorf("%s: status %d, %v, %s; want %d", what, a.status, a.err, a.body, status)
+	}
+}
+
+// live wants a credential good on every replica that could know it.
+func (s *site) live(what string, c *client) {
+	s.Helper()
+	answered := make(map[string]bool)
+	all := replicas
+	if s.sticky {
+		all = 1
+	}
+	for range 30 * replicas {
+		a := c.do("GET", "/me", "")
+		s.want(what, a, http.StatusOK)
+		if answered[a.replica] = true; s.Failed() || len(answered) == all {
+			return
+		}
+	}
+	s.Errorf("%s: answered by %v, want all %d", what, answered, all)
+}
+
+// refused wants a credential refused through nginx and by every replica.
+func (s *site) refused(what string, c *client) {
+	s.Helper()
+	for range replicas {
+		s.want(what, c.do("GET", "/me", ""), http.StatusUnauthorized)
+	}
+	for _, r := range s.replicas {
+		direct := *c
+		direct.url = "http://" + r.Address
+		s.want(what+", at "+r.Name, direct.do("GET", "/me", ""), http.StatusUnauthorized)
+	}
+}
+
+// ended wants a credential refused everywhere after the answer a: at once, or
+// within the bound that it declares.
+func (s *site) ended(what string, a answer, c *client) {
+	s.Helper()
+	if a.err != nil || a.status != http.StatusNoContent && a.status != http.StatusOK {
+		s.Fatalf("%s: status %d, %v, %s", what, a.status, a.err, a.body)
+	}
+	bound := a.header.Get("X-Revocation-Bound")
+	if s.cell == matrix.Bounded {
+		if n, err := strconv.Atoi(bound); a.status == http.StatusNoContent && (err != nil || n < 0 || n > int(shortLife/time.Second)) {
+			s.Errorf("%s: X-Revocation-Bound %q, want seconds up to %v", what, bound, shortLife)
+		}
+		s.eventually(what+": refused after the bound", func() bool { return c.do("GET", "/me", "").status == http.StatusUnauthorized })
+	} else if bound != "" {
+		s.Errorf("%s: X-Revocation-Bound %q where credentials end at once", what, bound)
+	}
+	s.refused(what, c)
+}
+
+// eventually polls for a condition that must come true.
+func (s *site) eventually(what string, ok func() bool) {
+	s.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); <-tick.C {
+		if time.Now().After(deadline) {
+			s.Fatalf("not within 20 s: %s", what)
+		}
+	}
+}
