@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -152,11 +153,11 @@ func TestMakeBenchInContainers(t *testing.T) {
 	if err != nil {
 		t.Fatalf("make bench RUNTIME=compose PROFILE=smoke: %v\n%s", err, out)
 	}
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	dir := filepath.Dir(lines[len(lines)-1])
-	if !strings.Contains(dir, "results/") {
-		t.Fatalf("the last line does not name the report:\n%s", out)
+	page := regexp.MustCompile(`(?m)^(/.*/results/.*)/report\.html$`).FindStringSubmatch(out)
+	if page == nil {
+		t.Fatalf("no line names the report:\n%s", out)
 	}
+	dir := page[1]
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	run, err := trial.Folder(dir).ReadRun()
 	if err != nil || run.Runtime != "compose" || run.Status != "complete" {
