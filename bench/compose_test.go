@@ -203,7 +203,7 @@ func TestMakeBenchInContainers(t *testing.T) {
 	if decided < 2 { // C05 and C06 count events: no busy machine makes them unclear
 		t.Errorf("only %d verdicts: %v", decided, here)
 	}
-	left, err := command(t, nil, "docker", "container", "ls", "--all", "--format", "{{.Names}}", "--filter", "name=^authbench-[0-9]+-[0-9]+-[0-9]+-")
+	left, err := command(t, nil, "docker", "container", "ls", "--all", "--format", "{{.Names}}", "--filter", "name=^authbench-[0-9a-f]+-[0-9]+-[0-9]+-")
 	if err != nil || left != "" {
 		t.Errorf("left: %s, %v", left, err)
 	}

@@ -157,9 +157,7 @@ func (o runOptions) repeat() []string {
 	if o.config != "" {
 		cmd = append(cmd, "--config", o.config)
 	}
-	if o.runtime != stack.KindNative {
-		cmd = append(cmd, "--runtime", o.runtime)
-	}
+	cmd = append(cmd, "--runtime", o.runtime)
 	if len(o.experiments) > 0 {
 		cmd = append(cmd, "--experiments", strings.Join(o.experiments, ","))
 	}

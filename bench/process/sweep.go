@@ -2,6 +2,8 @@ package process
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,27 +55,31 @@ func pidNamespace() string {
 	return s
 }
 
-// OwnerName names us for good: no other process on this machine, before or after,
-// has it. For what a ledger cannot hold, such as containers.
+// OwnerName names us: no other process has it on this machine until it starts
+// anew, nor on another that shares a container engine with it. For what a ledger cannot hold, such as containers.
 func OwnerName() (string, error) {
 	self, err := Identify(os.Getpid())
 	if err != nil {
 		return "", fmt.Errorf("read our own start time: %w", err)
 	}
-	return fmt.Sprintf("%s-%d-%d", namespaceNumber(), self.PID, self.Start), nil
+	return fmt.Sprintf("%s-%d-%d", machineAndNamespace(), self.PID, self.Start), nil
 }
 
 // OwnerIsDead says whether an [OwnerName] is that of a process that has ended.
 // An owner in another PID namespace may live where we cannot see it.
 func OwnerIsDead(name string) bool {
 	var id ID
-	rest, ours := strings.CutPrefix(name, namespaceNumber()+"-")
+	rest, ours := strings.CutPrefix(name, machineAndNamespace()+"-")
 	n, err := fmt.Sscanf(rest, "%d-%d", &id.PID, &id.Start)
 	return ours && err == nil && n == 2 && !id.Alive()
 }
 
-// namespaceNumber is N of "pid:[N]".
-func namespaceNumber() string { return strings.Trim(pidNamespace(), "pid:[]") }
+// machineAndNamespace is where our PIDs are valid, in hexadecimal digits.
+func machineAndNamespace() string {
+	id, _ := os.ReadFile("/etc/machine-id") // every PID namespace of a boot has the same number on all machines
+	sum := sha256.Sum256(append(id, pidNamespace()...))
+	return hex.EncodeToString(sum[:6])
+}
 
 // Sweep ends and removes what runs that were killed have left behind: children
 // whose PID and start time are the recorded ones, control groups, folders. Runs

@@ -230,6 +230,10 @@ func (c *compose) start(ctx context.Context, programs ...program) (started []*co
 	if err := c.write(services); err != nil {
 		return nil, err
 	}
+	// What has died before is removed with its volume: a store starts empty.
+	if _, err := docker(ctx, append([]string{"container", "rm", "--force", "--volumes"}, names...)...); err != nil && !strings.Contains(err.Error(), "No such container") {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			_, rmErr := docker(context.WithoutCancel(ctx), append([]string{"container", "rm", "--force", "--volumes"}, names...)...)
@@ -270,8 +274,8 @@ func (c *compose) one(ctx context.Context, p program, ok func(context.Context, *
 func (c *compose) redis(ctx context.Context) (s store, err error) {
 	const port = 6379
 	// Only the project's network and loopback reach it, and it has no password.
-	args := append([]string{"redis-server", "--bind", "0.0.0.0", "--protected-mode", "no"}, redisArgs()...)
-	u, err := c.one(ctx, program{name: "redis", template: "redis", cpus: c.opts.SystemCPUs, ports: []int{port}, set: map[string]any{"command": args}},
+	args := append([]string{"--bind", "0.0.0.0", "--protected-mode", "no"}, redisArgs()...)
+	u, err := c.one(ctx, program{name: "redis", template: "redis", cpus: c.opts.SystemCPUs, ports: []int{port}, set: map[string]any{"entrypoint": []string{"redis-server"}, "command": args}},
 		func(ctx context.Context, u *container) error { return redisAnswers(ctx, u.address(port)) })
 	if err != nil {
 		return s, err
@@ -332,14 +336,14 @@ func (c *compose) replicas(ctx context.Context, launches []launch) (all []Replic
 // nginx implements host.
 func (c *compose) nginx(ctx context.Context, b trial.Balancer, replicas []Replica) (up balancer, err error) {
 	conf := newNginxConfig("/tmp", "0.0.0.0:"+strconv.Itoa(nginxPort), "0.0.0.0:"+strconv.Itoa(statusPort), b, replicas)
-	conf.Files = 16384 // for 8,192 connections; engines commonly allow more, and our own limit says nothing about theirs
+	conf.Files, conf.Connections = 16384, 8192 // engines commonly allow as many; our own limit says nothing about theirs
 	text, err := conf.render()
 	if err != nil {
 		return up, err
 	}
 	// A name of its own each time: the container has this very file.
 	file := filepath.Join(c.ledger.Dir(), fmt.Sprintf("nginx-%d.conf", time.Now().UnixNano()))
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+	if err := errors.Join(os.WriteFile(file, []byte(text), 0o644), os.Chmod(file, 0o644)); err != nil { // another user reads it, whatever our umask is
 		return up, fmt.Errorf("write the nginx configuration: %w", err)
 	}
 	const inside = "/etc/authbench/nginx.conf"
@@ -361,6 +365,8 @@ func (c *compose) nginx(ctx context.Context, b trial.Balancer, replicas []Replic
 			}
 		}
 		up.components = append(up.components, &Component{name: "docker-proxy", tier: trial.BalancerTier, unit: f})
+	} else {
+		up.warning = "the engine's forwarder to nginx (docker-proxy) was not found: its CPU is in no figure"
 	}
 	return up, nil
 }

@@ -34,6 +34,7 @@ func inspect(ctx context.Context, names ...string) ([]*container, error) {
 		return nil, err
 	}
 	var said []struct {
+		ID              string `json:"Id"`
 		State           struct{ Pid int }
 		NetworkSettings struct {
 			Ports map[string][]struct{ HostIp, HostPort string }
@@ -58,14 +59,21 @@ func inspect(ctx context.Context, names ...string) ([]*container, error) {
 			if again, _ := docker(ctx, "container", "inspect", "--format", "{{.State.Running}}", c.name); strings.TrimSpace(string(again)) != "true" {
 				return nil, c.ended()
 			}
-			return nil, fmt.Errorf("process %d of container %s is not on this machine: the Docker engine must run here, not in a virtual machine or elsewhere", s.State.Pid, c.name)
+			return nil, notHere(c.name)
 		}
 		if c.group, err = groupOfContainer(c.main.PID); err != nil {
 			return nil, err
 		}
+		if !strings.Contains(c.group.account, s.ID) { // the number is somebody else's here
+			return nil, notHere(c.name)
+		}
 		all = append(all, c)
 	}
 	return all, nil
+}
+
+func notHere(name string) error {
+	return fmt.Errorf("the processes of container %s are not on this machine: the Docker engine must run here, not in a virtual machine or elsewhere", name)
 }
 
 // groupOfContainer is the control group that the engine made, by any process in it.

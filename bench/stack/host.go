@@ -8,15 +8,14 @@ import (
 )
 
 // host is where the programs of a system run: [native] starts processes of this
-// machine, [compose] containers. What a host returns without an error serves;
-// after an error nothing of that call is left running.
+// machine, [compose] containers. What a host returns without an error serves.
 type host interface {
 	capabilities() Capabilities
 	// redis and postgres start a store that holds nothing.
 	redis(ctx context.Context) (store, error)
 	postgres(ctx context.Context) (store, error)
-	// replicas starts them in order, the first before the others: it makes what
-	// all share. Those that had started when one failed come with the error.
+	// replicas starts them, at once or in order: whichever is first makes what all
+	// share. Those that had started when one failed come with the error.
 	replicas(ctx context.Context, launches []launch) ([]Replica, error)
 	// nginx starts the balancer in front of the replicas.
 	nginx(ctx context.Context, b trial.Balancer, replicas []Replica) (balancer, error)
