@@ -72,6 +72,20 @@ func (s *site) settle(n *tally) {
 // small machine.
 const pace = 4 * time.Millisecond
 
+// every calls f at a pace until stop is closed.
+func every(d time.Duration, stop <-chan struct{}, f func()) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+			f()
+		}
+	}
+}
+
 // seen counts an answer and fails the test if it is what a restart must not show.
 func (s *site) seen(what string, a answer, n *tally) {
 	n.requests.Add(1)
@@ -87,14 +101,7 @@ func (s *site) seen(what string, a answer, n *tally) {
 func (s *site) browse(user int, n *tally, stop <-chan struct{}) {
 	c := s.client(user)
 	s.seen("POST /login", c.login(), n)
-	tick := time.NewTicker(pace)
-	defer tick.Stop()
-	for {
-		select {
-		case <-stop:
-			return
-		case <-tick.C:
-		}
+	every(pace, stop, func() {
 		a := c.do("GET", "/me", "")
 		s.seen("GET /me", a, n)
 		if a.status == http.StatusUnauthorized {
@@ -104,20 +111,13 @@ func (s *site) browse(user int, n *tally, stop <-chan struct{}) {
 		} else if a.status == http.StatusOK && !strings.Contains(a.body, c.user) {
 			s.Errorf("%s is answered %s", c.user, a.body)
 		}
-	}
+	})
 }
 
 // comeAndGo logs in and out.
 func (s *site) comeAndGo(user int, n *tally, stop <-chan struct{}) {
 	c := s.client(user)
-	tick := time.NewTicker(5 * pace)
-	defer tick.Stop()
-	for {
-		select {
-		case <-stop:
-			return
-		case <-tick.C:
-		}
+	every(5*pace, stop, func() {
 		a := c.login()
 		s.seen("POST /login", a, n)
 		if a.status != http.StatusOK {
@@ -125,7 +125,7 @@ func (s *site) comeAndGo(user int, n *tally, stop <-chan struct{}) {
 		}
 		s.seen("POST /logout", c.do("POST", "/logout", ""), n)
 		c.authHeader, c.cookie = "", ""
-	}
+	})
 }
 
 // changePassword sends what nginx must not send twice. Each replica has accounts
@@ -133,14 +133,7 @@ func (s *site) comeAndGo(user int, n *tally, stop <-chan struct{}) {
 func (s *site) changePassword(user int, n *tally, stop <-chan struct{}) {
 	c := s.client(user)
 	s.seen("POST /login", c.login(), n)
-	tick := time.NewTicker(pace)
-	defer tick.Stop()
-	for {
-		select {
-		case <-stop:
-			return
-		case <-tick.C:
-		}
+	every(pace, stop, func() {
 		a := c.do("POST", "/password", `{"current_password":"`+account.SeedPassword+`","new_password":"`+account.SeedPassword+`"}`)
 		s.seen("POST /password", a, n)
 		n.passwords.Add(1)
@@ -148,5 +141,5 @@ func (s *site) changePassword(user int, n *tally, stop <-chan struct{}) {
 			c.authHeader, c.cookie = "", ""
 			s.seen("POST /login", c.login(), n)
 		}
-	}
+	})
 }

@@ -289,8 +289,11 @@ func (c *compose) postgres(ctx context.Context) (s store, err error) {
 	password := rand.Text()
 	args := append([]string{"postgres", "-c", "shared_preload_libraries=pg_stat_statements"}, postgresArgs()...)
 	template, _ := c.template("postgres")
-	env, _ := template["environment"].(map[string]any) // says where the data lies
-	env = maps.Clone(env)
+	given, _ := template["environment"].(map[string]any) // says where the data lies
+	env := maps.Clone(given)
+	if env == nil {
+		env = map[string]any{}
+	}
 	maps.Copy(env, map[string]any{"POSTGRES_USER": postgresUser, "POSTGRES_PASSWORD": password, "POSTGRES_DB": "postgres"})
 	u, err := c.one(ctx, program{name: "postgres", template: "postgres", cpus: c.opts.SystemCPUs, ports: []int{port}, set: map[string]any{"command": args, "environment": env}},
 		func(ctx context.Context, u *container) error {
