@@ -66,7 +66,7 @@ mutants: tools-test ## apply each kept defect to a copy and see that the tests c
 
 .PHONY: bench-peers
 bench-peers: tools-test ## compare our token and session code with public libraries, as Go benchmarks
-	go -C bench/cost/peers test -run '^$$' -bench . -benchmem ./...
+	go -C bench/micro/peers test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: clean
 clean: ## remove bin/; results/ stays as it is
@@ -76,7 +76,7 @@ clean: ## remove bin/; results/ stays as it is
 build:
 	@$(GOBUILD) -o bin/server ./servers
 	@$(GOBUILD) -o bin/authbench ./bench
-	@CGO_ENABLED=0 go test -c -trimpath -buildvcs=false -o bin/cost.test ./bench/cost
+	@CGO_ENABLED=0 go test -c -trimpath -buildvcs=false -o bin/micro.test ./bench/micro
 
 # named-RUN fails early where the folder of a run is asked for, but RUN=results/... is not given.
 named-%:

@@ -43,7 +43,7 @@ func programs(bin string) []program {
 	return []program{
 		{"authbench", ours("authbench"), nil, useRun, "make setup"},
 		{"server", ours("server"), nil, useRun, "make setup"},
-		{"cost.test", ours("cost.test"), nil, useRun, "make setup"},
+		{"micro.test", ours("micro.test"), nil, useRun, "make setup"},
 		{"k6", ours("k6"), []string{"version"}, useRun, "make setup"},
 		{"benchstat", ours("benchstat"), nil, "compare", "make setup"},
 		{"nginx", stack.FindProgram("nginx"), []string{"-v"}, useNative, "make setup"},

@@ -31,7 +31,7 @@ func TestS02_OwnIDsAreNotAdopted(t *testing.T) {
 		s.r[0].logout(stale)
 		name := s.r[0].config().Cookie
 		plants := map[string]string{"well-formed": strings.Repeat("A", 32), "guessed": strings.Repeat("A", 31) + "B", "short": "x", "empty": ""}
-		if s.arm != "session/cookie" { // whose log-out ends nothing: C05
+		if s.arm != "session/cookie" { // whose log-out ends nothing: G05
 			plants["stale"] = stale.secret()
 		}
 		for what, planted := range plants {

@@ -138,7 +138,7 @@ func TestForeignTokens(t *testing.T) {
 			t.Errorf("it publishes %d keys of another's", len(got))
 		}
 		for what, h := range map[string]held{
-			"C13 nobody": {}, "J07 another client": i.token("first", "", i.payload(map[string]any{"client_id": "client-2"})),
+			"G13 nobody": {}, "J07 another client": i.token("first", "", i.payload(map[string]any{"client_id": "client-2"})),
 			"J07 no client":         i.token("first", "", i.payload(map[string]any{"client_id": nil, "aud": "client-1"})),
 			"J06 an ID token":       i.token("first", "", i.payload(map[string]any{"token_use": "id"})),
 			"J06 no token_use":      i.token("first", "", i.payload(map[string]any{"token_use": nil})),
@@ -222,7 +222,7 @@ func TestForeignTokens_Rotation(t *testing.T) {
 	wantStatus(t, "the other key", quick.me(second), http.StatusOK)
 }
 
-// TestForeignTokens_Outage: C20. Where the keys cannot be known the answer is
+// TestForeignTokens_Outage: G20. Where the keys cannot be known the answer is
 // 503, never 401; known keys verify on, for as long as -jwks-stale says.
 func TestForeignTokens_Outage(t *testing.T) {
 	i := newIssuer(t)

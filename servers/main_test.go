@@ -31,7 +31,7 @@ var (
 	sharedPostgres = sync.OnceValue(func() *storetest.Server { return storetest.Postgres(process) })
 )
 
-// ran are the cells of the matrix that a test has taken up, as "C05 jwt/HS256".
+// ran are the cells of the matrix that a test has taken up, as "G05 jwt/HS256".
 var ran sync.Map
 
 func TestMain(m *testing.M) {

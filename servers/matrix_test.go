@@ -33,7 +33,7 @@ func checkIDs() (ids []string) {
 	for _, group := range []struct {
 		letter string
 		n      int
-	}{{"C", 20}, {"S", 6}, {"J", 12}, {"L", 14}} {
+	}{{"G", 20}, {"S", 6}, {"J", 12}, {"L", 14}} {
 		for i := range group.n {
 			ids = append(ids, group.letter+string(rune('0'+(i+1)/10))+string(rune('0'+(i+1)%10)))
 		}

@@ -104,7 +104,7 @@ func (d *data) experiments() []string {
 func (d *data) section(name string) section {
 	if name == microSection {
 		return section{Name: name, Question: "What do the parts cost by themselves?",
-			Method: "Go benchmarks of the very code that the servers run, on the system's CPU, without HTTP.", Command: "go test -run '^$' -bench . -benchmem ./bench/cost"}
+			Method: "Go benchmarks of the very code that the servers run, on the system's CPU, without HTTP.", Command: "go test -run '^$' -bench . -benchmem ./bench/micro"}
 	}
 	s := section{Name: name, Question: name, Command: shell(only(d.run.Command, name)), Doubts: d.experimentDoubts(name), Setup: d.setup(name)}
 	p, err := experiment.ParseProfile(d.run.Profile)

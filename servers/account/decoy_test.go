@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestC03_UnknownUserCostsAHash takes the only permit: whoever needs a hash is
+// TestG03_UnknownUserCostsAHash takes the only permit: whoever needs a hash is
 // turned away then, and that must include whoever asks for an unknown user.
-func TestC03_UnknownUserCostsAHash(t *testing.T) {
+func TestG03_UnknownUserCostsAHash(t *testing.T) {
 	h := NewHasher(Params{MemoryKiB: 64, Passes: 1, Threads: 1}, 1, 0)
 	hash, err := h.Hash(t.Context(), "secret")
 	if err != nil {

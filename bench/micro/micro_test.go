@@ -3,8 +3,8 @@
 // It measures the very code that the servers run, against real stores.
 //
 // Output is in Go's benchmark format with sub-names /key=value, so benchstat
-// compares it: go test -bench . ./bench/cost
-package cost
+// compares it: go test -bench . ./bench/micro
+package micro
 
 import (
 	"context"

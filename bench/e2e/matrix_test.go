@@ -1,4 +1,4 @@
-package security
+package e2e
 
 import (
 	"fmt"
@@ -26,12 +26,12 @@ type check struct {
 
 func checks() []check {
 	return []check{
-		{"C04", logInEndsThePresented}, {"C05", logOut}, {"C06", logOutTwice}, {"C07", administratorEnds},
-		{"C08", roleChange}, {"C09", disabledUser}, {"C10", passwordChange}, {"C11", idleTimeout}, {"C12", absoluteTimeout},
-		{"C13", credentialInTheURL}, {"C16", crossSite}, {"C17", twoCredentials},
+		{"G04", logInEndsThePresented}, {"G05", logOut}, {"G06", logOutTwice}, {"G07", administratorEnds},
+		{"G08", roleChange}, {"G09", disabledUser}, {"G10", passwordChange}, {"G11", idleTimeout}, {"G12", absoluteTimeout},
+		{"G13", credentialInTheURL}, {"G16", crossSite}, {"G17", twoCredentials},
 		{"S02", ownIDs}, {"S04", logOutRace}, {"S06", logOutRace}, {"J12", rotation},
 		{"L07", sessionsPerUser}, {"L10", failedLogIns},
-		{"C20", storeDown}, // the last, since it takes the stores from everybody
+		{"G20", storeDown}, // the last, since it takes the stores from everybody
 	}
 }
 
@@ -50,7 +50,7 @@ func TestThroughNginx(t *testing.T) {
 	}
 	for i, arm := range matrix.Arms() {
 		t.Run(arm, func(t *testing.T) {
-			sites := db.sites(t, arm, fmt.Sprint("arm_", i), cells["C05"].Cells[arm] == matrix.Bounded)
+			sites := db.sites(t, arm, fmt.Sprint("arm_", i), cells["G05"].Cells[arm] == matrix.Bounded)
 			all := checks()
 			last := len(all) - 1
 			run := func(t *testing.T, n int) {
@@ -61,7 +61,7 @@ func TestThroughNginx(t *testing.T) {
 				t.Run(c.id, func(t *testing.T) {
 					s := *sites(c.id)
 					s.T, s.arm, s.cell, s.first, s.db = t, arm, cells[c.id].Cells[arm], 3*n, db
-					if s.cell == matrix.Bounded || c.id == "C11" || c.id == "C12" || c.id == "J12" {
+					if s.cell == matrix.Bounded || c.id == "G11" || c.id == "G12" || c.id == "J12" {
 						t.Parallel() // it waits most of the time
 					}
 					c.run(&s)
@@ -100,7 +100,7 @@ func (db stores) sites(t *testing.T, arm, database string, clientSide bool) func
 	common := newSite(t, sticky, append(flags, "-touch", "always", "-sessions-per-user", "3", "-login-failures", "3")...)
 	timed := newSite(t, sticky, append(flags, "-touch", "always", "-idle-timeout", "1500ms", "-lifetime", life.String())...)
 	return func(id string) *site {
-		if id == "C11" || id == "C12" {
+		if id == "G11" || id == "G12" {
 			return timed
 		}
 		return common

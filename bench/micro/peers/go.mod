@@ -1,4 +1,4 @@
-module authbench/bench/cost/peers
+module authbench/bench/micro/peers
 
 go 1.26.0
 

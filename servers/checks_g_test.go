@@ -11,8 +11,8 @@ import (
 	"authbench/servers/store/storetest"
 )
 
-func TestC01_PasswordsAreArgon2idHashes(t *testing.T) {
-	eachArm(t, "C01", func(s *site) {
+func TestG01_PasswordsAreArgon2idHashes(t *testing.T) {
+	eachArm(t, "G01", func(s *site) {
 		const marker = "marker-password-1"
 		wantStatus(t, "change", s.setPassword(s.login(ada), password, marker), http.StatusNoContent)
 		conn, err := pgx.Connect(s.Context(), s.postgres)
@@ -30,8 +30,8 @@ func TestC01_PasswordsAreArgon2idHashes(t *testing.T) {
 	})
 }
 
-func TestC02_LongPasswords(t *testing.T) {
-	eachArm(t, "C02", func(s *site) {
+func TestG02_LongPasswords(t *testing.T) {
+	eachArm(t, "G02", func(s *site) {
 		long := strings.Repeat("ü7 x", 16) // 64 characters, 80 bytes
 		wantStatus(t, "change", s.setPassword(s.login(ada), password, long), http.StatusNoContent)
 		wantStatus(t, "all 64 characters", s.loginAs(s.other(), ada, long), http.StatusOK)
@@ -40,8 +40,8 @@ func TestC02_LongPasswords(t *testing.T) {
 	})
 }
 
-func TestC03_UnknownUserIsAsWrongPassword(t *testing.T) {
-	eachArm(t, "C03", func(s *site) {
+func TestG03_UnknownUserIsAsWrongPassword(t *testing.T) {
+	eachArm(t, "G03", func(s *site) {
 		wrong, unknown := s.loginAs(s.r[0], ada, "wrong"), s.loginAs(s.r[0], "user-999999", "wrong")
 		wantStatus(t, "wrong password", wrong, http.StatusUnauthorized)
 		wrong.Header.Del("Date")
@@ -52,8 +52,8 @@ func TestC03_UnknownUserIsAsWrongPassword(t *testing.T) {
 	})
 }
 
-func TestC04_LogInEndsThePresentedCredential(t *testing.T) {
-	eachArm(t, "C04", func(s *site) {
+func TestG04_LogInEndsThePresentedCredential(t *testing.T) {
+	eachArm(t, "G04", func(s *site) {
 		old := s.login(ada)
 		a := s.r[0].do("POST", s.r[0].Listen+"/login", `{"username":"user-000001","password":"`+password+`"}`, old)
 		if strings.Contains(a.body+strings.Join(a.Header["Set-Cookie"], ""), old.secret()) {
@@ -63,16 +63,16 @@ func TestC04_LogInEndsThePresentedCredential(t *testing.T) {
 	})
 }
 
-func TestC05_LogOutHoldsEverywhere(t *testing.T) {
-	eachArm(t, "C05", func(s *site) {
+func TestG05_LogOutHoldsEverywhere(t *testing.T) {
+	eachArm(t, "G05", func(s *site) {
 		h := s.login(ada)
 		s.wantLive("before", h)
 		s.wantEnded("after log-out", s.other().logout(h), h)
 	})
 }
 
-func TestC06_LogOutTwice(t *testing.T) {
-	eachArm(t, "C06", func(s *site) {
+func TestG06_LogOutTwice(t *testing.T) {
+	eachArm(t, "G06", func(s *site) {
 		h := s.login(ada)
 		for _, who := range []held{h, h, {}} {
 			wantStatus(t, "log-out", s.r[0].logout(who), http.StatusNoContent)
@@ -81,8 +81,8 @@ func TestC06_LogOutTwice(t *testing.T) {
 	})
 }
 
-func TestC07_AdministratorEndsCredentials(t *testing.T) {
-	eachArm(t, "C07", func(s *site) {
+func TestG07_AdministratorEndsCredentials(t *testing.T) {
+	eachArm(t, "G07", func(s *site) {
 		h, other := s.login(ada), s.login(bob)
 		s.wantEnded("one user's", s.send("POST", "/admin/users/user-000001/logout", "", s.login("admin")), h)
 		if s.cell != bounded {
@@ -97,10 +97,10 @@ func TestC07_AdministratorEndsCredentials(t *testing.T) {
 	})
 }
 
-// TestC07_AdministratorEndsLongUsedSessions ends a session that has been in use
+// TestG07_AdministratorEndsLongUsedSessions ends a session that has been in use
 // for longer than a session may idle: a store must still know whose it is.
-func TestC07_AdministratorEndsLongUsedSessions(t *testing.T) {
-	eachCell(t, "C07", func(t *testing.T, arm, cell string) {
+func TestG07_AdministratorEndsLongUsedSessions(t *testing.T) {
+	eachCell(t, "G07", func(t *testing.T, arm, cell string) {
 		if cell != required && cell != oneReplica { // nothing idles where nothing is recorded
 			return
 		}
@@ -115,8 +115,8 @@ func TestC07_AdministratorEndsLongUsedSessions(t *testing.T) {
 	})
 }
 
-func TestC08_RoleChange(t *testing.T) {
-	eachArm(t, "C08", func(s *site) {
+func TestG08_RoleChange(t *testing.T) {
+	eachArm(t, "G08", func(s *site) {
 		h := s.login(ada)
 		s.wantEnded("promoted", s.send("PUT", "/admin/users/user-000001/role", `{"role":"admin"}`, s.login("admin")), h)
 		h = s.login(ada)
@@ -126,8 +126,8 @@ func TestC08_RoleChange(t *testing.T) {
 	})
 }
 
-func TestC09_DisabledUser(t *testing.T) {
-	eachArm(t, "C09", func(s *site) {
+func TestG09_DisabledUser(t *testing.T) {
+	eachArm(t, "G09", func(s *site) {
 		h, admin := s.login(ada), s.login("admin")
 		a := s.send("PUT", "/admin/users/user-000001/disabled", `{"disabled":true}`, admin)
 		refused, unknown := s.loginAs(s.r[0], ada, password), s.loginAs(s.r[0], "user-999999", password)
@@ -141,8 +141,8 @@ func TestC09_DisabledUser(t *testing.T) {
 	})
 }
 
-func TestC10_PasswordChangeEndsTheOthers(t *testing.T) {
-	eachArm(t, "C10", func(s *site) {
+func TestG10_PasswordChangeEndsTheOthers(t *testing.T) {
+	eachArm(t, "G10", func(s *site) {
 		h, thief := s.login(ada), s.login(ada)
 		wantStatus(t, "with a wrong current one", s.setPassword(h, "wrong", "another long one"), http.StatusForbidden)
 		s.wantLive("the others meanwhile", thief)
@@ -156,10 +156,10 @@ func TestC10_PasswordChangeEndsTheOthers(t *testing.T) {
 	})
 }
 
-func TestC11_IdleTimeout(t *testing.T) {
+func TestG11_IdleTimeout(t *testing.T) {
 	for _, touch := range []string{"always", "throttled"} {
 		t.Run(touch, func(t *testing.T) {
-			eachArm(t, "C11", checkIdle, "-touch", touch, "-touch-every", "100ms", "-idle-timeout", "1500ms")
+			eachArm(t, "G11", checkIdle, "-touch", touch, "-touch-every", "100ms", "-idle-timeout", "1500ms")
 		})
 	}
 }
@@ -173,16 +173,16 @@ func checkIdle(s *site) {
 	wantStatus(s.T, "idle", s.other().me(idle), http.StatusUnauthorized)
 }
 
-func TestC12_AbsoluteTimeout(t *testing.T) {
-	eachArm(t, "C12", func(s *site) {
+func TestG12_AbsoluteTimeout(t *testing.T) {
+	eachArm(t, "G12", func(s *site) {
 		h := s.login(ada)
 		s.wantLive("at first", h)
 		eventually(s.T, "it ends in spite of use", func() bool { return s.other().me(h).StatusCode == http.StatusUnauthorized })
 	}, "-lifetime", "2s")
 }
 
-func TestC13_CredentialInTheURL(t *testing.T) {
-	eachArm(t, "C13", func(s *site) {
+func TestG13_CredentialInTheURL(t *testing.T) {
+	eachArm(t, "G13", func(s *site) {
 		secret := s.login(ada).secret()
 		for _, name := range []string{"access_token", "token", "session", "__Host-session", "Authorization"} {
 			a := s.r[0].do("GET", s.r[0].Listen+"/me?"+name+"="+secret, "", held{})
@@ -191,8 +191,8 @@ func TestC13_CredentialInTheURL(t *testing.T) {
 	})
 }
 
-func TestC14_NoCredentialIsLogged(t *testing.T) {
-	eachArm(t, "C14", func(s *site) {
+func TestG14_NoCredentialIsLogged(t *testing.T) {
+	eachArm(t, "G14", func(s *site) {
 		h := s.login(ada)
 		secret := h.secret()
 		var said strings.Builder
@@ -212,9 +212,9 @@ func TestC14_NoCredentialIsLogged(t *testing.T) {
 	})
 }
 
-// TestC14_NoCredentialIsLoggedInAnOutage asks with credentials everywhere while
+// TestG14_NoCredentialIsLoggedInAnOutage asks with credentials everywhere while
 // the store is down, when each route has something to log.
-func TestC14_NoCredentialIsLoggedInAnOutage(t *testing.T) {
+func TestG14_NoCredentialIsLoggedInAnOutage(t *testing.T) {
 	for name, open := range map[string]func(testing.TB) *storetest.Server{"redis": storetest.Redis, "postgres": storetest.Postgres} {
 		t.Run(name, func(t *testing.T) {
 			server := open(t)
@@ -244,10 +244,10 @@ func TestC14_NoCredentialIsLoggedInAnOutage(t *testing.T) {
 	}
 }
 
-func TestC15_Cookies(t *testing.T) {
+func TestG15_Cookies(t *testing.T) {
 	for _, insecure := range []bool{false, true} {
 		t.Run(fmt.Sprint("insecure=", insecure), func(t *testing.T) {
-			eachArm(t, "C15", func(s *site) { checkCookie(s, insecure) }, "-credential", "cookie", fmt.Sprint("-insecure-cookies=", insecure))
+			eachArm(t, "G15", func(s *site) { checkCookie(s, insecure) }, "-credential", "cookie", fmt.Sprint("-insecure-cookies=", insecure))
 		})
 	}
 }
@@ -285,8 +285,8 @@ func checkSetCookie(s *site, what string, a answer, insecure, ends bool) {
 	}
 }
 
-func TestC16_CrossSiteChangesAreRefused(t *testing.T) {
-	eachArm(t, "C16", func(s *site) {
+func TestG16_CrossSiteChangesAreRefused(t *testing.T) {
+	eachArm(t, "G16", func(s *site) {
 		h, r := s.login(ada), s.r[0]
 		for _, route := range changes {
 			method, path, _ := strings.Cut(route, " ")
@@ -303,8 +303,8 @@ func TestC16_CrossSiteChangesAreRefused(t *testing.T) {
 var changes = []string{"POST /login", "POST /logout", "POST /password", "DELETE /sessions", "DELETE /sessions/x",
 	"POST /admin/users/x/logout", "POST /admin/logout-all", "PUT /admin/users/x/role", "PUT /admin/users/x/disabled"}
 
-func TestC17_TwoCredentialsAreRefused(t *testing.T) {
-	eachArm(t, "C17", func(s *site) {
+func TestG17_TwoCredentialsAreRefused(t *testing.T) {
+	eachArm(t, "G17", func(s *site) {
 		h, thief := s.login(ada), s.login(bob)
 		r, name := s.r[0], s.r[0].config().Cookie
 		if name == "" {
@@ -327,8 +327,8 @@ func TestC17_TwoCredentialsAreRefused(t *testing.T) {
 	})
 }
 
-func TestC18_NothingIsCached(t *testing.T) {
-	eachArm(t, "C18", func(s *site) {
+func TestG18_NothingIsCached(t *testing.T) {
+	eachArm(t, "G18", func(s *site) {
 		h := s.login(ada)
 		for _, route := range append([]string{"GET /me", "GET /sessions", "GET /readyz", "GET /healthz", "GET /nowhere", "GET /login"}, changes...) {
 			method, path, _ := strings.Cut(route, " ")
@@ -342,8 +342,8 @@ func TestC18_NothingIsCached(t *testing.T) {
 	})
 }
 
-func TestC19_AdministratorsOnly(t *testing.T) {
-	eachArm(t, "C19", func(s *site) {
+func TestG19_AdministratorsOnly(t *testing.T) {
+	eachArm(t, "G19", func(s *site) {
 		h := s.login(ada)
 		for route, body := range map[string]string{
 			"POST /admin/users/user-000002/logout": "", "POST /admin/logout-all": "",
@@ -358,10 +358,10 @@ func TestC19_AdministratorsOnly(t *testing.T) {
 	})
 }
 
-// TestC20_StoreDownIsNever401 takes the stores away: what needs them is 503,
+// TestG20_StoreDownIsNever401 takes the stores away: what needs them is 503,
 // what does not goes on, and nobody who has logged in is told otherwise.
-func TestC20_StoreDownIsNever401(t *testing.T) {
-	eachCell(t, "C20", func(t *testing.T, arm, cell string) {
+func TestG20_StoreDownIsNever401(t *testing.T) {
+	eachCell(t, "G20", func(t *testing.T, arm, cell string) {
 		server, me := storetest.Postgres(t), http.StatusOK
 		s := newSite(t, arm, cell, "-postgres", server.URL, "-store-timeout", "500ms")
 		if arm == "session/redis" {

@@ -1,4 +1,4 @@
-package security
+package e2e
 
 import (
 	"net/http"

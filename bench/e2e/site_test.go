@@ -1,7 +1,7 @@
 // Package security holds tests of the servers where only real processes show
 // what happens: three replicas behind the real nginx, with the configuration
 // that the measurements use, restarted under load.
-package security
+package e2e
 
 import (
 	"bufio"
