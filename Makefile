@@ -1,8 +1,11 @@
 # Everything a person types is here; the work is done in tools/setup.sh and bin/authbench.
 SHELL := bash
-.SHELLFLAGS := -eu -o pipefail -c
+.SHELLFLAGS := -p -eu -o pipefail -c # -p: no BASH_ENV, no functions of the environment
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
+include tools/environment
+# What programs would read besides, those that tests start included.
+unexport $(filter PG% K6_% REDIS% AUTHBENCH_% GIT_%,$(.VARIABLES)) LD_PRELOAD
 
 # Tools built here come first; Debian keeps servers in sbin, which not every user's PATH has.
 export PATH := $(CURDIR)/bin:$(PATH):/usr/local/go/bin:/usr/sbin:/sbin

@@ -10,6 +10,7 @@
 #   test     and what the tests need: a C compiler for the race detector, Chromium
 # Says what it will install before it does. A terminal is asked, a script is not.
 set -euo pipefail
+source "$(dirname "$0")/environment"
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin
 

@@ -14,6 +14,8 @@
 # Exit status: 0 if all were caught; 1 if one survived, no longer applies, does
 # not compile, names no test, or if its tests fail without it as well.
 set -euo pipefail
+source "$(dirname "$0")/../../tools/environment"
+unset "${!GIT_@}" # a hook's, of the repository that it runs in
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -21,6 +23,8 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 cp -r "$root/go.mod" "$root/go.sum" "$root/servers" "$copy/"
 cd "$copy"
+# In a repository that happens to hold the temporary folder, git apply would leave our files alone and say nothing.
+export GIT_CEILING_DIRECTORIES=${copy%/*}
 
 field() { sed -n "s/^$1: //p;/^---/q" "$2"; }
 
