@@ -28,7 +28,7 @@ bench: profile setup ## measure and report into results/: PROFILE=smoke|standard
 
 .PHONY: test
 test: tools-test build vet ## every test, with the race detector, against real nginx, Redis and PostgreSQL
-	go test -race -count=1 -p 1 -timeout 25m ./... # one package at a time: they pin and load CPUs
+	gotestsum --format standard-quiet -- -race -count=1 -p 1 -timeout 25m ./... # one package at a time: they pin and load CPUs
 
 .PHONY: up
 up: setup ## start replicas, nginx and stores and leave them running for a look by hand

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,14 +15,24 @@ import (
 	"testing"
 	"time"
 
+	"authbench/bench/stack"
 	"authbench/bench/trial"
 )
 
-// engine skips a test where there is no Docker engine, and says so.
-func engine(t *testing.T) {
+// obtained is tried once for all tests: a registry that does not answer is waited for.
+var obtained = sync.OnceValue(func() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	return stack.Obtain(ctx, "..")
+})
+
+// containers skips a test where containers cannot be had, and says why.
+func containers(t *testing.T) {
 	t.Helper()
-	if out, err := exec.Command("docker", "version", "--format", "{{.Server.Version}}").CombinedOutput(); err != nil {
-		t.Skipf("containers are not tested here: no Docker engine answers: %v %s", err, strings.TrimSpace(string(out)))
+	if err := obtained(); errors.Is(err, stack.ErrNoContainers) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -67,7 +79,7 @@ func remains(t *testing.T, project string) (all []string) {
 // What the README says of docker compose: up, load by k6 from here and from a
 // container, both kinds of server, sticky and not, and down again.
 func TestDockerComposeUp(t *testing.T) {
-	engine(t)
+	containers(t)
 	project := fmt.Sprintf("authbench-test-%d", os.Getpid())
 	sites := []struct{ auth, setting, port string }{
 		{"session", "SESSION_PORT", freePort(t)}, {"session", "SESSION_STICKY_PORT", freePort(t)},
@@ -114,7 +126,7 @@ func TestDockerComposeUp(t *testing.T) {
 
 // A port that somebody has is named, and nothing stays running.
 func TestDockerComposeUpOnATakenPort(t *testing.T) {
-	engine(t)
+	containers(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +160,7 @@ func runOnCompose(t *testing.T, setting string) (string, int) {
 // The whole way of the data in containers. What a smoke run can decide, it
 // decides as the reference run of processes did.
 func TestMakeBenchInContainers(t *testing.T) {
-	engine(t)
+	containers(t)
 	out, err := command(t, nil, "make", "bench", "RUNTIME=compose", "PROFILE=smoke")
 	if err != nil {
 		t.Fatalf("make bench RUNTIME=compose PROFILE=smoke: %v\n%s", err, out)

@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
 # Usage: tools/setup.sh [compare|compose|run|load|test]
 #
-# Gets what authbench needs and this machine lacks: Debian packages by way of tools/apt-install.sh, and the
-# command-line tools pinned in tools/go.mod, built into bin/. When nothing is missing it ends in an instant.
+# Gets what authbench needs and this machine lacks: Debian packages by way of tools/apt-install.sh, the command-line
+# tools pinned in tools/go.mod, built into bin/, and Docker's Compose plugin, pinned in tools/compose/go.mod, for
+# this user alone. When nothing is missing it ends in an instant.
 #   compare  what comparing two runs needs: benchstat
-#   compose  and what a run in containers needs besides a Docker engine: k6
-#   run      and what a run of processes needs: nginx, Redis, PostgreSQL
+#   compose  and what a run in containers needs: k6 and, where a Docker engine answers, its Compose plugin
+#   run      and what a run of processes needs: nginx, Redis, PostgreSQL; no plugin
 #   load     and the load generators that ours is checked against: wrk, vegeta
-#   test     and what the tests need: a C compiler for the race detector, Chromium
+#   test     and what the tests need: a C compiler for the race detector, Chromium, gotestsum, the plugin
 # Says what it will install before it does. A terminal is asked, a script is not.
 set -euo pipefail
 source "$(dirname "$0")/environment"
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin
+readonly compose_least=2.20
+# Where docker looks first, and an ordinary user may write.
+readonly plugin=${DOCKER_CONFIG:-${HOME:-/root}/.docker}/cli-plugins/docker-compose
 
 fail() { echo "setup: $*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null; }
@@ -43,6 +47,14 @@ missing_packages() {
   has_browser || echo chromium-headless-shell
 }
 
+# lacks_compose LEVEL: whether the level wants a Compose plugin, an engine answers, and there is none that is new enough.
+lacks_compose() {
+  local have
+  [[ $1 == compose || $1 == test ]] && docker version >/dev/null 2>&1 || return 1
+  have=$(docker compose version --short 2>/dev/null) || return 0
+  ! printf '%s\n' "$compose_least" "${have#v}" | sort -V -C
+}
+
 need_go() {
   local want have
   want=$(awk '$1 == "go" {print $2}' go.mod)
@@ -53,9 +65,41 @@ need_go() {
     fail "Go $want or newer is needed, this one is ${have##*go}; see https://go.dev/doc/install"
 }
 
+# confirm asks whoever sits at a terminal; a script is not asked.
+confirm() {
+  local answer
+  if [[ ! -t 0 || -n ${CI:-} ]]; then return; fi
+  read -r -p 'Install? [y/N] ' answer
+  [[ $answer == [yY]* ]] || fail "nothing was installed"
+}
+
+# announce_compose says what build_compose will do, and asks. Somebody's own plugin is not ours to replace: what needs
+# a newer one says so.
+announce_compose() {
+  if [[ -e $plugin || -L $plugin ]]; then
+    echo "setup: $plugin is older than $compose_least or does not work; it is left as it is: update or remove it"
+    return
+  fi
+  echo "setup: docker has no Compose plugin of $compose_least or newer"
+  echo "setup: will build the one pinned in tools/compose/go.mod into $plugin (for this user alone; remove the file to undo it)"
+  confirm
+  compose_wanted=yes
+}
+
+# build_compose: the plugin is built in bin/ and moved, so that half of one is never where docker looks.
+build_compose() {
+  local version
+  version=$(go -C tools/compose list -m -f '{{.Version}}' github.com/docker/compose/v5)
+  echo "setup: building the Compose plugin $version"
+  CGO_ENABLED=0 go build -C tools/compose -trimpath -buildvcs=false -o ../../bin/docker-compose \
+    -ldflags "-s -w -X github.com/docker/compose/v5/internal.Version=$version" github.com/docker/compose/v5/cmd
+  mkdir -p "${plugin%/*}"
+  mv bin/docker-compose "$plugin"
+}
+
 # install_packages PACKAGE...: says what and how, asks if there is someone to ask, and installs as root.
 install_packages() {
-  local as_root=() answer
+  local as_root=()
   has apt-get || fail "missing: $*. These are Debian's names; install them with this system's package manager."
   echo "setup: missing here: $*"
   echo "setup: will run: apt-get install --no-install-recommends $*"
@@ -67,10 +111,7 @@ install_packages() {
       fail "this needs root. As root, run: bash $PWD/tools/apt-install.sh $*"
     fi
   fi
-  if [[ -t 0 && -z ${CI:-} ]]; then
-    read -r -p 'Install? [y/N] ' answer
-    [[ $answer == [yY]* ]] || fail "nothing was installed"
-  fi
+  confirm
   start_building
   ${as_root[@]+"${as_root[@]}"} bash tools/apt-install.sh "$@"
   echo "setup: installed $*"
@@ -92,6 +133,8 @@ build_tools() {
   if [[ $level == compare ]]; then return; fi
   if [[ $level == load || $level == test ]]; then build_tool vegeta github.com/tsenart/vegeta/v12; fi
   build_tool k6 go.k6.io/k6/v2
+  if [[ $level == test ]]; then build_tool gotestsum gotest.tools/gotestsum; fi
+  if [[ -n $compose_wanted ]]; then build_compose; fi
 }
 
 # start_building: the tools need the processor and the packages need the network, so they go side by side.
@@ -117,6 +160,7 @@ finish_building() {
 
 level=${1:-run}
 builder=''
+compose_wanted=''
 # With these bash first lets a running installation end: half of one is worse than a moment's wait.
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -126,6 +170,7 @@ case $level in
 esac
 need_go
 mkdir -p bin
+if lacks_compose "$level"; then announce_compose; fi
 if [[ $(uname -s) == Linux ]]; then
   mapfile -t missing < <(missing_packages "$level")
   if ((${#missing[@]})); then

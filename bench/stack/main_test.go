@@ -1,10 +1,13 @@
 package stack
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,12 +63,21 @@ func newNative(t *testing.T) *Runtime {
 	return n
 }
 
-// newCompose makes a runtime of containers. Without a Docker engine the test says
-// so and is skipped; with one, whatever is missing fails it.
+// obtained is tried once for all tests: a registry that does not answer is waited for.
+var obtained = sync.OnceValue(func() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	return Obtain(ctx, "../..")
+})
+
+// newCompose makes a runtime of containers. Where what they are made of cannot be
+// had, the test says so and is skipped.
 func newCompose(t *testing.T) *Runtime {
 	t.Helper()
-	if _, err := docker(t.Context(), "version", "--format", "{{.Server.Version}}"); err != nil {
-		t.Skipf("containers are not tested here: %v", err)
+	if err := obtained(); errors.Is(err, ErrNoContainers) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", t.TempDir())
 	n, err := NewCompose(t.Context(), Options{Project: "../..", SystemCPUs: lastCPU(t), Seed: 1})

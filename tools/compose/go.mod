@@ -1,4 +1,4 @@
-module authbench/ci/compose
+module authbench/tools/compose
 
 go 1.26.0
 
