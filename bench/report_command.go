@@ -29,13 +29,12 @@ func reportCommand(stdout io.Writer) *cobra.Command {
 
 // writeReport derives everything that is shown from what was measured.
 func writeReport(folder trial.Folder, stdout io.Writer) error {
-	run, err := folder.ReadRun()
+	run, trials, err := folder.Read()
 	if err != nil {
 		return err
 	}
-	trials, err := folder.Trials()
-	if err != nil {
-		return err
+	if len(trials) == 0 {
+		return fmt.Errorf("%s holds no trial: nothing was measured yet; go on with: %s", folder, trial.Shell("bin/authbench", "run", "--resume", string(folder)))
 	}
 	verdicts, err := analysis.Evaluate(run, trials)
 	if err != nil {

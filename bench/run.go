@@ -89,8 +89,13 @@ func runRun(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
 		return err
 	}
 	r := &runner{project: project, noGoBench: o.noGoBench, progress: newProgress(stderr, time.Now)}
+	defer func() {
+		if r.unlock != nil {
+			r.unlock()
+		}
+	}()
 	if o.resume != "" {
-		err = r.resume(o.resume)
+		err = r.resume(o.resume, o.dryRun)
 	} else {
 		err = r.begin(o)
 	}

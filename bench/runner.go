@@ -30,6 +30,7 @@ type runner struct {
 	noGoBench   bool
 	skipped     []string // experiments that cannot be done here
 	progress    *progress
+	unlock      func() // lets the folder go; nil where nothing is measured
 }
 
 // begin prepares a new run from the command line.
@@ -53,11 +54,15 @@ func (r *runner) begin(o runOptions) error {
 	if o.out == "" {
 		o.out = filepath.Join(r.project, "results", started.Format("2006-01-02T150405")+"-"+p.Name)
 	}
-	if _, err := os.Stat(filepath.Join(o.out, "run.json")); err == nil {
-		return usage(fmt.Errorf("%s holds a run already: name another folder, or go on with that run by --resume %s", o.out, o.out))
-	}
 	r.profile, r.folder = p, trial.Folder(o.out)
-	r.run = trial.Run{Name: filepath.Base(o.out), Profile: p.Name, Runtime: o.runtime, Settings: settings, Seed: o.seed, Started: started,
+	if err := r.take(o.dryRun); err != nil {
+		return err
+	}
+	name, err := filepath.Abs(o.out) // "." has a name too
+	if err != nil {
+		return err
+	}
+	r.run = trial.Run{Name: filepath.Base(name), Profile: p.Name, Runtime: o.runtime, Settings: settings, Seed: o.seed, Started: started,
 		Status: "running", Commit: commit, Command: o.repeat()}
 	asksBalancers := slices.ContainsFunc(r.experiments, func(e experiment.Experiment) bool { return e.Name == "sticky" })
 	if asksBalancers && !stack.SeesSources(o.runtime) {
@@ -73,13 +78,42 @@ func (r *runner) begin(o runOptions) error {
 	return nil
 }
 
+// take makes the folder of a new run ours, and sees to it that it holds none.
+func (r *runner) take(dryRun bool) (err error) {
+	if info, err := os.Stat(string(r.folder)); err == nil && !info.IsDir() {
+		return usage(fmt.Errorf("--out %s is a file: name a folder, which is made if it is not there", r.folder))
+	}
+	if !dryRun {
+		if r.unlock, err = r.folder.Lock(); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(r.folder.Path("run.json")); err == nil {
+		return usage(fmt.Errorf("%s holds a run already: name another folder, or go on with that run by %s", r.folder, r.goOn()))
+	}
+	if _, err := os.Stat(r.folder.Path("trials")); err == nil {
+		return usage(fmt.Errorf("%s holds trials whose run.json is gone: name another folder", r.folder))
+	}
+	return nil
+}
+
+// goOn is the command that takes the run up again.
+func (r *runner) goOn() string {
+	return trial.Shell("bin/authbench", "run", "--resume", string(r.folder))
+}
+
 // resume takes up a run with the settings and rules that its manifest holds.
-func (r *runner) resume(dir string) (err error) {
+func (r *runner) resume(dir string, dryRun bool) (err error) {
 	r.folder = trial.Folder(dir)
-	if r.run, err = r.folder.ReadRun(); err != nil {
+	if _, err := r.folder.ReadRun(); err != nil { // before anything is written into what may be no run's folder
 		return err
 	}
-	if r.trials, err = r.folder.Trials(); err != nil {
+	if !dryRun {
+		if r.unlock, err = r.folder.Lock(); err != nil {
+			return err
+		}
+	}
+	if r.run, r.trials, err = r.folder.Read(); err != nil { // now that nobody adds to it
 		return err
 	}
 	if err := json.Unmarshal(r.run.Settings, &r.profile); err != nil {
@@ -117,7 +151,7 @@ func (r *runner) measure(ctx context.Context) (err error) {
 			r.run.Status = "complete"
 		case ctx.Err() != nil:
 			r.run.Status = "interrupted"
-			err = fmt.Errorf("%w: what was measured is in %s; go on with: bin/authbench run --resume %s", err, r.folder, r.folder)
+			err = fmt.Errorf("%w: what was measured is in %s; go on with: %s", err, r.folder, r.goOn())
 		default:
 			r.run.Status, r.run.Failure = "failed", err.Error()
 		}
@@ -168,7 +202,11 @@ func (r *runner) carryOut(ctx context.Context, c *conductor, e experiment.Experi
 		}
 		left, seconds := r.left()
 		r.progress.step(job.Spec.String(), len(r.trials)+1, len(r.trials)+left, seconds)
-		t, err := c.conduct(ctx, plan, job, len(r.trials)+1)
+		order := 1
+		if n := len(r.trials); n > 0 {
+			order = r.trials[n-1].Order + 1 // not n+1: a damaged trial may have been deleted
+		}
+		t, err := c.conduct(ctx, plan, job, order)
 		if werr := r.folder.WriteTrial(t); werr != nil {
 			return errors.Join(err, werr)
 		}

@@ -39,7 +39,7 @@ type section struct {
 
 func newDocument(d *data) document {
 	doc := document{
-		Run: d.run, Command: shell(d.run.Command), Facts: facts(d.run), Summary: summaryFigure(d), Verdicts: d.verdicts,
+		Run: d.run, Command: trial.Shell(d.run.Command...), Facts: facts(d.run), Summary: summaryFigure(d), Verdicts: d.verdicts,
 		Advice: choose(d.verdicts), Noise: d.noise(), Validity: d.validity(), Warnings: d.warnings(), Limits: limitations,
 		Software: table{Head: []string{"program", "version", "SHA-256"}},
 	}
@@ -106,7 +106,7 @@ func (d *data) section(name string) section {
 		return section{Name: name, Question: "What do the parts cost by themselves?",
 			Method: "Go benchmarks of the very code that the servers run, on the system's CPU, without HTTP.", Command: "go test -run '^$' -bench . -benchmem ./bench/micro"}
 	}
-	s := section{Name: name, Question: name, Command: shell(only(d.run.Command, name)), Doubts: d.experimentDoubts(name), Setup: d.setup(name)}
+	s := section{Name: name, Question: name, Command: trial.Shell(only(d.run.Command, name)...), Doubts: d.experimentDoubts(name), Setup: d.setup(name)}
 	p, err := experiment.ParseProfile(d.run.Profile)
 	if err != nil || len(d.run.Settings) > 0 && json.Unmarshal(d.run.Settings, &p) != nil {
 		return s // an older or newer program wrote this run: its words are not ours
@@ -154,18 +154,6 @@ func only(command []string, name string) []string {
 		return out
 	}
 	return append(out, "--experiments", name)
-}
-
-// shell joins a command so that a shell takes it apart again.
-func shell(command []string) string {
-	var words []string
-	for _, w := range command {
-		if w == "" || strings.ContainsAny(w, " \t\n'\"\\$`*?[]{}()<>|&;#~!") {
-			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-		words = append(words, w)
-	}
-	return strings.Join(words, " ")
 }
 
 func facts(r trial.Run) [][2]string {

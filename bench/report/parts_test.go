@@ -114,7 +114,7 @@ func TestOnlyTurnsACommandIntoThatOfOneExperiment(t *testing.T) {
 			t.Errorf("%v, want %v", got, c.want)
 		}
 	}
-	if got, want := shell([]string{"a", "b c", "it's"}), `a 'b c' 'it'\''s'`; got != want {
+	if got, want := trial.Shell("a", "b c", "it's"), `a 'b c' 'it'\''s'`; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

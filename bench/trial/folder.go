@@ -9,7 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"sort"
+	"strings"
 )
 
 // Folder is a run's folder: run.json and one file a trial.
@@ -20,6 +23,7 @@ var ErrDamaged = errors.New("damaged result file")
 
 // envelope is what a trial's file holds: the body and its checksum.
 type envelope struct {
+	Format int             `json:"format"`
 	SHA256 string          `json:"sha256"`
 	Trial  json.RawMessage `json:"trial"`
 }
@@ -39,7 +43,7 @@ func (f Folder) WriteTrial(t Trial) error {
 		return fmt.Errorf("trial %s: %w", t.Key, err)
 	}
 	sum := sha256.Sum256(body)
-	b, err := json.Marshal(envelope{hex.EncodeToString(sum[:]), body})
+	b, err := json.Marshal(envelope{Format, hex.EncodeToString(sum[:]), body})
 	if err != nil {
 		return fmt.Errorf("trial %s: %w", t.Key, err)
 	}
@@ -58,8 +62,8 @@ func ReadTrial(path string) (Trial, error) {
 	if err != nil {
 		return t, err
 	}
-	if err := json.Unmarshal(b, &e); err != nil {
-		return t, fmt.Errorf("%w: %s is not whole JSON (%v): delete it and resume the run to measure it again", ErrDamaged, path, err)
+	if err := decode(path, b, &e); err != nil {
+		return t, fmt.Errorf("%w: delete it and resume the run to measure it again", err)
 	}
 	if sum := sha256.Sum256(e.Trial); hex.EncodeToString(sum[:]) != e.SHA256 {
 		return t, fmt.Errorf("%w: %s does not match its checksum: restore it, or delete it and resume the run", ErrDamaged, path)
@@ -67,19 +71,33 @@ func ReadTrial(path string) (Trial, error) {
 	if err := json.Unmarshal(e.Trial, &t); err != nil {
 		return t, fmt.Errorf("%w: %s: %v", ErrDamaged, path, err)
 	}
+	if !slices.Contains([]Status{OK, Invalid, Aborted}, t.Status) {
+		return t, fmt.Errorf("%w: %s has the status %q; known are ok, invalid and aborted: delete it and resume the run", ErrDamaged, path, t.Status)
+	}
+	if filepath.Base(path) != t.Key+".json" { // a copy would count twice
+		return t, fmt.Errorf("%w: %s holds the trial %s: a copy is to be deleted, a renamed file to be called %s.json", ErrDamaged, path, t.Key, t.Key)
+	}
 	return t, nil
 }
 
+// trialFile is what Spec.Key makes, so that whatever else lies among the trials
+// (._x.json of macOS, an editor's copy) is left alone.
+var trialFile = regexp.MustCompile(`^[a-z]+-[0-9a-f]{12}-[^/]+-b[0-9]{2,}-t[0-9]+\.json$`)
+
 // Trials reads all trials of the run in the order in which they were made. A
-// folder without any gives an empty slice.
+// folder without any gives an empty slice; files that are not named as trials
+// are none.
 func (f Folder) Trials() ([]Trial, error) {
-	paths, err := filepath.Glob(f.path("trials", "*.json"))
-	if err != nil {
+	entries, err := os.ReadDir(f.path("trials")) // no Glob: a path is no pattern
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	trials := make([]Trial, 0, len(paths))
-	for _, p := range paths {
-		t, err := ReadTrial(p)
+	trials := make([]Trial, 0, len(entries))
+	for _, e := range entries {
+		if e.IsDir() || !trialFile.MatchString(e.Name()) {
+			continue
+		}
+		t, err := ReadTrial(f.path("trials", e.Name()))
 		if err != nil {
 			return nil, err
 		}
@@ -89,8 +107,29 @@ func (f Folder) Trials() ([]Trial, error) {
 	return trials, nil
 }
 
-// WriteRun writes the manifest, replacing an earlier state of it.
+// Read reads a run whole: its manifest and its trials, each of which must be of
+// an experiment of this run.
+func (f Folder) Read() (Run, []Trial, error) {
+	r, err := f.ReadRun()
+	if err != nil {
+		return r, nil, err
+	}
+	trials, err := f.Trials()
+	if err != nil {
+		return r, nil, err
+	}
+	for _, t := range trials {
+		if e := t.Spec.Experiment; !slices.Contains(r.Experiments, e) {
+			return r, nil, fmt.Errorf("%s is a trial of the experiment %q, and this run has %s: move it to the run it was made in",
+				f.path("trials", t.Key+".json"), e, strings.Join(r.Experiments, ", "))
+		}
+	}
+	return r, trials, nil
+}
+
+// WriteRun writes the manifest in today's format, replacing an earlier state of it.
 func (f Folder) WriteRun(r Run) error {
+	r.Format = Format
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return fmt.Errorf("run.json: %w", err)
@@ -109,8 +148,14 @@ func (f Folder) ReadRun() (Run, error) {
 	if err != nil {
 		return r, err
 	}
-	if err := json.Unmarshal(b, &r); err != nil {
-		return r, fmt.Errorf("%w: %s: %v", ErrDamaged, f.path("run.json"), err)
+	if err := decode(f.path("run.json"), b, &r); err != nil {
+		return r, err
+	}
+	if r.Format == 0 {
+		r.Format = 1
+	}
+	if err := r.check(); err != nil {
+		return r, fmt.Errorf("%w: %s %w: restore it, or measure anew", ErrDamaged, f.path("run.json"), err)
 	}
 	if len(r.Rules) != len(r.RuleHashes) {
 		return r, fmt.Errorf("%w: %s has %d rules and %d rule hashes", ErrDamaged, f.path("run.json"), len(r.Rules), len(r.RuleHashes))

@@ -2,12 +2,17 @@ package trial
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
 // Run is a run's manifest, run.json: all that is known before the first trial,
 // and how the run ended.
 type Run struct {
+	Format      int               `json:"format"` // see Format
 	Name        string            `json:"name"`
 	Profile     string            `json:"profile"`  // smoke, standard, full
 	Runtime     string            `json:"runtime"`  // native, compose
@@ -27,6 +32,47 @@ type Run struct {
 	PostgreSQL  map[string]string `json:"postgresql"` // its settings: durability is part of what is measured
 	Budgeting   string            `json:"budgeting"`  // cgroup v1, cgroup v2, none
 	Warnings    []string          `json:"warnings,omitempty"`
+}
+
+// What a manifest may say of itself.
+var (
+	profiles = []string{"smoke", "standard", "full"}
+	runtimes = []string{"native", "compose"}
+	statuses = []string{"running", "complete", "interrupted", "failed"}
+)
+
+// check says what in a manifest makes it none: whoever reads it leans on these.
+func (r Run) check() error {
+	for _, w := range []struct {
+		what, is string
+		known    []string
+	}{{"status", r.Status, statuses}, {"profile", r.Profile, profiles}, {"runtime", r.Runtime, runtimes}} {
+		switch {
+		case w.is == "":
+			return fmt.Errorf("names no %s", w.what)
+		case !slices.Contains(w.known, w.is):
+			return fmt.Errorf("has the %s %q; known are %s", w.what, w.is, strings.Join(w.known, ", "))
+		}
+	}
+	switch {
+	case len(r.Experiments) == 0:
+		return errors.New("names no experiment")
+	case len(r.Rules) == 0:
+		return errors.New("holds no rule")
+	}
+	return nil
+}
+
+// Shell writes a command as a person would type it into a shell.
+func Shell(command ...string) string {
+	var words []string
+	for _, w := range command {
+		if w == "" || strings.ContainsAny(w, " \t\n'\"\\$`*?[]{}()<>|&;#~!") {
+			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+		words = append(words, w)
+	}
+	return strings.Join(words, " ")
 }
 
 // Machine describes where the run took place.

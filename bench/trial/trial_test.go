@@ -100,7 +100,7 @@ func TestRunGuardsItsRules(t *testing.T) {
 	if _, err := f.ReadRun(); err == nil || !strings.Contains(err.Error(), "run.json") {
 		t.Errorf("empty folder: %v", err)
 	}
-	r := trial.Run{Name: "x", Rules: []trial.Rule{{Claim: "C01", Margin: 2, Compare: []trial.Comparison{{Name: "one-sided", A: trial.Selector{Arm: trial.Control}}}}}}
+	r := trial.Run{Name: "x", Status: "complete", Profile: "smoke", Runtime: "native", Experiments: []string{"cost"}, Rules: []trial.Rule{{Claim: "C01", Margin: 2, Compare: []trial.Comparison{{Name: "one-sided", A: trial.Selector{Arm: trial.Control}}}}}}
 	r.RuleHashes = []string{r.Rules[0].Hash()}
 	if err := f.WriteRun(r); err != nil {
 		t.Fatal(err)
