@@ -32,12 +32,19 @@ const (
 var errUsage = errors.New("usage")
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it, and means it
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
 	go func() { // a second signal ends the process at once; its children die with it
 		<-ctx.Done()
+		signal.Ignore(syscall.SIGHUP) // but for this: a terminal that goes away sends it more than once
 		stop()
 	}()
+	// Taken and dropped: a reader of our output that has gone makes a write fail, and must not end a run on the spot.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
