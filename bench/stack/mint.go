@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -165,24 +164,9 @@ func mintChunkOf(ctx context.Context, r Replica, first, n int) ([]trial.Credenti
 		b, _ := io.ReadAll(io.LimitReader(resp.Body, 500))
 		return nil, fmt.Errorf("%s: %s", resp.Status, b)
 	}
-	all := make([]trial.Credential, 0, n)
-	for dec := json.NewDecoder(resp.Body); ; {
-		var line struct{ User, Credential, Kind, Name string }
-		if err := dec.Decode(&line); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, err
-		}
-		c := trial.Credential{User: line.User}
-		switch line.Kind {
-		case "bearer":
-			c.Header = "Bearer " + line.Credential
-		case "cookie":
-			c.Cookies = map[string]string{line.Name: line.Credential}
-		default:
-			return nil, fmt.Errorf("a credential of kind %q", line.Kind)
-		}
-		all = append(all, c)
+	all, err := trial.ReadCredentials(resp.Body)
+	if err != nil {
+		return nil, err
 	}
 	if len(all) != n {
 		return nil, fmt.Errorf("%d credentials came, %d were asked for", len(all), n)
