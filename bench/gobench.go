@@ -32,20 +32,12 @@ func (r *runner) goBench(ctx context.Context, ledger *process.Ledger) error {
 	}
 	r.progress.say("Go micro-benchmarks (%d x %s each)", r.profile.BenchCount, r.profile.BenchTime)
 	var out bytes.Buffer // without stderr: what libraries log is no benchmark line
-	p, err := ledger.Start(process.Command{
+	err = ledger.Run(ctx, process.Command{
 		Name: "micro.test", Path: binary, CPUs: r.run.Machine.SystemCPUs, Dir: filepath.Join(r.project, "bench", "micro"), StopSignal: syscall.SIGINT, Stdout: &out,
 		Args: []string{"-test.run=^$", "-test.bench=.", "-test.benchmem", "-test.benchtime=" + r.profile.BenchTime,
 			"-test.count=" + strconv.Itoa(r.profile.BenchCount), "-test.timeout=30m"},
 	})
 	if err != nil {
-		return fmt.Errorf("Go micro-benchmarks: %w", err)
-	}
-	select {
-	case <-ctx.Done():
-		return errors.Join(ctx.Err(), p.Stop(context.WithoutCancel(ctx)))
-	case <-p.Done():
-	}
-	if err := p.Wait(); err != nil {
 		return fmt.Errorf("Go micro-benchmarks: %w", err)
 	}
 	return r.folder.WriteFile(goBenchFile, out.Bytes())

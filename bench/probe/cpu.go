@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"authbench/bench/process"
 	"authbench/bench/trial"
 
 	"golang.org/x/sys/unix"
@@ -60,12 +61,11 @@ func generatorCPU() (float64, error) {
 	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &own); err != nil {
 		return 0, fmt.Errorf("read our own CPU time: %w", err)
 	}
-	var children unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_CHILDREN, &children); err != nil {
-		return 0, fmt.Errorf("read our children's CPU time: %w", err)
+	children, err := process.ChildrenCPU()
+	if err != nil {
+		return 0, err
 	}
-	ns := own.Nano() + children.Utime.Nano() + children.Stime.Nano()
-	return float64(ns) / 1e9, nil
+	return time.Duration(own.Nano() + children.Nanoseconds()).Seconds(), nil
 }
 
 // readProcStat reads the times of some CPUs, by "cpu0", ...

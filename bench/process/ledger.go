@@ -124,6 +124,21 @@ func (l *Ledger) Start(c Command) (*Process, error) {
 	return p, nil
 }
 
+// Run starts a child and waits for its end, as exec.Cmd's Run does. When ctx ends
+// first the child is stopped, and the error wraps ctx's.
+func (l *Ledger) Run(ctx context.Context, c Command) error {
+	p, err := l.Start(c)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-p.Done():
+		return p.Wait()
+	case <-ctx.Done():
+		return errors.Join(fmt.Errorf("%s was stopped: %w", c.Name, ctx.Err()), p.Stop(context.WithoutCancel(ctx)))
+	}
+}
+
 // spawn runs on the starting thread. A child inherits the thread's CPUs.
 func (l *Ledger) spawn(p *Process, c Command) error {
 	if c.CPUs != "" {

@@ -109,6 +109,16 @@ func CPU(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
+// ChildrenCPU is the CPU time of all our children that have ended and were
+// collected, with what they had collected themselves.
+func ChildrenCPU() (time.Duration, error) {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_CHILDREN, &u); err != nil {
+		return 0, fmt.Errorf("read our children's CPU time: %w", err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
+}
+
 // RSS is the resident memory of some processes, in bytes. Memory that they
 // share counts in each of them; one that has ended counts nothing.
 func RSS(pids []int) (bytes int64) {

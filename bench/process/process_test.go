@@ -3,6 +3,7 @@ package process_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -243,6 +244,34 @@ func TestChildrenThatEndByThemselves(t *testing.T) {
 	}
 	if _, err := l.Start(process.Command{Name: "x", Path: "sh", Groups: []string{"/nowhere"}}); err == nil {
 		t.Error("a control group that is not there was accepted")
+	}
+}
+
+func TestRunWaitsForTheEndOrForTheContext(t *testing.T) {
+	l := open(t)
+	before, err := process.ChildrenCPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := l.Run(t.Context(), process.Command{Name: "sh", Path: "sh", Args: []string{"-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo $i"}, Stdout: &out}); err != nil || out.String() != "100000\n" {
+		t.Errorf("Run: %v, standard output %q", err, &out)
+	}
+	if after, err := process.ChildrenCPU(); err != nil || after-before < 5*time.Millisecond {
+		t.Errorf("a child that counted to 100,000 cost %v, %v", after-before, err)
+	}
+	var exit *exec.ExitError
+	if err := l.Run(t.Context(), process.Command{Name: "false", Path: "sh", Args: []string{"-c", "exit 3"}}); !errors.As(err, &exit) || exit.ExitCode() != 3 {
+		t.Errorf("Run: %v, want exit status 3", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	started := time.Now()
+	if err := l.Run(ctx, process.Command{Name: "sleep", Path: "sleep", Args: []string{"60"}}); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "sleep was stopped") {
+		t.Errorf("Run beyond its context: %v", err)
+	}
+	if took := time.Since(started); took > 20*time.Second {
+		t.Errorf("Run took %v to stop a child", took)
 	}
 }
 
