@@ -155,6 +155,7 @@ func mintChunkOf(ctx context.Context, r Replica, first, n int) ([]trial.Credenti
 	if err != nil {
 		return nil, err
 	}
+	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, err

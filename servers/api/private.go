@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -67,7 +68,11 @@ type mintLine struct {
 
 func (m minter) serve(w http.ResponseWriter, r *http.Request) {
 	var req mintRequest
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10))
+	body, ok := readBody(w, r)
+	if !ok {
+		return
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&req); err != nil || req.Users < 1 || req.First < 0 || req.First+req.Users > mintMax {
 		writeProblem(w, http.StatusBadRequest, `want {"users":n,"first":0} with users of at least 1 and numbers below `+strconv.Itoa(mintMax))
