@@ -201,7 +201,14 @@ func (a *arm) openForeign(cfg Config) (err error) {
 // followKeys goes over to the keys that the folder or the other issuer has,
 // until ctx ends.
 func (a *arm) followKeys(ctx context.Context, cfg Config, log *slog.Logger) {
-	report := func(err error) { log.Error("not all keys can be used", "error", err) }
+	report := func(err error) {
+		var skipped *token.SkippedKey
+		if errors.As(err, &skipped) { // an issuer may well have keys for others
+			log.Warn("a key of the issuer is not used", "kid", skipped.ID, "error", err)
+			return
+		}
+		log.Error("not all keys can be used", "error", err)
+	}
 	switch {
 	case a.tokens != nil:
 		a.tokens.Follow(ctx, token.Folder{Dir: cfg.Keys, Alg: cfg.Alg}, cfg.KeysPoll, report)

@@ -1,66 +1,136 @@
 package token
 
 import (
-	"bytes"
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"authbench/servers/jsontext"
 )
 
 // ParseJWKS makes a set that only verifies of somebody else's JWKS, for a profile
-// such as [Cognito]. Every key must be RSA, for RS256, with a kid of its own;
-// anything else is an error, a private key most of all.
-func ParseJWKS(text []byte) (*KeySet, error) {
-	var set struct {
-		Keys []*foreignKey `json:"keys"`
+// such as [Cognito]: of its public RSA keys for RS256 that have a kid of their
+// own. Members that it does not know say nothing to it, and a key that does not
+// fit is left out (RFC 7517, 4 and 5): skipped has a [*SkippedKey] for each. A set
+// of no key that fits is an error.
+func ParseJWKS(text []byte) (ks *KeySet, skipped []error, err error) {
+	if err := jsontext.Check(text); err != nil {
+		return nil, nil, fmt.Errorf("token: JWKS: %w", err)
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&set); err != nil {
-		return nil, fmt.Errorf("token: JWKS: %w", err)
+	var set map[string]json.RawMessage // a struct would take names in other case too
+	var list []json.RawMessage
+	if err := json.Unmarshal(text, &set); err != nil {
+		return nil, nil, fmt.Errorf("token: JWKS: want a JSON object: %w", err)
 	}
-	if len(set.Keys) == 0 {
-		return nil, errors.New("token: JWKS: no keys")
+	if err := json.Unmarshal(set["keys"], &list); err != nil {
+		return nil, nil, errors.New("token: JWKS: want keys, a list")
 	}
-	ks := &KeySet{byID: map[string]*key{}, byHeader: map[string]*key{}, jwks: text}
-	for i, j := range set.Keys {
-		k, err := j.key()
+	ks = &KeySet{byID: map[string]*key{}, byHeader: map[string]*key{}, jwks: text}
+	keys, count := make([]*key, len(list)), make(map[string]int)
+	for i, member := range list {
+		k, err := foreignKey(member)
 		if err != nil {
-			return nil, fmt.Errorf("token: JWKS: key %d: %w", i+1, err)
+			skipped = append(skipped, &SkippedKey{i + 1, memberOf(member, "kid"), err})
+			continue
 		}
-		if ks.byID[k.id] != nil {
-			return nil, fmt.Errorf("token: JWKS: key %d: kid %q is there twice", i+1, k.id)
-		}
-		ks.byID[k.id] = k
-		ks.byHeader[k.header] = k
+		keys[i] = k
+		count[k.id]++
 	}
-	return ks, nil
+	for i, k := range keys {
+		switch {
+		case k == nil:
+		case count[k.id] > 1: // which of them was meant cannot be known
+			skipped = append(skipped, &SkippedKey{i + 1, k.id, fmt.Errorf("%d keys have this kid", count[k.id])})
+		default:
+			ks.byID[k.id], ks.byHeader[k.header] = k, k
+		}
+	}
+	if len(ks.byID) == 0 {
+		return nil, nil, errors.Join(append([]error{errors.New("token: JWKS: no key that can be used")}, skipped...)...)
+	}
+	return ks, skipped, nil
 }
 
-// foreignKey is a public RSA key. Members of no use here are allowed for, so
-// that a private exponent, say, is not.
-type foreignKey struct {
-	Algorithm string   `json:"alg"`
-	Exponent  string   `json:"e"`
-	ID        string   `json:"kid"`
-	Type      string   `json:"kty"`
-	Modulus   string   `json:"n"`
-	Use       string   `json:"use"`
-	Chain     []string `json:"x5c"`
-	Thumb     string   `json:"x5t"`
-	Thumb256  string   `json:"x5t#S256"`
+// SkippedKey says why a key of a JWKS is not used.
+type SkippedKey struct {
+	Number int    // its place in the set, from 1
+	ID     string // its kid; "" if it has none
+	Reason error
 }
 
-func (j *foreignKey) key() (*key, error) {
-	if j == nil || j.Type != "RSA" || j.Algorithm != "RS256" || j.Use != "sig" || j.ID == "" {
-		return nil, errors.New(`want kty "RSA", alg "RS256", use "sig" and a kid`)
+func (e *SkippedKey) Error() string {
+	return fmt.Sprintf("token: JWKS: key %d, kid %.64q, is not used: %v", e.Number, e.ID, e.Reason)
+}
+
+func (e *SkippedKey) Unwrap() error { return e.Reason }
+
+// memberOf returns a text member of a JSON object, by its exact name; "" if there
+// is none.
+func memberOf(object json.RawMessage, name string) (text string) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) == nil {
+		json.Unmarshal(members[name], &text)
 	}
-	n, err := base64url.DecodeString(j.Modulus)
-	e, err2 := base64url.DecodeString(j.Exponent)
+	return text
+}
+
+// secretMembers make up the private half of a key, or a secret one (RFC 7518, 6).
+// Whoever publishes them has no secret any more.
+var secretMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
+
+// foreignKey reads a public RSA key for signatures by RS256, or says why it is
+// none.
+func foreignKey(text json.RawMessage) (*key, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil || members == nil {
+		return nil, errors.New("want a JSON object")
+	}
+	for _, name := range secretMembers {
+		if members[name] != nil {
+			return nil, fmt.Errorf("member %s is secret, and everybody has read it", name)
+		}
+	}
+	for _, m := range []struct{ name, want string }{{"kty", "RSA"}, {"alg", "RS256"}, {"use", "sig"}} {
+		if got := memberOf(text, m.name); got != m.want {
+			return nil, fmt.Errorf("%s %.64q: want %s", m.name, got, m.want)
+		}
+	}
+	if raw := members["key_ops"]; raw != nil {
+		var ops []string
+		if json.Unmarshal(raw, &ops) != nil || !slices.Contains(ops, "verify") {
+			return nil, errors.New("key_ops: want verify among them")
+		}
+	}
+	id := memberOf(text, "kid")
+	if id == "" {
+		return nil, errors.New("want a kid")
+	}
+	public, err := rsaKey(memberOf(text, "n"), memberOf(text, "e"))
+	if err != nil {
+		return nil, err
+	}
+	header, err := json.Marshal(struct {
+		Kid string `json:"kid"`
+		Alg string `json:"alg"`
+	}{id, "RS256"}) // as Cognito spells it
+	if err != nil {
+		return nil, err
+	}
+	return &key{
+		id: id, alg: "RS256", header: base64url.EncodeToString(header),
+		signature: &pair{method: jwt.SigningMethodRS256, public: public},
+	}, nil
+}
+
+// rsaKey reads modulus and exponent.
+func rsaKey(modulus, exponent string) (*rsa.PublicKey, error) {
+	n, err := base64url.DecodeString(modulus)
+	e, err2 := base64url.DecodeString(exponent)
 	if err := errors.Join(err, err2); err != nil {
 		return nil, fmt.Errorf("n and e: want base64url: %w", err)
 	}
@@ -68,20 +138,10 @@ func (j *foreignKey) key() (*key, error) {
 	if bits := public.N.BitLen(); bits < minRSABits {
 		return nil, fmt.Errorf("modulus of %d bits: want at least %d", bits, minRSABits)
 	}
-	exponent := new(big.Int).SetBytes(e)
-	if exponent.BitLen() > 31 || exponent.Int64() < 3 || exponent.Bit(0) == 0 {
+	number := new(big.Int).SetBytes(e)
+	if number.BitLen() > 31 || number.Int64() < 3 || number.Bit(0) == 0 {
 		return nil, errors.New("exponent: want an odd number from 3 to 2^31-1")
 	}
-	public.E = int(exponent.Int64())
-	header, err := json.Marshal(struct {
-		Kid string `json:"kid"`
-		Alg string `json:"alg"`
-	}{j.ID, "RS256"}) // as Cognito spells it
-	if err != nil {
-		return nil, err
-	}
-	return &key{
-		id: j.ID, alg: "RS256", header: base64url.EncodeToString(header),
-		signature: &pair{method: jwt.SigningMethodRS256, public: public},
-	}, nil
+	public.E = int(number.Int64())
+	return public, nil
 }

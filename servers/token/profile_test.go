@@ -22,7 +22,7 @@ type pool struct {
 func newPool(t testing.TB) (*Authenticator, *pool) {
 	t.Helper()
 	p := &pool{key: testKey()["RS256"], kid: "1234example=", clock: newClock()}
-	ks, err := ParseJWKS(p.jwks(t, nil))
+	ks, _, err := ParseJWKS(p.jwks(t, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,11 +155,18 @@ func TestForeignKeysAreRefused(t *testing.T) {
 		"exponent even":   p.jwks(t, map[string]string{"e": "Ag"}),
 		"exponent long":   p.jwks(t, map[string]string{"e": "__________8"}),
 		"padded":          p.jwks(t, map[string]string{"e": "AQAB="}),
+		"keys null":       []byte(`{"keys":null}`),
+		"another case":    []byte(strings.Replace(string(p.jwks(t, nil)), `"kty"`, `"Kty"`, 1)),
+		"keys in case":    []byte(strings.Replace(string(p.jwks(t, nil)), `"keys"`, `"Keys"`, 1)),
+		"not to verify":   p.jwks(t, map[string]string{"key_ops": "verify"}), // text, not a list
+		"no UTF-8":        []byte(strings.Replace(string(p.jwks(t, nil)), p.kid, "\xff", 1)),
+		"half a pair":     []byte(strings.Replace(string(p.jwks(t, nil)), p.kid, `\ud800`, 1)),
+		"trailing":        append(p.jwks(t, nil), '{', '}'),
 		"the same kid":    []byte(strings.Replace(string(p.jwks(t, nil)), `]`, `,`+strings.TrimPrefix(string(p.jwks(t, nil)), `{"keys":[`), 1)),
 		"not a JWKS":      []byte(`[]`),
 		"unknown members": []byte(`{"keys":[],"x":1}`),
 	} {
-		if _, err := ParseJWKS(text); err == nil {
+		if _, _, err := ParseJWKS(text); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
@@ -171,7 +178,7 @@ func TestForeignKeysAreRefused(t *testing.T) {
 	if _, err := New(own, cfg); err == nil {
 		t.Error("Cognito with keys of our own: accepted")
 	}
-	foreign, err := ParseJWKS(p.jwks(t, nil))
+	foreign, _, err := ParseJWKS(p.jwks(t, nil))
 	if err != nil {
 		t.Fatal(err)
 	}

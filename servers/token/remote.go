@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,6 +50,8 @@ type Remote struct {
 	mu    sync.Mutex // held while reading
 	tried time.Time
 	err   error // of the last reading
+	// skipped are the keys that the last good reading could not use.
+	skipped []error
 }
 
 var _ auth.Authenticator = (*Remote)(nil)
@@ -73,19 +76,23 @@ func NewRemote(s Source, cfg Config) (*Remote, error) {
 }
 
 // Follow reads the keys every Refresh, and sooner after a failure, until ctx
-// ends. report is told of a failure once as long as it stays the same.
+// ends. report is told of a failure, and of each key that is not used (a
+// [*SkippedKey]), once as long as it stays the same.
 func (r *Remote) Follow(ctx context.Context, report func(error)) {
-	said := ""
-	for err := r.lastError(); ; err = r.read() {
-		wait := r.source.Refresh
-		text := ""
-		if err != nil {
-			wait, text = r.gap(), err.Error()
-			if text != said {
+	var said []string
+	for ; ; r.read() {
+		var texts []string
+		for _, err := range r.faults() {
+			texts = append(texts, err.Error())
+			if !slices.Contains(said, err.Error()) {
 				report(err)
 			}
 		}
-		said = text
+		said = texts
+		wait := r.source.Refresh
+		if r.lastError() != nil {
+			wait = r.gap()
+		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -144,6 +151,16 @@ func (r *Remote) lastError() error {
 	return r.err
 }
 
+// faults are what keeps keys from being used: those skipped, and the last error.
+func (r *Remote) faults() []error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return append(slices.Clone(r.skipped), r.err)
+	}
+	return r.skipped
+}
+
 func (r *Remote) gap() time.Duration { return min(r.source.Refresh, minGap) }
 
 // read goes over to the keys that the source holds, unless it was read less than
@@ -158,14 +175,16 @@ func (r *Remote) read() error {
 	}
 	text, err := r.fetch()
 	var ks *KeySet
+	var skipped []error
 	if err == nil {
-		ks, err = ParseJWKS(text)
+		ks, skipped, err = ParseJWKS(text)
 	}
 	r.tried, r.err = r.verifier.cfg.Now(), err
 	if err != nil {
 		r.err = fmt.Errorf("token: keys of another issuer: %w", err)
 		return r.err
 	}
+	r.skipped = skipped
 	r.verifier.keys.Store(ks)
 	r.good.Store(now.UnixNano())
 	return nil
