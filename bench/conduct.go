@@ -20,6 +20,7 @@ type conductor struct {
 	ledger  *process.Ledger
 	k6      load.K6 // binary, scripts, CPUs; the script and its settings come from the spec
 	cpus    []string
+	judge   instrument
 	seed    uint64
 }
 
@@ -27,7 +28,7 @@ type conductor struct {
 // the trial; the error is for what makes going on pointless: the stack does not
 // come up, k6 does not run, an answer named the wrong user. An interrupted
 // trial comes back as aborted with ctx's error.
-func (c *conductor) conduct(ctx context.Context, plan experiment.Plan, job experiment.Job, order int) (t trial.Trial, err error) {
+func (c *conductor) conduct(ctx context.Context, plan *experiment.Plan, job experiment.Job, order int) (t trial.Trial, err error) {
 	t = trial.Trial{Key: job.Spec.Key(job.Block, job.Attempt), Spec: job.Spec, Block: job.Block, Attempt: job.Attempt,
 		Order: order, Status: trial.OK, Started: time.Now()}
 	defer func() {
@@ -53,8 +54,7 @@ func (c *conductor) conduct(ctx context.Context, plan experiment.Plan, job exper
 	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	if derr := s.Down(down); derr != nil { // a replica that died or restarted meanwhile
-		t.Status = trial.Invalid
-		t.Warn("%v", derr)
+		t.Doubt(trial.Doubt{Cause: died, Spoils: spoilt(), Text: derr.Error()})
 	}
 	if err != nil {
 		return t, err
@@ -62,20 +62,17 @@ func (c *conductor) conduct(ctx context.Context, plan experiment.Plan, job exper
 	// A wall clock that was set, or a machine that slept, falsifies every time.
 	elapsed := time.Since(t.Started) // monotonic
 	if jump := (time.Now().Round(0).Sub(t.Started.Round(0)) - elapsed).Abs(); jump > clockJumpBound {
-		t.Status = trial.Invalid
-		t.Warn("the clock jumped by %v", jump.Round(time.Millisecond))
+		t.Doubt(trial.Doubt{Cause: clockStep, Amount: jump.Seconds(), Bound: clockJumpBound.Seconds(), Unit: "s", Spoils: []trial.Aspect{trial.WallClock},
+			Text: fmt.Sprintf("the clock jumped by %v", jump.Round(time.Millisecond))})
 	}
-	for _, d := range doubts(t.Phases) {
-		t.Warnings = append(t.Warnings, d.text)
-		if d.fatal {
-			t.Status = trial.Invalid
-		}
+	for i := range t.Phases {
+		t.Doubt(c.judge.doubts(&t.Phases[i])...)
 	}
 	return t, nil
 }
 
 // drive runs the phases with the driver and reads the probe around each.
-func (c *conductor) drive(ctx context.Context, s *stack.Stack, plan experiment.Plan, job experiment.Job, t *trial.Trial) error {
+func (c *conductor) drive(ctx context.Context, s *stack.Stack, plan *experiment.Plan, job experiment.Job, t *trial.Trial) error {
 	p, err := c.probe(ctx, s)
 	if err != nil {
 		return err
@@ -99,7 +96,7 @@ func (c *conductor) drive(ctx context.Context, s *stack.Stack, plan experiment.P
 		}
 		if ph.Warmup && err == nil {
 			for _, n := range m.Notes {
-				t.Warn("%s: %s", ph.Name, n)
+				t.Doubt(trial.Doubt{Phase: ph.Name, Cause: shortWarmup, Text: n})
 			}
 			continue
 		}
@@ -115,7 +112,7 @@ func (c *conductor) drive(ctx context.Context, s *stack.Stack, plan experiment.P
 }
 
 // script runs a k6 script; what the probe read around it is a phase of its own.
-func (c *conductor) script(ctx context.Context, s *stack.Stack, _ experiment.Plan, job experiment.Job, t *trial.Trial) error {
+func (c *conductor) script(ctx context.Context, s *stack.Stack, _ *experiment.Plan, job experiment.Job, t *trial.Trial) error {
 	p, err := c.probe(ctx, s)
 	if err != nil {
 		return err
@@ -126,8 +123,7 @@ func (c *conductor) script(ctx context.Context, s *stack.Stack, _ experiment.Pla
 		j, err := c.k6.Run(ctx, job.Spec, s.URL, s.ReplicaURLs())
 		t.Journey = &j
 		if errors.Is(err, load.ErrThreshold) && j.Counters["wrong_user"] == 0 { // the script ran to its end; some requests failed
-			t.Status = trial.Invalid
-			t.Warn("%v", err)
+			t.Doubt(trial.Doubt{Cause: "k6 threshold crossed", Text: err.Error()}) // what failed is a result
 			err = nil
 		}
 		return trial.Measurement{Phase: trial.Phase{Name: "journey"}, Started: started.UTC(), Seconds: time.Since(started).Seconds()}, err

@@ -136,7 +136,7 @@ func newConductor(ctx context.Context, r *runner) (*conductor, error) {
 		r.run.Software = append(r.run.Software, s)
 	}
 	r.run.Software = append(append(r.run.Software, rt.Capabilities().Images...), trial.Software{Name: "go", Version: runtime.Version()})
-	return &conductor{runtime: rt.Runtime, ledger: ledger, cpus: rt.cpus(), seed: r.run.Seed,
+	return &conductor{runtime: rt.Runtime, ledger: ledger, cpus: rt.cpus(), judge: newInstrument(rt.machine), seed: r.run.Seed,
 		k6: load.K6{Binary: filepath.Join(bin, "k6"), Scripts: filepath.Join(r.project, "loadtests"), CPUs: rt.generator, Ledger: ledger}}, nil
 }
 

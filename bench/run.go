@@ -128,7 +128,7 @@ func printPlan(w io.Writer, r *runner) error {
 			seconds float64
 		}
 		rows, order := map[string]*row{}, []string{}
-		for _, j := range (experiment.Plan{Experiment: e, Seed: r.run.Seed}).Left(r.trials) {
+		for _, j := range r.plan(e).Jobs(r.trials) {
 			cell := fmt.Sprintf("%s, N=%d, %s, lifetime %s", j.Spec.Arm, j.Spec.Replicas, j.Spec.Balancer, j.Spec.Lifetime)
 			if j.Spec.Label != "" {
 				cell += ", again (A/A)"

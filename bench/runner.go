@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"authbench/bench/analysis"
 	"authbench/bench/experiment"
 	"authbench/bench/stack"
 	"authbench/bench/trial"
@@ -27,6 +28,7 @@ type runner struct {
 	profile     experiment.Profile
 	experiments []experiment.Experiment
 	trials      []trial.Trial
+	plans       map[string]*experiment.Plan // by experiment
 	noGoBench   bool
 	skipped     []string // experiments that cannot be done here
 	progress    *progress
@@ -63,7 +65,7 @@ func (r *runner) begin(o runOptions) error {
 		return err
 	}
 	r.run = trial.Run{Name: filepath.Base(name), Profile: p.Name, Runtime: o.runtime, Settings: settings, Seed: o.seed, Started: started,
-		Status: "running", Commit: commit, Command: o.repeat()}
+		Status: "running", Commit: commit, Command: o.repeat(), DoubtRules: doubtRules()}
 	asksBalancers := slices.ContainsFunc(r.experiments, func(e experiment.Experiment) bool { return e.Name == "sticky" })
 	if asksBalancers && !stack.SeesSources(o.runtime) {
 		r.run.Warnings = append(r.run.Warnings, "ip_hash was left out of the experiment sticky: "+stack.NoSources)
@@ -191,7 +193,7 @@ func (r *runner) warn(format string, args ...any) {
 
 // carryOut makes the trials of one experiment that are left.
 func (r *runner) carryOut(ctx context.Context, c *conductor, e experiment.Experiment) error {
-	plan := experiment.Plan{Experiment: e, Seed: r.run.Seed}
+	plan := r.plan(e)
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -215,10 +217,25 @@ func (r *runner) carryOut(ctx context.Context, c *conductor, e experiment.Experi
 		if err != nil {
 			return err
 		}
-		if t.Status == trial.Invalid {
-			r.progress.say("invalid, attempt %d: %s: %s", t.Attempt, t.Spec, strings.Join(t.Warnings, "; "))
+		if !experiment.Answers([]trial.Trial{t}, plan.Needs) {
+			r.progress.say("in doubt, attempt %d: %s: %s", t.Attempt, t.Spec, strings.Join(t.Remarks(), "; "))
 		}
 	}
+}
+
+// plan is an experiment's, made when it is first asked for.
+func (r *runner) plan(e experiment.Experiment) *experiment.Plan {
+	if r.plans[e.Name] == nil {
+		needs, err := analysis.Needs(e.Rules)
+		if err != nil {
+			panic(fmt.Sprintf("authbench: rules that were never checked: %v", err))
+		}
+		if r.plans == nil {
+			r.plans = map[string]*experiment.Plan{}
+		}
+		r.plans[e.Name] = &experiment.Plan{Experiment: e, Seed: r.run.Seed, Needs: needs}
+	}
+	return r.plans[e.Name]
 }
 
 // left counts what the whole run still has to do, and its estimated seconds.
@@ -227,10 +244,9 @@ func (r *runner) left() (n int, seconds float64) {
 		if slices.Contains(r.skipped, e.Name) {
 			continue
 		}
-		for _, j := range (experiment.Plan{Experiment: e, Seed: r.run.Seed}).Left(r.trials) {
-			n++
-			seconds += j.Seconds()
-		}
+		jobs, s := r.plan(e).Left(r.trials)
+		n += jobs
+		seconds += s
 	}
 	return n, seconds
 }

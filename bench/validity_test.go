@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -8,50 +9,96 @@ import (
 	"authbench/bench/trial"
 )
 
-func TestDoubtsTellTheInstrumentsFaultFromTheSystems(t *testing.T) {
+func TestDoubtsSpoilWhatTheyTouchAndNothingElse(t *testing.T) {
 	lag := func(d time.Duration) *trial.Histogram {
 		h := trial.NewHistogram()
 		h.Record(d)
 		return h
 	}
-	healthy := func() trial.Measurement {
-		return trial.Measurement{Phase: trial.Phase{Name: "p", Mode: trial.Open}, Seconds: 2, Offered: 100, Completed: 100,
-			Outcomes: map[string]int64{trial.Success: 100}, PacerLag: lag(time.Millisecond),
-			Usage: trial.Usage{Seconds: 2, CPU: map[trial.Tier]float64{trial.GeneratorTier: 0.5}}}
+	in := instrument{generator: []string{"cpu0"}, system: []string{"cpu1"}}
+	healthy := func() trial.Measurement { // 10 s, in which the system used 4 s of its CPU
+		return trial.Measurement{Phase: trial.Phase{Name: "p", Mode: trial.Open}, Seconds: 10, Offered: 100, Completed: 100,
+			Outcomes: map[string]int64{trial.Success: 100}, PacerLag: lag(100 * time.Microsecond), Latency: map[string]*trial.Histogram{trial.Success: lag(time.Millisecond)},
+			Usage: trial.Usage{Seconds: 10, CPU: map[trial.Tier]float64{trial.GeneratorTier: 2.5, trial.ReplicaTier: 3, trial.BalancerTier: 1},
+				Ticks: map[string]trial.CPUTicks{"cpu0": {Busy: 250, Total: 1000}, "cpu1": {Busy: 400, Total: 1000}}}}
+	}
+	system := func(busy, steal int64) func(*trial.Measurement) {
+		return func(m *trial.Measurement) {
+			m.Usage.Ticks["cpu1"] = trial.CPUTicks{Busy: busy, Steal: steal, Total: 1000}
+		}
 	}
 	for name, c := range map[string]struct {
 		change func(*trial.Measurement)
 		want   string // "" for no doubt
-		fatal  bool
+		spoils string // of these alone
 	}{
-		"healthy":              {func(*trial.Measurement) {}, "", false},
-		"rounding of ticks":    {func(m *trial.Measurement) { m.Usage.Steal = 0.02 }, "", false},
-		"stolen CPU":           {func(m *trial.Measurement) { m.Usage.Steal = 0.05 }, "steal took 50 ms", true},
-		"foreign work":         {func(m *trial.Measurement) { m.Usage.Foreign = 0.2 }, "foreign work took 200 ms", true},
-		"late pacer":           {func(m *trial.Measurement) { m.PacerLag = lag(20 * time.Millisecond) }, "started late", true},
-		"full generator":       {func(m *trial.Measurement) { m.Usage.CPU[trial.GeneratorTier] = 1.9 }, "95 % of its CPU", true},
-		"full, closed loop":    {func(m *trial.Measurement) { m.Phase.Mode = trial.Closed; m.Usage.CPU[trial.GeneratorTier] = 1.9 }, "95 % of its CPU", true},
-		"no success":           {func(m *trial.Measurement) { m.Outcomes = map[string]int64{trial.Failed: 100} }, "no request succeeded", true},
-		"drops, pacer healthy": {func(m *trial.Measurement) { m.Dropped = 7 }, "7 of 100 requests never started", false},
-		"errors":               {func(m *trial.Measurement) { m.Outcomes = map[string]int64{trial.Success: 97, trial.Failed: 3} }, "3 of 100 requests failed", false},
-		"a k6 journey":         {func(m *trial.Measurement) { m.Phase.Mode = ""; m.Usage.Steal = 1 }, "", false},
+		"healthy":               {func(*trial.Measurement) {}, "", ""},
+		"exactly the bound":     {system(400, 10), "", ""}, // 10 ticks of 1,000 are 1 %, not more
+		"a tick more":           {system(400, 11), "1 % of the system's CPU time was stolen", "tail"},
+		"stolen, 2.5 %":         {system(400, 25), "stolen", "tail, rate"},
+		"stolen, 4 %":           {system(400, 40), "stolen", "cpu split, tail, rate"},
+		"stolen, 30 %":          {system(400, 300), "stolen", "cpu, cpu split, median, tail, rate"},
+		"other processes":       {system(450, 0), "other processes used 5 %", "cpu, cpu split, median, tail, rate"},
+		"generator stolen from": {func(m *trial.Measurement) { m.Usage.Ticks["cpu0"] = trial.CPUTicks{Steal: 100, Total: 1000} }, "", ""}, // its lag tells
+		"the same, closed loop": {func(m *trial.Measurement) {
+			m.Phase.Mode = trial.Closed
+			m.Usage.Ticks["cpu0"] = trial.CPUTicks{Steal: 100, Total: 1000}
+		}, "10 % of the generator's CPU was stolen", "rate"},
+		"pacer late for latency": {func(m *trial.Measurement) { m.PacerLag = lag(2 * time.Millisecond) }, "started late", "median, tail"},
+		"pacer late for CPU":     {func(m *trial.Measurement) { m.PacerLag = lag(8 * time.Millisecond) }, "started late", "cpu split, median, tail"},
+		"full generator":         {func(m *trial.Measurement) { m.Usage.CPU[trial.GeneratorTier] = 9 }, "90 % of its CPU", "median, tail, rate"},
+		"full, closed loop":      {func(m *trial.Measurement) { m.Phase.Mode = trial.Closed; m.Usage.CPU[trial.GeneratorTier] = 9 }, "90 % of its CPU", "median, tail, rate"},
+		"overload":               {func(m *trial.Measurement) { system(990, 0)(m); m.Usage.CPU[trial.ReplicaTier] = 8.9 }, "99 % busy", ""},
+		"no success is a result": {func(m *trial.Measurement) { m.Outcomes = map[string]int64{trial.Failed: 100} }, "100 of 100 requests failed", ""},
+		"drops, pacer healthy":   {func(m *trial.Measurement) { m.Dropped = 7 }, "7 of 100 requests never started", ""},
+		"errors":                 {func(m *trial.Measurement) { m.Outcomes = map[string]int64{trial.Success: 97, trial.Failed: 3} }, "3 of 100 requests failed", ""},
+		"a k6 journey":           {func(m *trial.Measurement) { m.Phase.Mode = ""; system(400, 900)(m) }, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := healthy()
 			c.change(&m)
-			found := doubts([]trial.Measurement{m})
+			found := in.doubts(&m)
 			if c.want == "" {
 				if len(found) != 0 {
-					t.Errorf("doubts %v, want none", found)
+					t.Errorf("doubts %+v, want none", found)
 				}
 				return
 			}
-			for _, d := range found {
-				if strings.Contains(d.text, c.want) && d.fatal == c.fatal {
-					return
+			if len(found) != 1 || !strings.Contains(found[0].Text, c.want) || found[0].Phase != "p" {
+				t.Fatalf("doubts %+v, want one that says %q", found, c.want)
+			}
+			var spoils []string
+			for _, a := range trial.Aspects() {
+				if slices.Contains(found[0].Spoils, a) {
+					spoils = append(spoils, string(a))
 				}
 			}
-			t.Errorf("doubts %v, want %q with fatal %v", found, c.want, c.fatal)
+			if got := strings.Join(spoils, ", "); got != c.spoils {
+				t.Errorf("%q spoils %s, want %s", found[0].Text, got, c.spoils)
+			}
 		})
+	}
+}
+
+// In a phase of half a second a tick is 2 %: so few ticks are rounding.
+func TestFewTicksAreRounding(t *testing.T) {
+	in := instrument{generator: []string{"cpu0"}, system: []string{"cpu1"}}
+	for steal, doubted := range map[int64]bool{3: false, 4: true} {
+		m := trial.Measurement{Phase: trial.Phase{Mode: trial.Open}, Usage: trial.Usage{Ticks: map[string]trial.CPUTicks{"cpu1": {Steal: steal, Total: 50}}}}
+		if found := in.doubts(&m); (len(found) > 0) != doubted {
+			t.Errorf("%d of 50 ticks stolen: doubts %+v", steal, found)
+		}
+	}
+}
+
+// Counts survive every doubt of the instrument.
+func TestNoRuleSpoilsCounts(t *testing.T) {
+	for _, r := range doubtRules() {
+		if r.Aspect == trial.Counts || r.Bound <= 0 || r.Why == "" {
+			t.Errorf("%+v", r)
+		}
+	}
+	if slices.Contains(spoilt(), trial.Counts) {
+		t.Error("a death spoils counts: it is a result, counted as failures")
 	}
 }

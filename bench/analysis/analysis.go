@@ -13,7 +13,9 @@ package analysis
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"authbench/bench/trial"
 )
@@ -40,8 +42,19 @@ func evaluate(r trial.Rule, trials []trial.Trial) (trial.Verdict, error) {
 	if err != nil {
 		return trial.Verdict{}, err
 	}
-	v := trial.Verdict{Rule: r, RuleHash: r.Hash()}
 	blocks := Blocks(trials, r.Experiment)
+	v := judge(r, m, seen(blocks, m.Aspect))
+	v.Warnings = append(v.Warnings, doubts(r, trials, blocks)...)
+	if v.Measured, v.LeftOut = leftOut(r, m, blocks); len(v.LeftOut) > 0 {
+		v.WithAll = judge(r, m, seen(blocks, "")).Answer
+		v.Warnings = append(v.Warnings, leftOutText(v))
+	}
+	return v, nil
+}
+
+// judge gives a rule's answer from blocks as they are seen.
+func judge(r trial.Rule, m Metric, blocks []Block) trial.Verdict {
+	v := trial.Verdict{Rule: r, RuleHash: r.Hash()}
 	family := make([]compared, len(r.Compare))
 	for i, c := range r.Compare {
 		family[i] = compare(r, m, c, blocks)
@@ -55,11 +68,19 @@ func evaluate(r trial.Rule, trials []trial.Trial) (trial.Verdict, error) {
 			}
 		}
 	}
-	v.Warnings = append(v.Warnings, doubts(r, trials, blocks)...)
 	v.Answer = answer(r, v.Findings)
 	v.DependsOn = dependsOn(r, v.Answer, v.Findings)
 	v.Why = why(r, m.Unit, v.Answer, v.Findings, len(blocks))
-	return v, nil
+	return v
+}
+
+// seen is blocks as figures see them that rest on an aspect.
+func seen(blocks []Block, a trial.Aspect) []Block {
+	out := slices.Clone(blocks)
+	for i := range out {
+		out[i] = out[i].For(a)
+	}
+	return out
 }
 
 // check finds the rule's metric and whatever makes the rule unreadable.
@@ -117,33 +138,30 @@ func sides(r trial.Rule, findings []trial.Finding) (support, against, unclear []
 
 // doubts lists what a reader of the rule's figures must know of its trials.
 func doubts(r trial.Rule, trials []trial.Trial, blocks []Block) (warnings []string) {
-	invalid, aborted := 0, 0
+	aborted := 0
 	for _, t := range trials {
-		if t.Spec.Experiment == r.Experiment {
-			switch t.Status {
-			case trial.Invalid:
-				invalid++
-			case trial.Aborted:
-				aborted++
-			}
+		if t.Spec.Experiment == r.Experiment && t.Status == trial.Aborted {
+			aborted++
 		}
 	}
-	if invalid+aborted > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d invalid and %d aborted trials of %s are not counted", invalid, aborted, r.Experiment))
+	if aborted > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d aborted trials of %s are not counted", aborted, r.Experiment))
 	}
 	doubtful, first, alive := 0, "", 0.0
 	for _, b := range blocks {
-		for _, t := range b.Trials {
+		for i := range b.Trials {
+			t := &b.Trials[i]
 			if !uses(r, t.Spec) {
 				continue
 			}
 			if t.Journey != nil {
 				alive += t.Journey.Counters["still_alive_users"]
 			}
-			if len(t.Warnings) > 0 && first == "" {
-				first = fmt.Sprintf("%s, block %d: %s", t.Spec, t.Block, t.Warnings[0])
+			remarks := t.Remarks()
+			if len(remarks) > 0 && first == "" {
+				first = fmt.Sprintf("%s, block %d: %s", t.Spec, t.Block, remarks[0])
 			}
-			if len(t.Warnings) > 0 {
+			if len(remarks) > 0 {
 				doubtful++
 			}
 		}
@@ -155,6 +173,53 @@ func doubts(r trial.Rule, trials []trial.Trial, blocks []Block) (warnings []stri
 		warnings = append(warnings, fmt.Sprintf("%s users were still let in when their script stopped watching: their lag is a lower bound", number(alive)))
 	}
 	return warnings
+}
+
+// leftOut counts the measurements that a rule looks at, each attempt's phase
+// once, and by cause those that its metric leaves out.
+func leftOut(r trial.Rule, m Metric, blocks []Block) (measured int, causes []trial.LeftOut) {
+	phases := map[string]bool{}
+	for _, c := range r.Compare {
+		for _, s := range sidesOf(r, c) {
+			phases[s.Phase] = true
+		}
+	}
+	byCause := map[string]int{}
+	for _, b := range blocks {
+		for i := range b.Trials {
+			t := &b.Trials[i]
+			if !uses(r, t.Spec) {
+				continue
+			}
+			for phase := range phases {
+				if _, there := t.Phase(phase); !there && phase != "" {
+					continue
+				}
+				measured++
+				if d, spoiled := t.Spoiled(phase, m.Aspect); spoiled {
+					byCause[d.Cause]++
+				}
+			}
+		}
+	}
+	for _, cause := range slices.Sorted(maps.Keys(byCause)) {
+		causes = append(causes, trial.LeftOut{Cause: cause, N: byCause[cause]})
+	}
+	return measured, causes
+}
+
+// leftOutText says what was left out and whether it matters.
+func leftOutText(v trial.Verdict) string {
+	n, parts := 0, []string{}
+	for _, l := range v.LeftOut {
+		n += l.N
+		parts = append(parts, fmt.Sprintf("%d for %s", l.N, l.Cause))
+	}
+	same := "is the same"
+	if v.WithAll != v.Answer {
+		same = "would be: " + string(v.WithAll)
+	}
+	return fmt.Sprintf("%d of %d measurements were left out (%s); with doubts ignored the answer %s", n, v.Measured, strings.Join(parts, ", "), same)
 }
 
 // uses says whether a rule's figures rest on a cell: one it names, or the control.

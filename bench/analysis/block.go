@@ -9,65 +9,97 @@ import (
 	"authbench/bench/trial"
 )
 
-// Block holds the trials of one experiment that count in one block: status ok,
-// no calibration, of each cell and label the latest attempt.
+// Block holds the trials of one experiment in one block that came to their end,
+// calibration left out: of each cell and label every attempt. Which of them a
+// figure is read from depends on what the figure rests on: see [Block.For].
 type Block struct {
 	Experiment string
 	Number     int           // from 1
-	Trials     []trial.Trial // sorted by key
+	Trials     []trial.Trial // by cell and label, earlier attempts first
+
+	aspect trial.Aspect
 }
 
-// Blocks gathers an experiment's trials that count, by block, in order. The
-// order of trials does not matter.
+// Blocks gathers an experiment's trials by block, in order. The order of trials
+// does not matter.
 func Blocks(trials []trial.Trial, experiment string) []Block {
-	type cell struct {
-		hash, label string
-		block       int
-	}
-	latest := map[cell]trial.Trial{}
+	byNumber := map[int]*Block{}
 	for _, t := range trials {
 		if t.Spec.Experiment != experiment || t.Status != trial.OK || t.Block < 1 {
 			continue
 		}
-		c := cell{t.Spec.Hash(), t.Spec.Label, t.Block}
-		if old, ok := latest[c]; !ok || t.Attempt > old.Attempt {
-			latest[c] = t
-		}
-	}
-	byNumber := map[int]*Block{}
-	for c, t := range latest {
-		b := byNumber[c.block]
+		b := byNumber[t.Block]
 		if b == nil {
-			b = &Block{Experiment: experiment, Number: c.block}
-			byNumber[c.block] = b
+			b = &Block{Experiment: experiment, Number: t.Block}
+			byNumber[t.Block] = b
 		}
 		b.Trials = append(b.Trials, t)
 	}
 	var blocks []Block
 	for _, n := range slices.Sorted(maps.Keys(byNumber)) {
 		b := *byNumber[n]
-		slices.SortFunc(b.Trials, func(x, y trial.Trial) int { return cmp.Compare(x.Key, y.Key) })
+		slices.SortFunc(b.Trials, func(x, y trial.Trial) int {
+			return cmp.Or(cmp.Compare(x.Spec.Key(0, 0), y.Spec.Key(0, 0)), cmp.Compare(x.Attempt, y.Attempt))
+		})
 		blocks = append(blocks, b)
 	}
 	return blocks
 }
 
-// Find returns the one trial that a selector means. None, or more than one, is an error.
-func (b Block) Find(s trial.Selector) (*trial.Trial, error) {
-	var found *trial.Trial
+// For is the same block as figures see it that rest on an aspect: of each cell
+// the first attempt counts of which no doubt spoils that aspect. Without an
+// aspect doubts are ignored, and the first attempt counts.
+func (b Block) For(a trial.Aspect) Block {
+	b.aspect = a
+	return b
+}
+
+// First returns the first attempt of every cell and label.
+func (b Block) First() []*trial.Trial {
+	var first []*trial.Trial
 	for i := range b.Trials {
-		if !s.Matches(b.Trials[i].Spec) {
+		t := &b.Trials[i]
+		if n := len(first); n == 0 || first[n-1].Spec.Label != t.Spec.Label || first[n-1].Spec.Hash() != t.Spec.Hash() {
+			first = append(first, t)
+		}
+	}
+	return first
+}
+
+// attempts are all trials of the one cell that a selector means. More than one cell is an error.
+func (b Block) attempts(s trial.Selector) (ts []*trial.Trial, err error) {
+	for i := range b.Trials {
+		t := &b.Trials[i]
+		if !s.Matches(t.Spec) {
 			continue
 		}
-		if found != nil {
+		if len(ts) > 0 && ts[0].Spec.Hash() != t.Spec.Hash() {
 			return nil, fmt.Errorf("%s means more than one trial of a block: name its balancer, replicas or lifetime", cellName(s))
 		}
-		found = &b.Trials[i]
+		ts = append(ts, t)
 	}
-	if found == nil {
-		return nil, fmt.Errorf("no good trial of %s", cellName(s))
+	return ts, nil
+}
+
+// Find returns the one trial that a selector means and that counts. The error
+// names the doubt where there are trials and none counts.
+func (b Block) Find(s trial.Selector) (*trial.Trial, error) {
+	ts, err := b.attempts(s)
+	if err != nil {
+		return nil, err
 	}
-	return found, nil
+	var why trial.Doubt
+	for _, t := range ts {
+		d, spoiled := t.Spoiled(s.Phase, b.aspect)
+		if !spoiled {
+			return t, nil
+		}
+		why = d
+	}
+	if why.Cause != "" {
+		return nil, fmt.Errorf("no trial of %s counts: %s", cellName(s), why.Cause)
+	}
+	return nil, fmt.Errorf("no good trial of %s", cellName(s))
 }
 
 // measurement returns the selected phase of the selected trial.
@@ -94,7 +126,8 @@ func (b Block) charged(s trial.Selector) (*trial.Measurement, error) {
 	return m, err
 }
 
-// Values lists one metric of one cell over blocks, leaving out the blocks that lack it.
+// Values lists one metric of one cell over blocks, leaving out the blocks that
+// lack it or where a doubt spoils it.
 func Values(name string, blocks []Block, s trial.Selector) ([]float64, error) {
 	m, err := metric(name)
 	if err != nil {
@@ -102,7 +135,7 @@ func Values(name string, blocks []Block, s trial.Selector) ([]float64, error) {
 	}
 	var vs []float64
 	for _, b := range blocks {
-		if v, err := m.value(b, s); err == nil {
+		if v, err := m.value(b.For(m.Aspect), s); err == nil {
 			vs = append(vs, v)
 		}
 	}
@@ -111,11 +144,11 @@ func Values(name string, blocks []Block, s trial.Selector) ([]float64, error) {
 
 // Merged merges the latencies of one outcome class of one cell over blocks, and
 // says how many trials are in it. Percentiles for a chart are read from this,
-// never averaged.
+// never averaged; it rests on the tail.
 func Merged(blocks []Block, s trial.Selector, class string) (h *trial.Histogram, trials int) {
 	h = trial.NewHistogram()
 	for _, b := range blocks {
-		if m, err := b.measurement(s); err == nil {
+		if m, err := b.For(trial.Tail).measurement(s); err == nil {
 			h.Merge(m.Latency[class])
 			trials++
 		}

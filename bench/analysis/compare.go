@@ -87,7 +87,7 @@ func (f *compared) raiseMargin(r trial.Rule, m Metric, blocks []Block) {
 		floors = append(floors, p)
 	}
 	for _, phase := range floors {
-		floor, ok := NoiseFloor(blocks, m.Name, phase, r.Contrast)
+		floor, ok := noiseFloor(blocks, m, phase, r.Contrast)
 		if !ok || floor <= f.Margin {
 			continue
 		}

@@ -21,6 +21,10 @@ func NoiseFloor(blocks []Block, name, phase string, contrast trial.Contrast) (fl
 	if err != nil {
 		return 0, false
 	}
+	return noiseFloor(seen(blocks, m.Aspect), m, phase, contrast)
+}
+
+func noiseFloor(blocks []Block, m Metric, phase string, contrast trial.Contrast) (floor float64, ok bool) {
 	effects := map[string][]float64{} // by the cell's identity
 	for _, b := range blocks {
 		for _, p := range b.pairs(phase) {
@@ -55,7 +59,7 @@ type pair struct {
 // pairs finds the block's trials of one identity under two labels.
 func (b Block) pairs(phase string) (pairs []pair) {
 	byHash := map[string][]trial.Spec{}
-	for _, t := range b.Trials {
+	for _, t := range b.First() {
 		h := t.Spec.Hash()
 		if i := slices.IndexFunc(byHash[h], func(s trial.Spec) bool { return s.Label != t.Spec.Label }); i >= 0 {
 			pairs = append(pairs, pair{h, selectorOf(byHash[h][i], phase), selectorOf(t.Spec, phase)})

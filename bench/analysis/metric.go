@@ -14,6 +14,7 @@ type Metric struct {
 	Title  string          // for an axis or a table's head
 	Unit   string          // us, s, bytes, operations, requests/s; "share" is a share of 1, shown in percent
 	Better trial.Direction // More or Less
+	Aspect trial.Aspect    // what it rests on, and so which doubts spoil it
 
 	value func(Block, trial.Selector) (float64, error)
 	// count gives the events and chances whose quotient value is; nil where a figure is no such quotient.
@@ -34,7 +35,7 @@ func Value(name string, b Block, s trial.Selector) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return m.value(b, s)
+	return m.value(b.For(m.Aspect), s)
 }
 
 func metric(name string) (Metric, error) {
@@ -87,7 +88,7 @@ func counted(m Metric, count func(Block, trial.Selector) (events, chances float6
 
 // workMetrics are what a request moves and asks of the store.
 func workMetrics() []Metric {
-	return []Metric{
+	return resting(trial.Counts, []Metric{
 		counted(Metric{Name: "store_operations_per_request", Title: "Store operations per request", Unit: "operations", Better: trial.Less, many: true}, storeOperations),
 		{Name: "store_bytes_per_request", Title: "Redis traffic per request", Unit: "bytes", Better: trial.Less,
 			value: perRequest(func(m *trial.Measurement) (float64, error) {
@@ -105,7 +106,43 @@ func workMetrics() []Metric {
 				}
 				return chancesOf(s, float64(m.Errors()), float64(m.Completed), "completed requests")
 			}),
+	})
+}
+
+// resting says of some metrics what they rest on.
+func resting(a trial.Aspect, ms []Metric) []Metric {
+	for i := range ms {
+		ms[i].Aspect = a
 	}
+	return ms
+}
+
+// Needs says what a rule's figures rest on, by phase: a trial of which a doubt
+// spoils that in every attempt answers the rule nothing.
+func Needs(rules []trial.Rule) (map[string][]trial.Aspect, error) {
+	needs := map[string][]trial.Aspect{}
+	for _, r := range rules {
+		m, err := metric(r.Metric)
+		if err != nil {
+			return nil, fmt.Errorf("rule of %s: %w", r.Claim, err)
+		}
+		for _, c := range r.Compare {
+			for _, s := range sidesOf(r, c) {
+				if !slices.Contains(needs[s.Phase], m.Aspect) {
+					needs[s.Phase] = append(needs[s.Phase], m.Aspect)
+				}
+			}
+		}
+	}
+	return needs, nil
+}
+
+// sidesOf are the selectors that a comparison reads: A, and B where it is paired.
+func sidesOf(r trial.Rule, c trial.Comparison) []trial.Selector {
+	if r.Contrast == trial.Difference || r.Contrast == trial.Ratio {
+		return []trial.Selector{c.A, c.B}
+	}
+	return []trial.Selector{c.A}
 }
 
 func perCompleted(m *trial.Measurement, v float64) (float64, error) {

@@ -15,13 +15,13 @@ func serving() []trial.Tier {
 // as it is and over the control's.
 func cpuMetrics() []Metric {
 	metrics := []Metric{
-		{Name: "cpu_us_per_request", Title: "CPU per request", value: cpu(serving()...)},
-		{Name: "auth_cpu_us", Title: "CPU per request over the control", value: overControl(cpu(serving()...))},
+		{Name: "cpu_us_per_request", Title: "CPU per request", Aspect: trial.CPUTotal, value: cpu(serving()...)},
+		{Name: "auth_cpu_us", Title: "CPU per request over the control", Aspect: trial.CPUTotal, value: overControl(cpu(serving()...))},
 	}
 	for _, tier := range serving() {
 		metrics = append(metrics,
-			Metric{Name: "cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request, %s", tier), value: cpu(tier)},
-			Metric{Name: "auth_cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request over the control, %s", tier), value: overControl(cpu(tier))})
+			Metric{Name: "cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request, %s", tier), Aspect: trial.CPUSplit, value: cpu(tier)},
+			Metric{Name: "auth_cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request over the control, %s", tier), Aspect: trial.CPUSplit, value: overControl(cpu(tier))})
 	}
 	for i := range metrics {
 		metrics[i].Unit, metrics[i].Better = "us", trial.Less

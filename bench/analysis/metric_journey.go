@@ -10,10 +10,10 @@ import (
 // journeyMetrics are what k6 scripts counted and sampled.
 func journeyMetrics() []Metric {
 	return []Metric{
-		counted(Metric{Name: "lost_session_share", Title: "Share of a valid user's requests answered 401", Unit: "share", Better: trial.Less}, lostSessions),
-		{Name: "revocation_lag_max_seconds", Title: "Revocation lag, longest", Unit: "s", Better: trial.Less, value: ofLags(slices.Max[[]float64])},
-		{Name: "revocation_lag_median_seconds", Title: "Revocation lag, median", Unit: "s", Better: trial.Less, value: ofLags(median)},
-		{Name: "revocation_lag_share", Title: "Revocation lag as a share of the life left at log-out", Unit: "share", Better: trial.Less, value: lagShare},
+		counted(Metric{Name: "lost_session_share", Title: "Share of a valid user's requests answered 401", Unit: "share", Better: trial.Less, Aspect: trial.Counts}, lostSessions),
+		{Name: "revocation_lag_max_seconds", Title: "Revocation lag, longest", Unit: "s", Better: trial.Less, Aspect: trial.WallClock, value: ofLags(slices.Max[[]float64])},
+		{Name: "revocation_lag_median_seconds", Title: "Revocation lag, median", Unit: "s", Better: trial.Less, Aspect: trial.WallClock, value: ofLags(median)},
+		{Name: "revocation_lag_share", Title: "Revocation lag as a share of the life left at log-out", Unit: "share", Better: trial.Less, Aspect: trial.WallClock, value: lagShare},
 	}
 }
 

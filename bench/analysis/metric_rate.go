@@ -11,12 +11,12 @@ import (
 // throughput grows with replicas.
 func rateMetrics() []Metric {
 	return []Metric{
-		{Name: "latency_p50_us", Title: "Latency, median", Unit: "us", Better: trial.Less, value: latency(0.50)},
-		{Name: "latency_p99_us", Title: "Latency, 99th percentile", Unit: "us", Better: trial.Less, value: latency(0.99)},
-		{Name: "throughput_per_second", Title: "Throughput", Unit: "requests/s", Better: trial.More, value: ofPhase(throughput)},
-		{Name: "capacity_per_second", Title: "Highest rate that holds the SLO", Unit: "requests/s", Better: trial.More, value: ofPhase(capacity)},
-		{Name: "efficiency", Title: "Efficiency X(N) / (N X(1))", Unit: "share", Better: trial.More, value: efficiency},
-		{Name: "efficiency_vs_control", Title: "Efficiency relative to the control", Unit: "share", Better: trial.More, value: efficiencyVsControl},
+		{Name: "latency_p50_us", Title: "Latency, median", Unit: "us", Better: trial.Less, Aspect: trial.Median, value: latency(0.50)},
+		{Name: "latency_p99_us", Title: "Latency, 99th percentile", Unit: "us", Better: trial.Less, Aspect: trial.Tail, value: latency(0.99)},
+		{Name: "throughput_per_second", Title: "Throughput", Unit: "requests/s", Better: trial.More, Aspect: trial.Rate, value: ofPhase(throughput)},
+		{Name: "capacity_per_second", Title: "Highest rate that holds the SLO", Unit: "requests/s", Better: trial.More, Aspect: trial.Rate, value: ofPhase(capacity)},
+		{Name: "efficiency", Title: "Efficiency X(N) / (N X(1))", Unit: "share", Better: trial.More, Aspect: trial.Rate, value: efficiency},
+		{Name: "efficiency_vs_control", Title: "Efficiency relative to the control", Unit: "share", Better: trial.More, Aspect: trial.Rate, value: efficiencyVsControl},
 	}
 }
 

@@ -127,29 +127,52 @@ func TestWhatAMetricLacksIsNamed(t *testing.T) {
 	}
 }
 
-func TestOnlyGoodLatestMeasuredTrialsCount(t *testing.T) {
+func TestATrialCountsForWhatItCanAnswer(t *testing.T) {
 	s := at.Spec("cost", "jwt/HS256", phase)
 	half := s
 	half.Label = "b"
 	trials := []trial.Trial{
-		at.Trial(s, 2, at.Attempt(1), at.Throughput(phase, 100)),
-		at.Trial(s, 2, at.Attempt(3), at.Throughput(phase, 300)),
-		at.Trial(s, 2, at.Attempt(2), at.Throughput(phase, 200)),
-		at.Trial(s, 2, at.Attempt(4), at.Status(trial.Invalid)),
+		at.Trial(s, 2, at.Attempt(3), at.Throughput(phase, 300), at.Bytes(phase, 30, 1)),
+		at.Trial(s, 2, at.Attempt(1), at.Throughput(phase, 100), at.Bytes(phase, 10, 1), at.Doubt("stolen CPU", trial.Rate, trial.Tail)),
+		at.Trial(s, 2, at.Attempt(2), at.Throughput(phase, 200), at.Bytes(phase, 20, 1), at.Status(trial.Aborted)),
 		at.Trial(half, 2),
 		at.Trial(s, 0),
 		at.Trial(s, 1, at.Status(trial.Aborted)),
+		at.Trial(s, 3, at.Throughput(phase, 400), at.Bytes(phase, 40, 1), at.Doubt("stolen CPU", trial.Rate)),
 		at.Trial(at.Spec("scale", "jwt/HS256", phase), 1),
 	}
 	bs := analysis.Blocks(trials, "cost")
-	if len(bs) != 1 || bs[0].Number != 2 || len(bs[0].Trials) != 2 {
+	if len(bs) != 2 || bs[0].Number != 2 || len(bs[0].First()) != 2 || bs[0].First()[0].Attempt != 1 {
 		t.Fatalf("%d blocks: %+v", len(bs), bs)
 	}
-	if vs, err := analysis.Values("throughput_per_second", bs, sel("jwt/HS256")); err != nil || !slices.Equal(vs, []float64{300}) {
-		t.Errorf("%v, %v; want the latest good attempt", vs, err)
+	for metric, want := range map[string][]float64{
+		"throughput_per_second": {300},    // the first attempt of block 2 was stolen from, and block 3 has no other
+		"request_bytes":         {10, 40}, // which did not change the bytes
+	} {
+		if vs, err := analysis.Values(metric, bs, sel("jwt/HS256")); err != nil || !slices.Equal(vs, want) {
+			t.Errorf("%s: %v, %v; want %v", metric, vs, err, want)
+		}
+	}
+	if _, err := analysis.Value("throughput_per_second", bs[1], sel("jwt/HS256")); err == nil || !strings.Contains(err.Error(), "no trial of jwt/HS256 counts: stolen CPU") {
+		t.Errorf("error %v does not name the doubt", err)
 	}
 	if _, err := analysis.Values("speed", bs, sel("jwt/HS256")); err == nil {
 		t.Error("an unknown metric was accepted")
+	}
+}
+
+// A phase's doubt spoils that phase alone; a doubt of the whole trial spoils all.
+func TestADoubtIsOfAPhase(t *testing.T) {
+	s := at.Spec("cost", "jwt/HS256", "one", "two")
+	tr := at.Trial(s, 1)
+	tr.Doubt(trial.Doubt{Phase: "one", Cause: "x", Spoils: []trial.Aspect{trial.Tail}})
+	for phase, want := range map[string]bool{"one": true, "two": false, "": true} {
+		if _, spoiled := tr.Spoiled(phase, trial.Tail); spoiled != want {
+			t.Errorf("phase %q: spoiled %v, want %v", phase, spoiled, want)
+		}
+	}
+	if _, spoiled := tr.Spoiled("one", trial.Counts); spoiled {
+		t.Error("a doubt of the tail spoils counts")
 	}
 }
 

@@ -276,12 +276,14 @@ func TestWhatIsMissingIsSaidAndNeverACrash(t *testing.T) {
 		t.Errorf("an empty rule: %+v", v)
 	}
 	bad := cpuTrials("jwt/HS256", 1, 1)
-	bad[0].Status, bad[1].Status = trial.Invalid, trial.Aborted
+	bad[0].Doubt(trial.Doubt{Cause: "stolen CPU", Spoils: []trial.Aspect{trial.CPUTotal}, Text: "a third was stolen"})
+	bad[1].Status = trial.Aborted
 	good := cpuTrials("session/redis", 100)
 	good[0].Warn("the fan was loud")
 	v = evaluate(t, rule(trial.Difference, "cpu_us_per_request", trial.Less, 5), bad, good)
-	want := []string{"1 invalid and 1 aborted trials of cost are not counted",
-		"1 of the trials used carry warnings; the first is cost: session/redis, N=1, round_robin, block 1: the fan was loud"}
+	want := []string{"1 aborted trials of cost are not counted",
+		"2 of the trials used carry warnings; the first is cost: jwt/HS256, N=1, round_robin, block 1: a third was stolen",
+		"1 of 2 measurements were left out (1 for stolen CPU); with doubts ignored the answer is the same"}
 	if d := cmp.Diff(want, v.Warnings); d != "" {
 		t.Error(d)
 	}

@@ -69,7 +69,7 @@ func costCells(p Profile, all []trial.Arm, done []trial.Trial) ([]trial.Spec, er
 	capacity := map[trial.Arm]float64{}
 	for _, t := range done {
 		if m, ok := t.Phase("saturation"); ok {
-			capacity[t.Spec.Arm] = m.Throughput()
+			capacity[t.Spec.Arm] = max(capacity[t.Spec.Arm], m.Throughput()) // of several attempts: what disturbs one only lowers it
 		}
 	}
 	common := 0.0

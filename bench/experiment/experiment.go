@@ -29,7 +29,7 @@ type Experiment struct {
 	Calibrate []trial.Spec
 
 	// Cells lists the cells of every block, given the calibration trials. One
-	// that is still invalid after its last attempt is used too: it sets a rate and
+	// that is in doubt after its last attempt is used too: it sets a rate and
 	// feeds no verdict. An error says which calibration is missing.
 	Cells func(calibration []trial.Trial) ([]trial.Spec, error)
 

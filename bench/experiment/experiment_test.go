@@ -1,23 +1,25 @@
 package experiment_test
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"authbench/bench/analysis"
 	"authbench/bench/experiment"
 	"authbench/bench/trial"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// pretend carries out a plan without a machine: every trial comes out as status
+// pretend carries out a plan without a machine: every trial comes out as doubt
 // says, every saturation serves 1,000 a second.
-func pretend(t *testing.T, p experiment.Plan, status func(experiment.Job) trial.Status) (jobs []experiment.Job, done []trial.Trial) {
+func pretend(t testing.TB, p *experiment.Plan, doubt func(experiment.Job) []trial.Aspect) (jobs []experiment.Job, done []trial.Trial) {
 	t.Helper()
-	for range 10_000 {
+	for range 100_000 {
 		job, ok, err := p.Next(done)
 		if err != nil {
 			t.Fatal(err)
@@ -26,33 +28,45 @@ func pretend(t *testing.T, p experiment.Plan, status func(experiment.Job) trial.
 			return jobs, done
 		}
 		jobs = append(jobs, job)
-		done = append(done, finished(job, status(job)))
+		done = append(done, finished(job, doubt(job)...))
 	}
 	t.Fatal("the plan does not end")
 	return nil, nil
 }
 
-func finished(job experiment.Job, status trial.Status) trial.Trial {
-	tr := trial.Trial{Spec: job.Spec, Block: job.Block, Attempt: job.Attempt, Status: status}
+func finished(job experiment.Job, spoiled ...trial.Aspect) trial.Trial {
+	tr := trial.Trial{Spec: job.Spec, Block: job.Block, Attempt: job.Attempt, Status: trial.OK, Seconds: 1}
+	if len(spoiled) > 0 {
+		tr.Doubt(trial.Doubt{Cause: "pretended", Spoils: spoiled})
+	}
 	for _, ph := range job.Spec.Load.Phases {
 		tr.Phases = append(tr.Phases, trial.Measurement{Phase: ph, Seconds: 1, Outcomes: map[string]int64{trial.Success: 1000}})
 	}
 	return tr
 }
 
-func allGood(experiment.Job) trial.Status { return trial.OK }
+func allGood(experiment.Job) []trial.Aspect { return nil }
 
-func plans(t *testing.T, profile string) []experiment.Plan {
+func plans(t testing.TB, profile string) []*experiment.Plan {
 	t.Helper()
 	p, err := experiment.ParseProfile(profile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ps []experiment.Plan
+	var ps []*experiment.Plan
 	for _, e := range experiment.All(p) {
-		ps = append(ps, experiment.Plan{Experiment: e, Seed: 7})
+		needs, err := analysis.Needs(e.Rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ps = append(ps, &experiment.Plan{Experiment: e, Seed: 7, Needs: needs})
 	}
 	return ps
+}
+
+// afresh is a plan that has looked at no trial yet.
+func afresh(p *experiment.Plan) *experiment.Plan {
+	return &experiment.Plan{Experiment: p.Experiment, Seed: p.Seed, Needs: p.Needs}
 }
 
 func keys(jobs []experiment.Job) (ks []string) {
@@ -65,13 +79,16 @@ func keys(jobs []experiment.Job) (ks []string) {
 func TestEveryBlockRunsEveryCellOnceInAnOrderOfItsOwn(t *testing.T) {
 	for _, p := range plans(t, "standard") {
 		t.Run(p.Experiment.Name, func(t *testing.T) {
-			left := p.Left(nil)
+			left, seconds := p.Left(nil)
 			jobs, done := pretend(t, p, allGood)
-			if len(left) != len(jobs) {
-				t.Errorf("%d trials were announced, %d handed out", len(left), len(jobs))
+			if left != len(jobs) || seconds <= 0 {
+				t.Errorf("%d trials of %v s were announced, %d handed out", left, seconds, len(jobs))
 			}
-			if len(p.Left(done)) != 0 {
-				t.Error("trials are left after the end")
+			if n, s := p.Left(done); n != 0 || math.Abs(s) > 1e-6 || len(p.Jobs(done)) != 0 {
+				t.Errorf("%d trials of %v s are left after the end", n, s)
+			}
+			if n, _ := afresh(p).Left(done); n != 0 {
+				t.Errorf("a plan that is handed the whole run has %d trials left", n)
 			}
 			blocks := map[int][]string{}
 			for _, j := range jobs {
@@ -92,7 +109,7 @@ func TestEveryBlockRunsEveryCellOnceInAnOrderOfItsOwn(t *testing.T) {
 					t.Errorf("block %d runs in the order of block 1: not shuffled", b)
 				}
 			}
-			again, _ := pretend(t, p, allGood)
+			again, _ := pretend(t, afresh(p), allGood)
 			if d := cmp.Diff(keys(jobs), keys(again)); d != "" {
 				t.Errorf("the same seed gives another order:\n%s", d)
 			}
@@ -100,28 +117,91 @@ func TestEveryBlockRunsEveryCellOnceInAnOrderOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestInvalidTrialsAreRepeatedABoundedNumberOfTimes(t *testing.T) {
-	p := plans(t, "standard")[2] // sticky: no calibration
-	jobs, _ := pretend(t, p, func(j experiment.Job) trial.Status {
-		if j.Spec.Balancer == trial.IPHash {
-			return trial.Invalid
-		}
-		return trial.OK
-	})
-	attempts := map[string]int{}
-	for _, j := range jobs {
-		attempts[j.Spec.Key(j.Block, 0)]++
-		if j.Attempt != attempts[j.Spec.Key(j.Block, 0)] {
-			t.Fatalf("attempt %d of %s carries number %d", attempts[j.Spec.Key(j.Block, 0)], j.Spec, j.Attempt)
-		}
+// Only what some rule needs is worth another attempt, and no machine makes a run much longer.
+func TestTrialsInDoubtAreRepeatedWithinBounds(t *testing.T) {
+	cost := plans(t, "standard")[0]
+	for name, c := range map[string]struct {
+		spoil func(experiment.Job) []trial.Aspect
+		check func(t *testing.T, attempts map[string]int, jobs []experiment.Job)
+	}{
+		"a doubt that touches no rule": {
+			func(experiment.Job) []trial.Aspect {
+				return []trial.Aspect{trial.Tail, trial.CPUSplit, trial.WallClock}
+			},
+			func(t *testing.T, attempts map[string]int, _ []experiment.Job) {
+				for cell, n := range attempts {
+					if n != 1 {
+						t.Errorf("%s: %d attempts, want 1", cell, n)
+					}
+				}
+			},
+		},
+		"one cell that never comes out": {
+			func(j experiment.Job) []trial.Aspect {
+				if j.Block == 2 && j.Spec.Arm.Alg == "ES256" {
+					return []trial.Aspect{trial.CPUTotal}
+				}
+				return nil
+			},
+			func(t *testing.T, attempts map[string]int, jobs []experiment.Job) {
+				for i, j := range jobs {
+					want := 1
+					if j.Block == 2 && j.Spec.Arm.Alg == "ES256" {
+						want = 3
+						if j.Attempt == 1 && (jobs[i+1].Attempt != 2 || jobs[i+2].Attempt != 3) {
+							t.Error("it is not measured again at once")
+						}
+					}
+					if got := attempts[j.Spec.Key(j.Block, 0)]; got != want {
+						t.Errorf("%s: %d attempts, want %d", j.Spec, got, want)
+					}
+				}
+			},
+		},
+		"nothing comes out": {
+			func(experiment.Job) []trial.Aspect { return []trial.Aspect{trial.CPUTotal, trial.Rate} },
+			func(t *testing.T, attempts map[string]int, jobs []experiment.Job) {
+				repeats := len(jobs) - len(attempts)
+				_, seconds := afresh(cost).Left(nil)
+				if limit := int(seconds/4) + 2; repeats > limit { // a trial takes a second here
+					t.Errorf("%d repeats of 1 s, want at most %d: a quarter of the estimated %.0f s", repeats, limit, seconds)
+				}
+				if repeats < 10 {
+					t.Errorf("%d repeats: the time for them was not used", repeats)
+				}
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			jobs, _ := pretend(t, afresh(cost), c.spoil)
+			attempts := map[string]int{}
+			for _, j := range jobs {
+				attempts[j.Spec.Key(j.Block, 0)]++
+				if j.Attempt != attempts[j.Spec.Key(j.Block, 0)] {
+					t.Fatalf("attempt %d of %s carries number %d", attempts[j.Spec.Key(j.Block, 0)], j.Spec, j.Attempt)
+				}
+			}
+			c.check(t, attempts, jobs)
+		})
 	}
-	for _, j := range jobs {
-		want := 1
-		if j.Spec.Balancer == trial.IPHash {
-			want = 3
-		}
-		if got := attempts[j.Spec.Key(j.Block, 0)]; got != want {
-			t.Errorf("%s: %d attempts, want %d", j.Spec, got, want)
+}
+
+// BenchmarkPlan hands out a run of 10,000 trials, one by one.
+func BenchmarkPlan(b *testing.B) {
+	p, err := experiment.ParseProfile("standard")
+	if err != nil {
+		b.Fatal(err)
+	}
+	p.CostBlocks = 10_000/9 + 1
+	e := experiment.Cost(p)
+	needs, err := analysis.Needs(e.Rules)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		_, done := pretend(b, &experiment.Plan{Experiment: e, Seed: 7, Needs: needs}, allGood)
+		if len(done) < 10_000 {
+			b.Fatalf("%d trials", len(done))
 		}
 	}
 }
@@ -129,6 +209,7 @@ func TestInvalidTrialsAreRepeatedABoundedNumberOfTimes(t *testing.T) {
 func TestAResumedRunMakesOnlyWhatIsNotDone(t *testing.T) {
 	p := plans(t, "standard")[3]
 	_, done := pretend(t, p, allGood)
+	p = afresh(p)
 	aborted, missing := done[4], done[7]
 	done[4].Status = trial.Aborted
 	done = slices.Delete(done, 7, 8)
@@ -141,7 +222,7 @@ func TestAResumedRunMakesOnlyWhatIsNotDone(t *testing.T) {
 		if !ok {
 			break
 		}
-		made, done = append(made, j.Spec.Key(j.Block, j.Attempt)), append(done, finished(j, trial.OK))
+		made, done = append(made, j.Spec.Key(j.Block, j.Attempt)), append(done, finished(j))
 	}
 	want := []string{aborted.Spec.Key(aborted.Block, 2), missing.Spec.Key(missing.Block, 1)}
 	slices.Sort(want)
@@ -165,7 +246,7 @@ func TestCostFailsClearlyWithoutCalibration(t *testing.T) {
 		if !ok {
 			break
 		}
-		tr := finished(j, trial.OK)
+		tr := finished(j)
 		if j.Spec.Arm.Alg == "ES256" {
 			tr.Phases = nil
 		}

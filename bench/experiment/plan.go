@@ -9,77 +9,238 @@ import (
 	"authbench/bench/trial"
 )
 
-// maxAttempts bounds how often a cell that came out invalid is measured again in its block.
-const maxAttempts = 3
+// Bounds on making trials again whose figures a doubt spoils.
+const (
+	maxAttempts = 3
+	// repeatShare of an experiment's estimated time may go into repeats: a machine
+	// that is never quiet must not make a run several times as long.
+	repeatShare = 0.25
+)
 
 // Job is the next trial to make.
 type Job struct {
 	Spec    trial.Spec
 	Block   int
 	Attempt int
+
+	cell string // names it among the trials: see cellOf
 }
 
 // Plan hands out an experiment's trials one by one: calibration first, then
 // block after block, every cell once a block in an order shuffled by the seed.
 // It derives what is left from what is done, so a resumed run goes on where it
-// stopped, and trials that are not ok are made again.
+// stopped. A cell is measured again at once, in its own block, while no attempt
+// counts for what the rules need of it (see [Answers]), within bounds.
+//
+// Each trial is looked at once, so planning takes time in proportion to their number.
 type Plan struct {
 	Experiment Experiment
 	Seed       uint64
+	// Needs are the aspects that the rules' figures rest on, by phase.
+	Needs map[string][]trial.Aspect
+
+	seen     int // of the trials that Next has been given
+	attempts map[string][]trial.Trial
+	repeated float64 // seconds that repeats have taken
+
+	calibrating, measuring stage
+}
+
+// stage is the calibration, or all blocks.
+type stage struct {
+	jobs    []Job
+	index   map[string]int // of jobs, by cell
+	done    []bool
+	next    int     // no job before it is left
+	left    int     // jobs
+	seconds float64 // of the jobs left
+	built   bool    // from real cells, not presumed ones
 }
 
 // Next returns the next trial to make, given all trials that the run holds so
-// far; ok is false when the experiment is done. An error says why it cannot go on.
-func (p Plan) Next(done []trial.Trial) (job Job, ok bool, err error) {
-	if job, ok = p.next(p.Experiment.Calibrate, 0, 0, done); ok {
+// far, to which later calls only add; ok is false when the experiment is done.
+// An error says why it cannot go on.
+func (p *Plan) Next(done []trial.Trial) (job Job, ok bool, err error) {
+	p.take(done)
+	if job, ok = p.calibrating.first(p); ok {
 		return job, true, nil
 	}
-	cells, err := p.Experiment.Cells(p.calibration(done))
-	if err != nil {
-		return Job{}, false, err
+	if !p.measuring.built {
+		cells, err := p.Experiment.Cells(p.calibration(done))
+		if err != nil {
+			return Job{}, false, err
+		}
+		p.measuring = p.stage(cells, 1, p.Experiment.Blocks)
+		p.measuring.built = true
 	}
-	job, ok = p.next(cells, 1, p.Experiment.Blocks, done)
+	job, ok = p.measuring.first(p)
 	return job, ok, nil
 }
 
-// next is the open job with the fewest attempts behind it, the earliest block
-// first: what came out invalid is made again after the last block, when what
-// disturbed it has had time to pass.
-func (p Plan) next(cells []trial.Spec, first, last int, done []trial.Trial) (best Job, ok bool) {
-	for block := first; block <= last; block++ {
-		for _, s := range p.shuffled(cells, block) {
-			if a := nextAttempt(s, block, done); a > 0 && (!ok || a < best.Attempt) {
-				best, ok = Job{s, block, a}, true
-			}
-		}
-	}
-	return best, ok
+// Left says how many trials Next would still hand out if each went well, and
+// about how many seconds they take. Before calibration the rates of cells are
+// presumed; number and length are right.
+func (p *Plan) Left(done []trial.Trial) (jobs int, seconds float64) {
+	p.take(done)
+	return p.calibrating.left + p.measuring.left, p.calibrating.seconds + p.measuring.seconds
 }
 
-// Left lists the trials that Next would still hand out if each went well. Before
-// calibration the rates of cells are presumed; number and length are right.
-func (p Plan) Left(done []trial.Trial) (jobs []Job) {
-	cells, err := p.Experiment.Cells(p.calibration(done))
-	if err != nil {
-		cells, _ = p.Experiment.Cells(p.presumed())
-	}
-	for block := 0; block <= p.Experiment.Blocks; block++ {
-		of := cells
-		if block == 0 {
-			of = p.Experiment.Calibrate
-		}
-		for _, s := range p.shuffled(of, block) {
-			if attempt := nextAttempt(s, block, done); attempt > 0 {
-				jobs = append(jobs, Job{s, block, attempt})
+// Jobs lists what is left.
+func (p *Plan) Jobs(done []trial.Trial) (jobs []Job) {
+	p.take(done)
+	for _, s := range []stage{p.calibrating, p.measuring} {
+		for i, j := range s.jobs {
+			if !s.done[i] {
+				j.Attempt = p.attempt(j)
+				jobs = append(jobs, j)
 			}
 		}
 	}
 	return jobs
 }
 
+// take looks at the trials that are new since the last call.
+func (p *Plan) take(done []trial.Trial) {
+	if p.attempts == nil {
+		p.attempts = map[string][]trial.Trial{}
+		p.calibrating = p.stage(p.Experiment.Calibrate, 0, 0)
+		cells, err := p.Experiment.Cells(p.presumed())
+		if err == nil {
+			p.measuring = p.stage(cells, 1, p.Experiment.Blocks)
+		}
+	}
+	for _, t := range done[p.seen:] {
+		if t.Spec.Experiment != p.Experiment.Name {
+			continue
+		}
+		cell := cellOf(t.Spec.Hash(), t.Spec.Label, t.Block)
+		if slices.ContainsFunc(p.attempts[cell], func(t trial.Trial) bool { return t.Status == trial.OK }) {
+			p.repeated += t.Seconds
+		}
+		p.attempts[cell] = append(p.attempts[cell], t)
+		for _, s := range []*stage{&p.calibrating, &p.measuring} {
+			if i, ok := s.index[cell]; ok && !s.done[i] && p.enough(s.jobs[i]) {
+				s.finish(i)
+			}
+		}
+	}
+	p.seen = len(done)
+}
+
+func (p *Plan) stage(cells []trial.Spec, first, last int) stage {
+	s := stage{index: map[string]int{}}
+	hashes := make(map[int]string, len(cells))
+	for block := first; block <= last && len(cells) > 0; block++ {
+		for _, i := range p.random(fmt.Sprintf("%s/%d", p.Experiment.Name, block)).Perm(len(cells)) {
+			if hashes[i] == "" {
+				hashes[i] = cells[i].Hash()
+			}
+			j := Job{Spec: cells[i], Block: block, Attempt: 1, cell: cellOf(hashes[i], cells[i].Label, block)}
+			s.index[j.cell] = len(s.jobs)
+			s.jobs, s.done = append(s.jobs, j), append(s.done, false)
+			s.left++
+			s.seconds += j.Seconds()
+		}
+	}
+	for cell := range p.attempts { // of a resumed run
+		if i, ok := s.index[cell]; ok && p.enough(s.jobs[i]) {
+			s.finish(i)
+		}
+	}
+	return s
+}
+
+func (s *stage) finish(i int) {
+	s.done[i] = true
+	s.left--
+	s.seconds -= s.jobs[i].Seconds()
+}
+
+// first is the stage's first job that is left.
+func (s *stage) first(p *Plan) (Job, bool) {
+	for ; s.next < len(s.jobs); s.next++ {
+		if !s.done[s.next] {
+			j := s.jobs[s.next]
+			j.Attempt = p.attempt(j)
+			return j, true
+		}
+	}
+	return Job{}, false
+}
+
+// attempt is the number of a job's next attempt.
+func (p *Plan) attempt(j Job) int {
+	n := 1
+	for _, t := range p.attempts[j.cell] {
+		n = max(n, t.Attempt+1)
+	}
+	return n
+}
+
+// enough says whether a job's cell need not be measured again: its attempts
+// answer what is asked, or it has had its chances. An aborted trial is none.
+func (p *Plan) enough(j Job) bool {
+	var ended []trial.Trial
+	for _, t := range p.attempts[j.cell] {
+		if t.Status == trial.OK {
+			ended = append(ended, t)
+		}
+	}
+	switch {
+	case len(ended) == 0:
+		return false
+	case len(ended) >= maxAttempts || p.repeated >= repeatShare*p.estimate():
+		return true
+	}
+	return Answers(ended, p.needs(j))
+}
+
+// needs are a job's: those of the rules, or of a calibration the rates.
+func (p *Plan) needs(j Job) map[string][]trial.Aspect {
+	if j.Block > 0 {
+		return p.Needs
+	}
+	needs := map[string][]trial.Aspect{}
+	for _, ph := range j.Spec.Load.Phases {
+		if !ph.Warmup {
+			needs[ph.Name] = []trial.Aspect{trial.Rate}
+		}
+	}
+	return needs
+}
+
+// Answers says whether the attempts at a cell together answer what is needed of
+// it: for each phase that it has and each aspect, one attempt that no doubt spoils.
+func Answers(attempts []trial.Trial, needs map[string][]trial.Aspect) bool {
+	for phase, aspects := range needs {
+		for _, a := range aspects {
+			answers := func(t trial.Trial) bool {
+				_, there := t.Phase(phase)
+				_, spoiled := t.Spoiled(phase, a)
+				return !spoiled || !there && phase != ""
+			}
+			if !slices.ContainsFunc(attempts, answers) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// estimate is how many seconds the whole experiment takes if all goes well.
+func (p *Plan) estimate() (seconds float64) {
+	for _, s := range p.Experiment.Calibrate {
+		seconds += Job{Spec: s}.Seconds()
+	}
+	if jobs := p.measuring.jobs; len(jobs) > 0 { // cells of one experiment are alike
+		seconds += jobs[0].Seconds() * float64(len(jobs))
+	}
+	return seconds
+}
+
 // presumed stands in for calibration trials where only the number and length of
 // cells matter, not their rates.
-func (p Plan) presumed() []trial.Trial {
+func (p *Plan) presumed() []trial.Trial {
 	var ts []trial.Trial
 	for _, s := range p.Experiment.Calibrate {
 		m := trial.Measurement{Seconds: 1, Outcomes: map[string]int64{trial.Success: 1000}}
@@ -89,7 +250,7 @@ func (p Plan) presumed() []trial.Trial {
 	return ts
 }
 
-func (p Plan) calibration(done []trial.Trial) []trial.Trial {
+func (p *Plan) calibration(done []trial.Trial) []trial.Trial {
 	var ts []trial.Trial
 	for _, t := range done {
 		if t.Spec.Experiment == p.Experiment.Name && t.Block == 0 && t.Status != trial.Aborted {
@@ -99,32 +260,15 @@ func (p Plan) calibration(done []trial.Trial) []trial.Trial {
 	return ts
 }
 
-// nextAttempt is the number of the attempt to make, or 0 when the cell is done
-// or has come out invalid too often. An aborted trial is always made again.
-func nextAttempt(s trial.Spec, block int, done []trial.Trial) int {
-	attempt, invalid := 1, 0
-	for _, t := range done {
-		if t.Block != block || t.Spec.Label != s.Label || t.Spec.Hash() != s.Hash() {
-			continue
-		}
-		switch t.Status {
-		case trial.OK:
-			return 0
-		case trial.Invalid:
-			invalid++
-		}
-		attempt = max(attempt, t.Attempt+1)
-	}
-	if invalid >= maxAttempts {
-		return 0
-	}
-	return attempt
+// cellOf names a cell in a block.
+func cellOf(hash, label string, block int) string {
+	return fmt.Sprint(hash, " ", label, " ", block)
 }
 
 // Phases returns the job's phases in the order in which to run them: open
 // measured phases in a shuffled order, the rest (warm-up, saturation and the
 // search that builds on it) in their own place.
-func (p Plan) Phases(j Job) []trial.Phase {
+func (p *Plan) Phases(j Job) []trial.Phase {
 	phases := slices.Clone(j.Spec.Load.Phases)
 	var at []int
 	for i, ph := range phases {
@@ -139,18 +283,8 @@ func (p Plan) Phases(j Job) []trial.Phase {
 }
 
 // random is a source that depends on nothing but the run's seed and a name.
-func (p Plan) random(name string) *rand.Rand {
+func (p *Plan) random(name string) *rand.Rand {
 	h := fnv.New64a()
 	h.Write([]byte(name))
 	return rand.New(rand.NewPCG(p.Seed, h.Sum64()))
-}
-
-// shuffled returns the cells in this block's order.
-func (p Plan) shuffled(cells []trial.Spec, block int) []trial.Spec {
-	r := p.random(fmt.Sprintf("%s/%d", p.Experiment.Name, block))
-	out := make([]trial.Spec, len(cells))
-	for i, j := range r.Perm(len(cells)) {
-		out[i] = cells[j]
-	}
-	return out
 }

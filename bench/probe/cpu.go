@@ -18,7 +18,7 @@ type cpuSample struct {
 	at         time.Time
 	generator  float64 // CPU-seconds
 	components map[string]componentSample
-	cpus       map[string]cpuTimes
+	cpus       map[string]trial.CPUTicks // since boot
 }
 
 type componentSample struct {
@@ -27,9 +27,6 @@ type componentSample struct {
 	throttle trial.Throttle
 	rss      int64
 }
-
-// cpuTimes are seconds since boot, in steps of 10 ms.
-type cpuTimes struct{ busy, steal, total float64 }
 
 func readCPU(t Targets) (s cpuSample, err error) {
 	s.at = time.Now()
@@ -69,7 +66,7 @@ func generatorCPU() (float64, error) {
 }
 
 // readProcStat reads the times of some CPUs, by "cpu0", ...
-func readProcStat(numbers []string) (map[string]cpuTimes, error) {
+func readProcStat(numbers []string) (map[string]trial.CPUTicks, error) {
 	b, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return nil, fmt.Errorf("read the times of the CPUs: %w", err)
@@ -81,25 +78,24 @@ func readProcStat(numbers []string) (map[string]cpuTimes, error) {
 	return times, nil
 }
 
-func parseProcStat(text string, numbers []string) (map[string]cpuTimes, error) {
-	const tick = 0.01 // USER_HZ is 100 on every Linux
-	times := map[string]cpuTimes{}
+func parseProcStat(text string, numbers []string) (map[string]trial.CPUTicks, error) {
+	times := map[string]trial.CPUTicks{}
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
 		if len(f) < 9 || !slices.Contains(numbers, strings.TrimPrefix(f[0], "cpu")) {
 			continue
 		}
 		// user nice system idle iowait irq softirq steal; what follows is in user already
-		var v [8]float64
+		var v [8]int64
 		for i := range v {
-			n, err := strconv.ParseUint(f[i+1], 10, 64)
+			n, err := strconv.ParseInt(f[i+1], 10, 64)
 			if err != nil {
 				return nil, fmt.Errorf("line %q: %w", line, err)
 			}
-			v[i] = float64(n) * tick
+			v[i] = n
 		}
 		busy := v[0] + v[1] + v[2] + v[5] + v[6]
-		times[f[0]] = cpuTimes{busy: busy, steal: v[7], total: busy + v[3] + v[4] + v[7]}
+		times[f[0]] = trial.CPUTicks{Busy: busy, Steal: v[7], Total: busy + v[3] + v[4] + v[7]}
 	}
 	if len(times) != len(numbers) {
 		return nil, fmt.Errorf("has not all of the CPUs %s", strings.Join(numbers, ","))

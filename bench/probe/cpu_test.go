@@ -16,7 +16,7 @@ intr 1 2 3
 
 func TestProcStat(t *testing.T) {
 	got, err := parseProcStat(procStat, []string{"1"})
-	if want := (cpuTimes{busy: 2.5, steal: 0.4, total: 8.1}); err != nil || len(got) != 1 || !near(got["cpu1"].busy, want.busy) || !near(got["cpu1"].steal, want.steal) || !near(got["cpu1"].total, want.total) {
+	if want := (trial.CPUTicks{Busy: 250, Steal: 40, Total: 810}); err != nil || len(got) != 1 || got["cpu1"] != want {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
 	for text, numbers := range map[string][]string{procStat: {"2"}, "cpu0 a b c d e f g h": {"0"}, "cpu0 1 2": {"0"}} {
@@ -32,15 +32,15 @@ func TestBetween(t *testing.T) {
 	}
 	before := Sample{counters: map[string]float64{"a": 10, "restarted": 500}, late: cpuSample{generator: 1,
 		components: map[string]componentSample{"r1": component(1, 10), "r2": component(5, 0)},
-		cpus:       map[string]cpuTimes{"cpu0": {busy: 10, total: 20}, "cpu1": {busy: 5, steal: 1, total: 20}}}}
+		cpus:       map[string]trial.CPUTicks{"cpu0": {Busy: 1000, Total: 2000}, "cpu1": {Busy: 500, Steal: 100, Total: 2000}}}}
 	after := Sample{counters: map[string]float64{"a": 15, "restarted": 3, "new": 2}, early: cpuSample{generator: 2,
 		components: map[string]componentSample{"r1": component(3, 30), "r2": component(6, 0)},
-		cpus:       map[string]cpuTimes{"cpu0": {busy: 14, total: 30}, "cpu1": {busy: 6, steal: 3, total: 30}}}}
+		cpus:       map[string]trial.CPUTicks{"cpu0": {Busy: 1400, Total: 3000}, "cpu1": {Busy: 600, Steal: 300, Total: 3000}}}}
 	u := Between(before, after)
 	if u.CPU[trial.ReplicaTier] != 3 || u.CPU[trial.GeneratorTier] != 1 || u.Component["r1"] != 2 || u.RSS["r2"] != 77 {
 		t.Errorf("CPU %v, components %v, RSS %v", u.CPU, u.Component, u.RSS)
 	}
-	if u.Steal != 2 || u.Foreign != 1 || !near(u.Busy["cpu0"], 0.4) {
+	if u.Steal != 2 || u.Foreign != 1 || !near(u.Busy["cpu0"], 0.4) || u.Ticks["cpu1"] != (trial.CPUTicks{Busy: 100, Steal: 200, Total: 1000}) {
 		t.Errorf("steal %v, foreign %v, busy %v; want 2, 1 = 5 busy - 3 replicas - 1 generator, 0.4", u.Steal, u.Foreign, u.Busy)
 	}
 	if r1 := u.Throttled["r1"]; len(u.Throttled) != 1 || r1.Periods != 20 || r1.Throttled != 10 || !near(r1.Seconds, 0.2) {
@@ -49,7 +49,7 @@ func TestBetween(t *testing.T) {
 	if _, there := u.Counters["restarted"]; there || u.Counters["a"] != 5 || u.Counters["new"] != 2 {
 		t.Errorf("counters %v; want no difference of a counter that fell", u.Counters)
 	}
-	after.early.cpus["cpu0"] = cpuTimes{busy: 10, total: 30} // finer clocks have seen more than the ticks
+	after.early.cpus["cpu0"] = trial.CPUTicks{Busy: 1000, Total: 3000} // finer clocks have seen more than the ticks
 	if f := Between(before, after).Foreign; f != 0 {
 		t.Errorf("foreign %v, want never less than 0", f)
 	}

@@ -120,7 +120,7 @@ func (p *Probe) Read(ctx context.Context) (s Sample, err error) {
 func Between(before, after Sample) trial.Usage {
 	from, to := before.late, after.early
 	u := trial.Usage{Seconds: to.at.Sub(from.at).Seconds(), CPU: map[trial.Tier]float64{}, Component: map[string]float64{}, Throttled: map[string]trial.Throttle{},
-		RSS: map[string]int64{}, Counters: map[string]float64{}, Busy: map[string]float64{}}
+		RSS: map[string]int64{}, Counters: map[string]float64{}, Busy: map[string]float64{}, Ticks: map[string]trial.CPUTicks{}}
 	known := to.generator - from.generator
 	u.CPU[trial.GeneratorTier] = known
 	for name, now := range to.components {
@@ -134,16 +134,19 @@ func Between(before, after Sample) trial.Usage {
 				Throttled: now.throttle.Throttled - was.Throttled, Seconds: now.throttle.Seconds - was.Seconds}
 		}
 	}
-	busy := 0.0
+	var busy, steal int64
 	for name, now := range to.cpus {
 		was := from.cpus[name]
-		busy += now.busy - was.busy
-		u.Steal += now.steal - was.steal
-		if total := now.total - was.total; total > 0 {
-			u.Busy[name] = (now.busy - was.busy) / total
+		used := trial.CPUTicks{Busy: now.Busy - was.Busy, Steal: now.Steal - was.Steal, Total: now.Total - was.Total}
+		u.Ticks[name] = used
+		busy += used.Busy
+		steal += used.Steal
+		if used.Total > 0 {
+			u.Busy[name] = float64(used.Busy) / float64(used.Total)
 		}
 	}
-	u.Foreign = max(0, busy-known)
+	u.Steal = float64(steal) * trial.TickSeconds
+	u.Foreign = max(0, float64(busy)*trial.TickSeconds-known)
 	for name, now := range after.counters {
 		if d := now - before.counters[name]; d >= 0 {
 			u.Counters[name] = d

@@ -54,8 +54,8 @@ func benchText(d *data, gobench string) string {
 	for _, e := range d.experiments() {
 		var lines []line
 		for _, block := range d.blocks[e] {
-			for i := range block.Trials {
-				lines = append(lines, benchLines(block, &block.Trials[i])...)
+			for _, t := range block.First() {
+				lines = append(lines, benchLines(block, t)...)
 			}
 		}
 		arms := d.arms(e)

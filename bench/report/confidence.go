@@ -1,7 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,24 +13,33 @@ import (
 
 // validity counts what each experiment's trials are worth.
 func (d *data) validity() table {
-	t := table{Head: []string{"experiment", "calibration", "ok", "invalid (repeated)", "aborted", "ok, with warnings"}}
+	t := table{Head: []string{"experiment", "calibration", "trials", "of these repeats", "aborted", "with figures left out", "with warnings only"}}
 	for _, e := range d.experiments() {
-		var calibration, warned int
-		status := map[trial.Status]int{}
+		var calibration, ended, repeats, aborted, spoiled, warned int
 		for _, tr := range d.trials {
 			switch {
 			case tr.Spec.Experiment != e:
+				continue
 			case tr.Block == 0:
 				calibration++
-			default:
-				status[tr.Status]++
-				if tr.Status == trial.OK && len(tr.Warnings) > 0 {
-					warned++
-				}
+				continue
+			case tr.Status != trial.OK:
+				aborted++
+				continue
+			}
+			ended++
+			if tr.Attempt > 1 {
+				repeats++
+			}
+			switch spoils := slices.ContainsFunc(tr.Doubts, func(d trial.Doubt) bool { return len(d.Spoils) > 0 }); {
+			case spoils:
+				spoiled++
+			case len(tr.Remarks()) > 0:
+				warned++
 			}
 		}
 		row := []string{e}
-		for _, n := range []int{calibration, status[trial.OK], status[trial.Invalid], status[trial.Aborted], warned} {
+		for _, n := range []int{calibration, ended, repeats, aborted, spoiled, warned} {
 			row = append(row, strconv.Itoa(n))
 		}
 		t.Rows = append(t.Rows, row)
@@ -35,17 +47,71 @@ func (d *data) validity() table {
 	return t
 }
 
-// maxWarnings bounds the list of a page; the trials' files hold all.
-const maxWarnings = 40
+// doubts says by experiment and cause how many measurements a doubt touched, how
+// large it was, and which figures it left out.
+func (d *data) doubts() table {
+	t := table{Head: []string{"experiment", "doubt", "measurements", "largest", "bound", "leaves out"}}
+	for _, e := range d.experiments() {
+		byCause := map[string][]trial.Doubt{}
+		for _, tr := range d.trials {
+			if tr.Spec.Experiment != e {
+				continue
+			}
+			for _, x := range tr.Doubts {
+				if len(x.Spoils) > 0 {
+					byCause[x.Cause] = append(byCause[x.Cause], x)
+				}
+			}
+		}
+		for _, cause := range slices.Sorted(maps.Keys(byCause)) {
+			found := byCause[cause]
+			largest := slices.MaxFunc(found, func(x, y trial.Doubt) int { return cmp.Compare(x.Amount, y.Amount) })
+			var spoils []string
+			for _, a := range trial.Aspects() {
+				if n := count(int64(countOf(found, a))); n != "0" {
+					spoils = append(spoils, n+" x "+string(a))
+				}
+			}
+			bound, amount := absent, absent
+			if largest.Bound > 0 {
+				amount, bound = number(largest.Amount), number(largest.Bound)+" ("+largest.Unit+")"
+			}
+			t.Rows = append(t.Rows, []string{e, cause, strconv.Itoa(len(found)), amount, bound, strings.Join(spoils, ", ")})
+		}
+	}
+	return t
+}
 
-// warnings lists the run's doubts, then the verdicts', then the trials', each once.
-func (d *data) warnings() []string {
+func countOf(ds []trial.Doubt, a trial.Aspect) (n int) {
+	for _, d := range ds {
+		if slices.Contains(d.Spoils, a) {
+			n++
+		}
+	}
+	return n
+}
+
+// warning is one sentence, and where it holds if it is of many trials.
+type warning struct {
+	Text  string
+	Cases []string
+}
+
+func warningTexts(ws []warning) (texts []string) {
+	for _, w := range ws {
+		texts = append(texts, w.Text)
+	}
+	return texts
+}
+
+// warnings lists the run's doubts, then the verdicts', then the trials' remarks:
+// those of one cause together, with a count.
+func (d *data) warnings() (all []warning) {
 	seen := map[string]bool{}
-	var all []string
 	add := func(s string) {
 		if !seen[s] {
 			seen[s] = true
-			all = append(all, s)
+			all = append(all, warning{Text: s})
 		}
 	}
 	if d.run.Failure != "" {
@@ -68,14 +134,70 @@ func (d *data) warnings() []string {
 			add(strings.Join(of[w], ", ") + ": " + w)
 		}
 	}
-	for _, t := range d.trials {
+	return append(all, d.remarks()...)
+}
+
+// remarks groups what trials say by experiment and cause; plain warnings of
+// trials are alike where they differ in figures only.
+func (d *data) remarks() (groups []warning) {
+	index := map[string]int{}
+	var first []string
+	add := func(t *trial.Trial, kind, text string) {
+		kind = t.Spec.Experiment + ": " + kind
+		i, ok := index[kind]
+		if !ok {
+			i = len(groups)
+			index[kind] = i
+			groups, first = append(groups, warning{Text: kind}), append(first, text)
+		}
+		attempt := ""
+		if t.Attempt > 1 {
+			attempt = fmt.Sprintf(", attempt %d", t.Attempt)
+		}
+		if t.Status != trial.OK {
+			attempt += " (" + string(t.Status) + ")"
+		}
+		groups[i].Cases = append(groups[i].Cases, fmt.Sprintf("%s, block %d%s: %s", t.Spec, t.Block, attempt, text))
+	}
+	for i := range d.trials {
+		t := &d.trials[i]
 		for _, w := range t.Warnings {
-			add(fmt.Sprintf("%s, block %d, attempt %d (%s): %s", t.Spec, t.Block, t.Attempt, t.Status, w))
+			add(t, withoutFigures(w), w)
+		}
+		for _, x := range t.Doubts {
+			text := x.Text
+			if x.Phase != "" {
+				text = x.Phase + ": " + text
+			}
+			add(t, x.Cause, text)
 		}
 	}
-	if len(all) > maxWarnings {
-		rest := len(all) - maxWarnings
-		all = append(all[:maxWarnings:maxWarnings], fmt.Sprintf("and %d more, in the files under trials/", rest))
+	for i, g := range groups {
+		if len(g.Cases) == 1 {
+			groups[i] = warning{Text: g.Cases[0]}
+			continue
+		}
+		groups[i].Text = fmt.Sprintf("%s, %s; the first says: %s", g.Text, plural(len(g.Cases), "time", "times"), first[i])
 	}
-	return all
+	return groups
+}
+
+// withoutFigures is a sentence with its numbers blanked.
+func withoutFigures(s string) string {
+	var b strings.Builder
+	blank := false
+	for _, r := range s {
+		if r >= '0' && r <= '9' {
+			if !blank {
+				b.WriteByte('#')
+			}
+			blank = true
+			continue
+		}
+		blank = blank && (r == '.' || r == ',')
+		if !blank {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }

@@ -27,13 +27,13 @@ func newData(run trial.Run, trials []trial.Trial, verdicts []trial.Verdict, gobe
 	return d
 }
 
-// ok lists an experiment's trials that count, calibration left out.
+// ok lists an experiment's trials, of each cell in each block the first attempt
+// that came to its end, calibration left out. What is counted over them rests
+// on counts, which no doubt of the instrument spoils.
 func (d *data) ok(experiment string) []*trial.Trial {
 	var ts []*trial.Trial
 	for _, b := range d.blocks[experiment] {
-		for i := range b.Trials {
-			ts = append(ts, &b.Trials[i])
-		}
+		ts = append(ts, b.First()...)
 	}
 	return ts
 }
@@ -127,25 +127,24 @@ func (f figure) with(dr drawing, shown int) figure {
 // experimentDoubts are what weakens all figures of an experiment.
 func (d *data) experimentDoubts(experiment string) []string {
 	var doubts []string
-	bad, warned := 0, 0
+	aborted, spoiled := 0, 0
 	for _, t := range d.trials {
-		if t.Spec.Experiment != experiment {
-			continue
-		}
-		if t.Status != trial.OK {
-			bad++
-		} else if len(t.Warnings) > 0 {
-			warned++
+		switch {
+		case t.Spec.Experiment != experiment:
+		case t.Status != trial.OK:
+			aborted++
+		case slices.ContainsFunc(t.Doubts, func(d trial.Doubt) bool { return len(d.Spoils) > 0 }):
+			spoiled++
 		}
 	}
 	if n := len(d.blocks[experiment]); n > 0 && n < 3 {
 		doubts = append(doubts, fmt.Sprintf("only %s: too few for an interval that means much", plural(n, "block", "blocks")))
 	}
-	if warned > 0 {
-		doubts = append(doubts, fmt.Sprintf("%s carry warnings, listed in the report", plural(warned, "trial", "trials")))
+	if spoiled > 0 {
+		doubts = append(doubts, fmt.Sprintf("%s with figures left out, as the report's table of doubts says", plural(spoiled, "trial", "trials")))
 	}
-	if bad > 0 {
-		doubts = append(doubts, fmt.Sprintf("%s did not count (invalid or aborted)", plural(bad, "trial", "trials")))
+	if aborted > 0 {
+		doubts = append(doubts, fmt.Sprintf("%s did not come to an end", plural(aborted, "trial", "trials")))
 	}
 	return doubts
 }

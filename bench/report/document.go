@@ -25,7 +25,8 @@ type document struct {
 	Sections []section
 	Noise    table
 	Validity table
-	Warnings []string
+	Doubts   table
+	Warnings []warning
 	Software table
 	Limits   []string
 }
@@ -40,7 +41,7 @@ type section struct {
 func newDocument(d *data) document {
 	doc := document{
 		Run: d.run, Command: trial.Shell(d.run.Command...), Facts: facts(d.run), Summary: summaryFigure(d), Verdicts: d.verdicts,
-		Advice: choose(d.verdicts), Noise: d.noise(), Validity: d.validity(), Warnings: d.warnings(), Limits: limitations,
+		Advice: choose(d.verdicts), Noise: d.noise(), Validity: d.validity(), Doubts: d.doubts(), Warnings: d.warnings(), Limits: limitations,
 		Software: table{Head: []string{"program", "version", "SHA-256"}},
 	}
 	for _, s := range d.run.Software {

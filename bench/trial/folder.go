@@ -71,12 +71,13 @@ func ReadTrial(path string) (Trial, error) {
 	if err := json.Unmarshal(e.Trial, &t); err != nil {
 		return t, fmt.Errorf("%w: %s: %v", ErrDamaged, path, err)
 	}
-	if !slices.Contains([]Status{OK, Invalid, Aborted}, t.Status) {
+	if !slices.Contains([]Status{OK, invalid, Aborted}, t.Status) {
 		return t, fmt.Errorf("%w: %s has the status %q; known are ok, invalid and aborted: delete it and resume the run", ErrDamaged, path, t.Status)
 	}
 	if filepath.Base(path) != t.Key+".json" { // a copy would count twice
 		return t, fmt.Errorf("%w: %s holds the trial %s: a copy is to be deleted, a renamed file to be called %s.json", ErrDamaged, path, t.Key, t.Key)
 	}
+	t.upgrade()
 	return t, nil
 }
 

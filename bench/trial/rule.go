@@ -114,6 +114,12 @@ type Finding struct {
 	Why        string     `json:"why,omitempty"` // of an unclear outcome
 }
 
+// LeftOut counts the measurements that did not count for one cause.
+type LeftOut struct {
+	Cause string `json:"cause"`
+	N     int    `json:"n"`
+}
+
 // Verdict is a claim's answer with all that led to it.
 type Verdict struct {
 	Rule      Rule      `json:"rule"`
@@ -123,4 +129,8 @@ type Verdict struct {
 	Findings  []Finding `json:"findings"`
 	DependsOn string    `json:"dependsOn,omitempty"` // of a mixed answer: the factors that part yes from no
 	Warnings  []string  `json:"warnings,omitempty"`
+
+	Measured int       `json:"measured"`          // measurements that the rule looked at, repeats among them
+	LeftOut  []LeftOut `json:"leftOut,omitempty"` // of these, by cause: a doubt spoils what the rule's metric rests on
+	WithAll  Answer    `json:"withAll,omitempty"` // the answer with first attempts only, doubts ignored; empty where nothing was left out
 }

@@ -27,6 +27,7 @@ type Run struct {
 	Experiments []string          `json:"experiments"`
 	Rules       []Rule            `json:"rules"`
 	RuleHashes  []string          `json:"ruleHashes"`
+	DoubtRules  []DoubtRule       `json:"doubtRules"` // what leaves a measurement out, and of which figures
 	Machine     Machine           `json:"machine"`
 	Software    []Software        `json:"software"`
 	PostgreSQL  map[string]string `json:"postgresql"` // its settings: durability is part of what is measured

@@ -16,8 +16,7 @@ import (
 type Status string
 
 const (
-	OK      Status = "ok"      // counts
-	Invalid Status = "invalid" // measured, but the instrument itself is in doubt: repeated
+	OK      Status = "ok"      // measured: each figure counts unless a doubt spoils it
 	Aborted Status = "aborted" // interrupted or failed: kept for the reader, never counted
 )
 
@@ -30,7 +29,8 @@ type Trial struct {
 	Attempt  int           `json:"attempt"`
 	Order    int           `json:"order"` // position within the run, from 1
 	Status   Status        `json:"status"`
-	Warnings []string      `json:"warnings,omitempty"` // doubts travel with the figures
+	Warnings []string      `json:"warnings,omitempty"` // remarks that spoil nothing
+	Doubts   []Doubt       `json:"doubts,omitempty"`   // they travel with the figures
 	Started  time.Time     `json:"started"`
 	Seconds  float64       `json:"seconds"` // from asking the stack up to having it down
 	Phases   []Measurement `json:"phases"`
@@ -47,7 +47,7 @@ func (t *Trial) Phase(name string) (*Measurement, bool) {
 	return nil, false
 }
 
-// Warn adds a doubt to the trial.
+// Warn adds a remark to the trial.
 func (t *Trial) Warn(format string, args ...any) {
 	t.Warnings = append(t.Warnings, fmt.Sprintf(format, args...))
 }
@@ -123,7 +123,19 @@ type Usage struct {
 	Steal     float64             `json:"stealSeconds"`        // taken by the hypervisor from the CPUs in use
 	Foreign   float64             `json:"foreignSeconds"`      // CPU that neither we nor the system under test used
 	Busy      map[string]float64  `json:"busyShare,omitempty"` // busy share of each CPU in use, 0..1, by "cpu0", ...
+	Ticks     map[string]CPUTicks `json:"ticks,omitempty"`     // what the kernel counted of each CPU in use, by "cpu0", ...
 }
+
+// CPUTicks are the kernel's own counts of one CPU's time, in ticks of 10 ms.
+// They stay whole numbers: 3 ticks of 1 s are 0.03 s, and no rounding makes them more.
+type CPUTicks struct {
+	Busy  int64 `json:"busy"`
+	Steal int64 `json:"steal"` // taken by the hypervisor while there was work to do
+	Total int64 `json:"total"` // all that passed
+}
+
+// TickSeconds is the length of a tick: USER_HZ is 100 on every Linux.
+const TickSeconds = 0.01
 
 // Throttle counts what a CPU budget withheld.
 type Throttle struct {

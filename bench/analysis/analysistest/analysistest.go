@@ -135,10 +135,15 @@ func Rate(phase string, perSecond float64) Option {
 // Status sets what the trial is worth.
 func Status(s trial.Status) Option { return func(t *trial.Trial) { t.Status = s } }
 
+// Doubt adds a doubt that spoils some aspects.
+func Doubt(cause string, spoils ...trial.Aspect) Option {
+	return func(t *trial.Trial) { t.Doubt(trial.Doubt{Cause: cause, Spoils: spoils, Text: cause}) }
+}
+
 // Attempt sets which attempt at its cell the trial is.
 func Attempt(n int) Option { return func(t *trial.Trial) { t.Attempt = n } }
 
-// Warning adds a doubt.
+// Warning adds a remark.
 func Warning(text string) Option {
 	return func(t *trial.Trial) { t.Warnings = append(t.Warnings, text) }
 }

@@ -1,0 +1,93 @@
+package trial
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Aspect is what a figure rests on, and so which doubts can spoil it: stolen CPU
+// time says nothing about the number of bytes.
+type Aspect string
+
+const (
+	Counts    Aspect = "counts"     // events: store operations, bytes, outcomes, lost sessions
+	CPUTotal  Aspect = "cpu"        // CPU per request of all tiers together
+	CPUSplit  Aspect = "cpu split"  // CPU per request of one tier
+	Median    Aspect = "median"     // the middle of the latencies
+	Tail      Aspect = "tail"       // their high percentiles
+	Rate      Aspect = "rate"       // throughput, capacity
+	WallClock Aspect = "wall clock" // spans that a credential's lifetime is part of
+)
+
+// Aspects lists all of them.
+func Aspects() []Aspect {
+	return []Aspect{Counts, CPUTotal, CPUSplit, Median, Tail, Rate, WallClock}
+}
+
+// Doubt is a reason to distrust some figures of a trial, and not others.
+type Doubt struct {
+	Phase  string   `json:"phase,omitempty"` // empty: the whole trial
+	Cause  string   `json:"cause"`           // one of DoubtRules, or what else happened: equal causes are shown together
+	Amount float64  `json:"amount,omitempty"`
+	Bound  float64  `json:"bound,omitempty"` // the lowest that Amount went over; both in Unit, so that a later reader can apply another
+	Unit   string   `json:"unit,omitempty"`
+	Spoils []Aspect `json:"spoils,omitempty"` // none: a remark, which leaves nothing out
+	Text   string   `json:"text"`
+}
+
+// DoubtRule is a bound beyond which a cause spoils an aspect. The rules are
+// written into the run before its first trial.
+type DoubtRule struct {
+	Cause  string  `json:"cause"`
+	Aspect Aspect  `json:"aspect"`
+	Bound  float64 `json:"bound"`
+	Unit   string  `json:"unit"`
+	Why    string  `json:"why"`
+}
+
+// Doubt adds one to the trial.
+func (t *Trial) Doubt(ds ...Doubt) { t.Doubts = append(t.Doubts, ds...) }
+
+// Spoiled returns the doubt, if there is one, for which a figure of the phase
+// that rests on the aspect does not count. An empty phase means the whole trial,
+// which any of its phases spoils.
+func (t *Trial) Spoiled(phase string, a Aspect) (Doubt, bool) {
+	for _, d := range t.Doubts {
+		if slices.Contains(d.Spoils, a) && (d.Phase == "" || phase == "" || d.Phase == phase) {
+			return d, true
+		}
+	}
+	return Doubt{}, false
+}
+
+// Remarks are all that a reader should know of the trial, in words: its
+// warnings, then its doubts.
+func (t *Trial) Remarks() []string {
+	all := slices.Clone(t.Warnings)
+	for _, d := range t.Doubts {
+		text := d.Text
+		if d.Phase != "" {
+			text = d.Phase + ": " + text
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// invalid is what files of format 1 call a trial whose instrument was in doubt.
+const invalid Status = "invalid"
+
+// upgrade turns what format 1 said of a trial into today's words: a trial that
+// was invalid is one whose every figure is in doubt.
+func (t *Trial) upgrade() {
+	if t.Status != invalid {
+		return
+	}
+	t.Status = OK
+	text := strings.Join(t.Warnings, "; ")
+	if text == "" {
+		text = "no reason is on record"
+	}
+	t.Doubt(Doubt{Cause: "invalid by the rules of format 1", Spoils: Aspects(), Text: fmt.Sprint("invalid: ", text)})
+}
