@@ -92,6 +92,9 @@ func workMetrics() []Metric {
 		counted(Metric{Name: "store_operations_per_request", Title: "Store operations per request", Unit: "operations", Better: trial.Less, many: true}, storeOperations),
 		{Name: "store_bytes_per_request", Title: "Redis traffic per request", Unit: "bytes", Better: trial.Less,
 			value: perRequest(func(m *trial.Measurement) (float64, error) {
+				if why, missing := m.Usage.Missing["redis counters"]; missing {
+					return 0, fmt.Errorf("the bytes of Redis were not read: %s", why)
+				}
 				return perCompleted(m, m.Usage.Counters["redis_net_input_bytes"]+m.Usage.Counters["redis_net_output_bytes"])
 			})},
 		{Name: "request_bytes", Title: "Request size at the client's socket", Unit: "bytes", Better: trial.Less,
@@ -162,6 +165,9 @@ func storeOperations(b Block, s trial.Selector) (operations, requests float64, e
 	asked := false
 	for store, counter := range map[string]string{"redis": "redis_commands", "postgres": "postgres_statements"} {
 		n, ok := m.Usage.Counters[counter]
+		if why, missing := m.Usage.Missing[store+" counters"]; missing {
+			return 0, 0, fmt.Errorf("%s, %s: the counter %s was not read: %s", cellName(s), s.Phase, counter, why)
+		}
 		if !ok && s.Arm.Store == store {
 			return 0, 0, fmt.Errorf("%s, %s: the counter %s was not read", cellName(s), s.Phase, counter)
 		}

@@ -2,6 +2,9 @@ package analysis
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"authbench/bench/trial"
 )
@@ -43,7 +46,7 @@ func cpu(tiers ...trial.Tier) func(Block, trial.Selector) (float64, error) {
 			for _, tier := range tiers {
 				v, ok := m.Usage.CPU[tier]
 				if !ok && (tier != trial.StoreTier || s.Arm.Store == "redis" || s.Arm.Store == "postgres") {
-					return 0, fmt.Errorf("the CPU of tier %s was not read", tier)
+					return 0, fmt.Errorf("the CPU of tier %s was not read%s", tier, unreadCPU(m.Usage))
 				}
 				seconds += v
 			}
@@ -69,4 +72,14 @@ func overControl(value func(Block, trial.Selector) (float64, error)) func(Block,
 		}
 		return own - base, nil
 	}
+}
+
+// unreadCPU says why the CPU of components is missing, for the end of an error.
+func unreadCPU(u trial.Usage) (why string) {
+	for _, what := range slices.Sorted(maps.Keys(u.Missing)) {
+		if strings.HasSuffix(what, " CPU") {
+			why += fmt.Sprintf("; %s: %s", what, u.Missing[what])
+		}
+	}
+	return why
 }

@@ -127,6 +127,22 @@ func TestWhatAMetricLacksIsNamed(t *testing.T) {
 	}
 }
 
+// A figure that rests on what could not be read is no zero, and says why.
+func TestWhatCouldNotBeReadIsSaid(t *testing.T) {
+	redis := at.Trial(at.Spec("cost", "session/redis", phase), 1, at.CPU(phase, trial.BalancerTier, 1), at.CPU(phase, trial.ReplicaTier, 1))
+	redis.Phases[0].Usage.Missing = map[string]string{"redis counters": "started anew in between", "redis CPU": "it has ended"}
+	b := block(t, redis)
+	for metric, why := range map[string]string{
+		"store_operations_per_request": "redis_commands was not read: started anew",
+		"store_bytes_per_request":      "not read: started anew",
+		"cpu_us_per_request":           "store was not read; redis CPU: it has ended",
+	} {
+		if v, err := analysis.Value(metric, b, sel("session/redis")); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v, %v; want an error with %q", metric, v, err, why)
+		}
+	}
+}
+
 func TestATrialCountsForWhatItCanAnswer(t *testing.T) {
 	s := at.Spec("cost", "jwt/HS256", phase)
 	half := s

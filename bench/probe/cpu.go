@@ -19,6 +19,7 @@ type cpuSample struct {
 	generator  float64 // CPU-seconds
 	components map[string]componentSample
 	cpus       map[string]trial.CPUTicks // since boot
+	missing    map[string]string         // what could not be read, and why
 }
 
 type componentSample struct {
@@ -28,31 +29,33 @@ type componentSample struct {
 	rss      int64
 }
 
-func readCPU(t Targets) (s cpuSample, err error) {
-	s.at = time.Now()
-	if s.cpus, err = readProcStat(t.CPUs); err != nil {
-		return s, err
+func readCPU(t Targets) cpuSample {
+	s := cpuSample{at: time.Now(), missing: map[string]string{}, components: make(map[string]componentSample, len(t.Components))}
+	var err error
+	note := func(what string, err error) {
+		if err != nil {
+			s.missing[what] = err.Error()
+		}
 	}
-	if s.generator, err = generatorCPU(); err != nil {
-		return s, err
-	}
-	s.components = make(map[string]componentSample, len(t.Components))
+	s.cpus, err = readProcStat(t.CPUs)
+	note("machine"+cpuTime, err)
+	s.generator, err = generatorCPU()
+	note("generator"+cpuTime, err)
 	for _, c := range t.Components {
 		v := componentSample{tier: c.Tier(), rss: c.RSS()}
-		if v.cpu, err = c.CPU(); err != nil {
-			return s, fmt.Errorf("read the CPU time of %s: %w", c.Name(), err)
-		}
-		if v.throttle, err = c.Throttle(); err != nil {
-			return s, fmt.Errorf("read the throttling of %s: %w", c.Name(), err)
-		}
+		v.cpu, err = c.CPU()
+		note(c.Name()+cpuTime, err)
+		v.throttle, err = c.Throttle()
+		note(c.Name()+" throttling", err)
+		s.generator -= c.Collected()
 		s.components[c.Name()] = v
 	}
-	return s, nil
+	return s
 }
 
 // generatorCPU is ours and that of children that have ended and were collected:
-// k6, by the time its script is over. So a component must not be collected
-// between two samples unless its time is meant to be found here.
+// k6, by the time its script is over. A component that was collected, because a
+// fault has ended it, is subtracted again.
 func generatorCPU() (float64, error) {
 	var own unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &own); err != nil {

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,7 +24,8 @@ type postgresSource struct {
 	conn       *pgx.Conn
 	query      string
 	statements bool
-	own        float64 // transactions of ours that the statistics hold
+	life       string
+	own        float64 // transactions of ours that the statistics hold in this life
 }
 
 // The comment tells our own statement from all others.
@@ -42,19 +44,18 @@ func openPostgres(ctx context.Context, url string) (source, error) {
 }
 
 func (p *postgresSource) connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	cfg, err := pgx.ParseConfig(p.url)
 	if err != nil {
 		return fmt.Errorf("probe: PostgreSQL URL: %w", err)
 	}
 	// No statement but those we write: the simple protocol prepares nothing.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-	cfg.ConnectTimeout = time.Second
 	cfg.RuntimeParams["application_name"] = "authbench-probe"
-	if p.conn, err = pgx.ConnectConfig(ctx, cfg); err != nil {
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
 		return wrong("PostgreSQL", err)
 	}
+	p.conn = conn
 	if err := p.prepare(ctx); err != nil {
 		p.conn.Close(ctx)
 		return wrong("PostgreSQL", err)
@@ -83,21 +84,25 @@ func (p *postgresSource) prepare(ctx context.Context) error {
 		statements = countStatements
 	}
 	p.query = `SELECT /* ` + ownMark + ` */ ` + statements + `::float8, d.xact_commit::float8, d.tup_returned::float8,
-		pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8` + report + ` FROM pg_stat_database d WHERE d.datname = current_database()`
+		pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8, pg_postmaster_start_time()::text` + report + ` FROM pg_stat_database d WHERE d.datname = current_database()`
 	return nil
 }
 
-func (p *postgresSource) read(ctx context.Context, counters map[string]float64) error {
-	if p.conn.IsClosed() { // the server was restarted
+func (p *postgresSource) read(ctx context.Context, counters map[string]float64) (life string, err error) {
+	if p.conn.IsClosed() { // the server was restarted, or did not answer in time
 		if err := p.connect(ctx); err != nil {
-			return err
+			return "", err
 		}
+		p.own += 2 // prepare's, if the server lives on
 	}
 	var statements, commits, tuples, wal float64
-	into := []any{&statements, &commits, &tuples, &wal}
+	into := []any{&statements, &commits, &tuples, &wal, &life}
 	rows, err := p.conn.Query(ctx, p.query)
 	if err != nil {
-		return wrong("PostgreSQL", err)
+		if errors.Is(err, ctx.Err()) && ctx.Err() != nil {
+			p.own++ // a hung server carries it out when it goes on
+		}
+		return "", wrong("PostgreSQL", err)
 	}
 	defer rows.Close()
 	if len(rows.FieldDescriptions()) > len(into) {
@@ -105,11 +110,14 @@ func (p *postgresSource) read(ctx context.Context, counters map[string]float64) 
 	}
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
-			return wrong("PostgreSQL", err)
+			return "", wrong("PostgreSQL", err)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return wrong("PostgreSQL", err)
+		return "", wrong("PostgreSQL", err)
+	}
+	if life != p.life {
+		p.life, p.own = life, 0
 	}
 	transactions := commits - p.own
 	p.own++ // in the statistics of the next reading
@@ -120,7 +128,7 @@ func (p *postgresSource) read(ctx context.Context, counters map[string]float64) 
 	counters["postgres_transactions"] = transactions
 	counters["postgres_tup_returned"] = tuples
 	counters["postgres_wal_bytes"] = wal
-	return nil
+	return life, nil
 }
 
 func (p *postgresSource) close() error {

@@ -103,7 +103,7 @@ func TestPostgresCounters(t *testing.T) {
 		"transactions":       {nil, time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			url := startPostgres(t, ledger(t), c.settings...)
+			url, _ := startPostgres(t, ledger(t), c.settings...)
 			p := open(t, probe.Targets{PostgresURL: url})
 			conn, err := pgx.Connect(t.Context(), url)
 			if err != nil {
@@ -175,6 +175,7 @@ func (c part) Name() string                      { return c.name }
 func (c part) Tier() trial.Tier                  { return c.tier }
 func (c part) RSS() int64                        { return process.RSS(c.p.PIDs()) }
 func (c part) Throttle() (trial.Throttle, error) { return trial.Throttle{}, nil }
+func (c part) Collected() float64                { return 0 }
 func (c part) CPU() (float64, error) {
 	d, err := process.CPU(c.p.PID)
 	return d.Seconds(), err

@@ -3,10 +3,10 @@ package probe
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -20,7 +20,9 @@ import (
 // and as the commands that it calls.
 type redisSource struct {
 	client         *redis.Client
-	sent, received float64 // bytes, by us
+	life           string
+	sent, received float64 // bytes, by us, in this life
+	last           float64 // bytes, of the last answer
 }
 
 var redisChatter = []string{"info", "config", "ping", "client", "hello", "auth", "select", "command", "quit", "reset"}
@@ -33,22 +35,35 @@ func openRedis(_ context.Context, url string) (source, error) {
 		return nil, fmt.Errorf("probe: Redis URL: %w", err)
 	}
 	o.PoolSize, o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = 1, -1, 1, true
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = time.Second, patience, patience
-	o.Protocol = 2 // answers whose length on the wire is plain to see, and no greeting
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = openingPatience, openingPatience, openingPatience // the context's is the bound
+	o.Protocol = 2                                                                                   // answers whose length on the wire is plain to see, and no greeting
 	o.DisableIdentity = true
 	return &redisSource{client: redis.NewClient(o)}, nil
 }
 
-func (r *redisSource) read(ctx context.Context, counters map[string]float64) error {
+func (r *redisSource) read(ctx context.Context, counters map[string]float64) (life string, err error) {
+	// The client writes to standard error when nobody listens, and then refuses to try again for a second: so look first.
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", r.client.Options().Addr)
+	if err != nil {
+		return "", wrong("Redis at "+r.client.Options().Addr, err)
+	}
+	conn.Close()
 	text, err := r.client.Info(ctx, "all").Result()
 	if err != nil {
-		return wrong("Redis at "+r.client.Options().Addr, err)
+		// A hung Redis reads and answers it when it goes on, with about as much as last time.
+		r.sent += float64(len(infoRequest))
+		r.received += r.last
+		return "", wrong("Redis at "+r.client.Options().Addr, err)
+	}
+	if life = infoText(text, "run_id"); life != r.life {
+		r.life, r.sent, r.received = life, 0, 0
 	}
 	r.sent += float64(len(infoRequest)) // counted before the answer is made
 	fields := parseInfo(text)
 	counters["redis_net_input_bytes"] = fields["total_net_input_bytes"] - r.sent
 	counters["redis_net_output_bytes"] = fields["total_net_output_bytes"] - r.received
-	r.received += float64(len("$\r\n\r\n") + len(strconv.Itoa(len(text))) + len(text))
+	r.last = float64(len("$\r\n\r\n") + len(strconv.Itoa(len(text))) + len(text))
+	r.received += r.last
 	counters["redis_keyspace_hits"] = fields["keyspace_hits"]
 	counters["redis_keyspace_misses"] = fields["keyspace_misses"]
 	counters["redis_commands"] = 0
@@ -60,10 +75,17 @@ func (r *redisSource) read(ctx context.Context, counters map[string]float64) err
 		counters["redis_commands"] += calls
 		counters["redis_command_"+strings.ReplaceAll(name, "|", "_")] = calls
 	}
-	return nil
+	return life, nil
 }
 
 func (r *redisSource) close() error { return r.client.Close() }
+
+// infoText is one field of an INFO answer as it stands there.
+func infoText(text, field string) string {
+	_, after, _ := strings.Cut(text, "\n"+field+":")
+	value, _, _ := strings.Cut(after, "\n")
+	return strings.TrimSpace(value)
+}
 
 // parseInfo reads the numbers of an INFO answer; of a commandstats line, the
 // calls.

@@ -107,7 +107,7 @@ http {
 }
 
 // startPostgres returns the URL of a fresh cluster's own database.
-func startPostgres(t *testing.T, l *process.Ledger, settings ...string) string {
+func startPostgres(t *testing.T, l *process.Ledger, settings ...string) (url string, p *process.Process) {
 	t.Helper()
 	bin, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if err != nil || len(bin) == 0 {
@@ -132,15 +132,15 @@ func startPostgres(t *testing.T, l *process.Ledger, settings ...string) string {
 	for _, s := range settings {
 		args = append(args, "-c", s)
 	}
-	url := fmt.Sprintf("postgres://%s@127.0.0.1:%d/postgres", name, port)
-	start(t, l, process.Command{Name: "postgres", Path: filepath.Join(bin[len(bin)-1], "postgres"), Args: args, Dir: dir, Credential: credential, StopSignal: syscall.SIGINT}, func() error {
+	url = fmt.Sprintf("postgres://%s@127.0.0.1:%d/postgres", name, port)
+	p = start(t, l, process.Command{Name: "postgres", Path: filepath.Join(bin[len(bin)-1], "postgres"), Args: args, Dir: dir, Credential: credential, StopSignal: syscall.SIGINT}, func() error {
 		c, err := pgx.Connect(context.Background(), url)
 		if err == nil {
 			c.Close(context.Background())
 		}
 		return err
 	})
-	return url
+	return url, p
 }
 
 // ordinaryUser hands dir to a user that PostgreSQL agrees to run as: us, unless

