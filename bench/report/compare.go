@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"authbench/bench/trial"
+
+	"golang.org/x/perf/benchfmt"
 )
 
 // benchFile is a run in Go's benchmark format.
@@ -28,14 +31,17 @@ func Compare(ctx context.Context, w io.Writer, benchstat string, a, b trial.Fold
 		"-filter", "-/label:b", // the other half of an A/A pair is the control once more
 	}
 	labels := runLabels(a, b)
+	args = append(args, "--") // a label may begin with a dash
+	var names [2]map[string]bool
 	for i, f := range []trial.Folder{a, b} {
-		path := f.Path(benchFile)
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("compare: %s holds no %s: name a run's folder, or make its report with: authbench report %s", f, benchFile, f)
-		} else if err != nil {
+		var err error
+		if names[i], err = benchNames(f); err != nil {
 			return fmt.Errorf("compare: %w", err)
 		}
-		args = append(args, labels[i]+"="+path)
+		args = append(args, labels[i]+"="+f.Path(benchFile))
+	}
+	if !overlap(names[0], names[1]) {
+		return fmt.Errorf("compare: %s and %s have no figure in common: compare runs of the same experiments and arms", a, b)
 	}
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, benchstat, args...)
@@ -46,10 +52,50 @@ func Compare(ctx context.Context, w io.Writer, benchstat string, a, b trial.Fold
 	return nil
 }
 
+// benchNames are the names of the results in a run's bench.txt. That there is
+// none is an error, since benchstat would show the other run alone and be content.
+func benchNames(f trial.Folder) (map[string]bool, error) {
+	path, remedy := f.Path(benchFile), trial.Shell("authbench", "report", string(f))
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s holds no %s: name a run's folder, or make its report with: %s", f, benchFile, remedy)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	names := map[string]bool{}
+	r := benchfmt.NewReader(file, path)
+	for r.Scan() {
+		switch rec := r.Result().(type) {
+		case *benchfmt.Result:
+			names[string(rec.Name)] = true
+		case *benchfmt.SyntaxError:
+			return nil, fmt.Errorf("%w: make it anew with: %s", rec, remedy)
+		}
+	}
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%s holds no result in Go's benchmark format: make it anew with: %s", path, remedy)
+	}
+	return names, nil
+}
+
+func overlap(a, b map[string]bool) bool {
+	for name := range a {
+		if b[name] {
+			return true
+		}
+	}
+	return false
+}
+
 // runLabels head the columns: the folders' own names where they tell them apart.
 func runLabels(a, b trial.Folder) [2]string {
 	clean := func(f trial.Folder) string {
-		return strings.NewReplacer("=", "_", ",", "_").Replace(filepath.Base(filepath.Clean(string(f))))
+		return strings.NewReplacer("=", "_", ",", "_").Replace(oneLine(filepath.Base(filepath.Clean(string(f)))))
 	}
 	if x, y := clean(a), clean(b); x != y {
 		return [2]string{x, y}

@@ -70,3 +70,50 @@ func TestCompareSaysWhatToDo(t *testing.T) {
 		})
 	}
 }
+
+// benchstat shows one column for two runs of which one holds nothing, and ends well.
+func TestCompareNeedsTwoSides(t *testing.T) {
+	benchstat := filepath.Join("..", "..", "bin", "benchstat")
+	run, trials, verdicts := smallRun()
+	whole := rendered(t, run, trials, verdicts, "")
+	text := contents(t, whole, benchFile)
+	for name, c := range map[string]struct{ text, want string }{
+		"empty":     {"", "holds no result in Go's benchmark format"},
+		"foreign":   {"<html>\nnot found\n", "holds no result in Go's benchmark format"},
+		"binary":    {"\x00\x01\xff", "holds no result in Go's benchmark format"},
+		"cut":       {text[:strings.LastIndex(text, " ")], "missing units"},
+		"no number": {text + "BenchmarkCost/x\tmany\t1 p50-us\n", "parsing iteration count"},
+		"others":    {"BenchmarkSort-2 100 5 ns/op\n", "no figure in common"},
+	} {
+		other := trial.Folder(t.TempDir())
+		if err := other.WriteFile(benchFile, []byte(c.text)); err != nil {
+			t.Fatal(err)
+		}
+		for _, pair := range [][2]trial.Folder{{whole, other}, {other, whole}} {
+			var b bytes.Buffer
+			err := Compare(t.Context(), &b, benchstat, pair[0], pair[1])
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), string(other)) || b.Len() > 0 {
+				t.Errorf("%s: %v, printed %q; want an error that names the folder and holds %q", name, err, b.String(), c.want)
+			}
+		}
+	}
+}
+
+func TestCompareTakesAnyPath(t *testing.T) {
+	run, trials, verdicts := smallRun()
+	text := []byte(contents(t, rendered(t, run, trials, verdicts, ""), benchFile))
+	benchstat, err := filepath.Abs(filepath.Join("..", "..", "bin", "benchstat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	for _, f := range []trial.Folder{"other", "-dash", "v[1]", "a b", "x=1,y", "new\nline"} {
+		if err := f.WriteFile(benchFile, text); err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := Compare(t.Context(), &b, benchstat, f, "other"); err != nil || strings.Count(b.String(), "request-B/req") != 2 {
+			t.Errorf("%q: %v\n%s", f, err, b.String())
+		}
+	}
+}
