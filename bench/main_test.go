@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -216,7 +217,7 @@ func TestInterruptedRunIsKeptAndResumed(t *testing.T) {
 	}
 	folder := trial.Folder(out)
 	poll(t, "two trials", func() bool {
-		paths, _ := filepath.Glob(folder.Path("trials", "*.json"))
+		paths, _ := fs.Glob(os.DirFS(out), "trials/*.json")
 		return len(paths) >= 2
 	})
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
@@ -299,8 +300,8 @@ func assertNothingLeft(t *testing.T, pid int) {
 	if left := descendants(pid); len(left) > 0 {
 		t.Errorf("children of %d left: %v", pid, left)
 	}
-	for _, pattern := range []string{"/sys/fs/cgroup/*/authbench-*", "/sys/fs/cgroup/authbench-*", filepath.Join(os.TempDir(), "authbench-*", "*")} {
-		paths, err := filepath.Glob(pattern)
+	for _, at := range []struct{ dir, pattern string }{{"/sys/fs/cgroup", "*/authbench-*"}, {"/sys/fs/cgroup", "authbench-*"}, {os.TempDir(), "authbench-*/*"}} {
+		paths, err := fs.Glob(os.DirFS(at.dir), at.pattern)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -114,10 +114,7 @@ func (k K6) check(script string) error {
 	if info, err := os.Stat(filepath.Join(k.Scripts, script)); err == nil && !info.IsDir() {
 		return nil
 	}
-	there, _ := filepath.Glob(filepath.Join(k.Scripts, "*.js"))
-	for i := range there {
-		there[i] = filepath.Base(there[i])
-	}
+	there, _ := fs.Glob(os.DirFS(k.Scripts), "*.js") // not of package filepath: the folder's own name is no pattern
 	return fmt.Errorf("there is no such script in %s, only %s: %w", k.Scripts, strings.Join(there, ", "), fs.ErrNotExist)
 }
 

@@ -323,3 +323,16 @@ func listening(t *testing.T, p *process.Process) string {
 	t.Fatalf("the server does not serve: %s", p.Tail())
 	return ""
 }
+
+func TestMissingScriptIsNamedWhateverTheFolderIsCalled(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "v[1]")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "there.js"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := (K6{Binary: os.Args[0], Scripts: dir}).check("gone.js"); err == nil || !strings.Contains(err.Error(), dir+", only there.js") {
+		t.Errorf("%v; want an error that lists there.js", err)
+	}
+}

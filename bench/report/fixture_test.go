@@ -60,10 +60,8 @@ func rendered(t *testing.T, run trial.Run, trials []trial.Trial, verdicts []tria
 		t.Fatal(err)
 	}
 	f := trial.Folder(t.TempDir())
-	for name, content := range files {
-		if err := writeFile(f.Path(name), content); err != nil {
-			t.Fatal(err)
-		}
+	if err := f.WriteFiles(files); err != nil {
+		t.Fatal(err)
 	}
 	return f
 }

@@ -8,9 +8,13 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"authbench/bench/trial"
 )
@@ -20,6 +24,9 @@ import (
 // it may be empty.
 func Write(folder trial.Folder, run trial.Run, trials []trial.Trial, verdicts []trial.Verdict, gobench string) error {
 	d := newData(run, trials, verdicts, gobench)
+	if len(d.micro) == 0 && gobench != "" {
+		return errors.New("report: gobench.txt holds no result of a Go benchmark: delete it and resume the run to make it again")
+	}
 	doc := newDocument(d)
 	files, err := texts(d, doc, gobench)
 	if err != nil {
@@ -30,13 +37,11 @@ func Write(folder trial.Folder, run trial.Run, trials []trial.Trial, verdicts []
 			return fmt.Errorf("report: chart %s: %w", f.ID, err)
 		}
 	}
-	if err := removeCharts(folder); err != nil {
+	if err := folder.WriteFiles(files); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	for name, content := range files {
-		if err := writeFile(folder.Path(filepath.FromSlash(name)), content); err != nil {
-			return fmt.Errorf("report: %w", err)
-		}
+	if err := removeOldCharts(folder, files); err != nil {
+		return fmt.Errorf("report: %w", err)
 	}
 	return nil
 }
@@ -60,30 +65,22 @@ func texts(d *data, doc document, gobench string) (files map[string][]byte, err 
 	return files, nil
 }
 
-// removeCharts takes away the charts of an earlier report, which may have had more.
-func removeCharts(folder trial.Folder) error {
-	for _, ext := range []string{"*.svg", "*.png"} {
-		old, err := filepath.Glob(folder.Path("charts", ext))
-		if err != nil {
-			return err
-		}
-		for _, path := range old {
-			if err := os.Remove(path); err != nil {
+// removeOldCharts takes away the charts of an earlier report that this one does not have.
+func removeOldCharts(folder trial.Folder, files map[string][]byte) error {
+	there, err := os.ReadDir(folder.Path("charts"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range there {
+		chart := slices.Contains([]string{".svg", ".png"}, filepath.Ext(e.Name())) && !strings.HasPrefix(e.Name(), ".")
+		if _, ours := files["charts/"+e.Name()]; chart && !ours {
+			if err := os.Remove(folder.Path("charts", e.Name())); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// writeFile leaves either the old file or the whole new one.
-func writeFile(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, content, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
 }

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -37,7 +36,7 @@ func TestWholeRunGivesEveryFile(t *testing.T) {
 			t.Errorf("%s.png is %d x %d", id, b.Dx(), b.Dy())
 		}
 	}
-	if names, _ := filepath.Glob(f.Path("charts", "*")); len(names) != 2*len(everyChart) {
+	if names, _ := fs.Glob(os.DirFS(string(f)), "charts/*"); len(names) != 2*len(everyChart) {
 		t.Errorf("%d chart files, want %d", len(names), 2*len(everyChart))
 	}
 	page := contents(t, f, "report.html")
@@ -108,7 +107,7 @@ func TestTheSameInputGivesTheSameBytes(t *testing.T) {
 func TestAnOldChartGoesAway(t *testing.T) {
 	run, _, _ := smallRun()
 	f := rendered(t, run, nil, nil, "")
-	if err := writeFile(f.Path("charts", "old.svg"), nil); err != nil {
+	if err := f.WriteFile("charts/old.svg", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := Write(f, run, nil, nil, ""); err != nil {
@@ -147,9 +146,8 @@ func TestWhatIsMissingIsLeftOut(t *testing.T) {
 					t.Errorf("%s holds what is no figure", file)
 				}
 			}
-			charts, _ := filepath.Glob(f.Path("charts", "*.svg"))
-			for _, path := range charts {
-				name, _ := filepath.Rel(string(f), path)
+			charts, _ := fs.Glob(os.DirFS(string(f)), "charts/*.svg")
+			for _, name := range charts {
 				checkSVG(t, contents(t, f, name))
 			}
 			var b bytes.Buffer
@@ -185,9 +183,8 @@ func TestHostileTextsStayText(t *testing.T) {
 			t.Errorf("REPORT.md holds markup that came from a name: %q", line)
 		}
 	}
-	charts, _ := filepath.Glob(f.Path("charts", "*.svg"))
-	for _, path := range charts {
-		name, _ := filepath.Rel(string(f), path)
+	charts, _ := fs.Glob(os.DirFS(string(f)), "charts/*.svg")
+	for _, name := range charts {
 		checkSVG(t, contents(t, f, name))
 	}
 	r := benchfmt.NewReader(strings.NewReader(contents(t, f, "bench.txt")), "bench.txt")
@@ -199,5 +196,35 @@ func TestHostileTextsStayText(t *testing.T) {
 	var b bytes.Buffer
 	if err := Terminal(&b, run, verdicts, 80); err != nil || strings.ContainsAny(b.String(), "\x1b\r") {
 		t.Errorf("the terminal is sent control characters (%v)", err)
+	}
+}
+
+// A report that cannot be written whole leaves the one that is there.
+func TestAFailedReportSpoilsNoGoodOne(t *testing.T) {
+	run, trials, verdicts := smallRun()
+	f := rendered(t, run, trials, verdicts, "")
+	before := map[string]string{}
+	for _, name := range []string{"report.html", "REPORT.md", "bench.txt", "verdicts.json"} {
+		before[name] = contents(t, f, name)
+	}
+	if err := os.RemoveAll(f.Path("charts")); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.WriteFile("charts", nil); err != nil { // a file, in which no chart has room
+		t.Fatal(err)
+	}
+	run.Name, run.Commit = "later", "another"
+	for gobench, want := range map[string]string{"": f.Path("charts"), "<html>": "gobench.txt holds no result"} {
+		if err := Write(f, run, trials[:3], verdicts[:1], gobench); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("gobench.txt of %q: %v; want an error that holds %q", gobench, err, want)
+		}
+	}
+	for name, text := range before {
+		if contents(t, f, name) != text {
+			t.Errorf("%s was replaced", name)
+		}
+	}
+	if left, err := fs.Glob(os.DirFS(string(f)), ".*"); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

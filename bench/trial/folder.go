@@ -51,7 +51,7 @@ func (f Folder) WriteTrial(t Trial) error {
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("trial %s: %s is there already and is never changed", t.Key, path)
 	}
-	return writeAtomically(path, b)
+	return f.WriteFile("trials/"+t.Key+".json", b)
 }
 
 // ReadTrial reads one trial's file and checks it.
@@ -135,7 +135,7 @@ func (f Folder) WriteRun(r Run) error {
 	if err != nil {
 		return fmt.Errorf("run.json: %w", err)
 	}
-	return writeAtomically(f.path("run.json"), append(b, '\n'))
+	return f.WriteFile("run.json", append(b, '\n'))
 }
 
 // ReadRun reads the manifest and checks that each rule still has the hash that
@@ -167,43 +167,4 @@ func (f Folder) ReadRun() (Run, error) {
 		}
 	}
 	return r, nil
-}
-
-// WriteFile keeps a file of the run that is no trial.
-func (f Folder) WriteFile(name string, b []byte) error { return writeAtomically(f.path(name), b) }
-
-// writeAtomically leaves either the old file or the whole new one: temporary
-// file, fsync, rename, fsync of the folder.
-func writeAtomically(path string, b []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // no-op once renamed
-	_, err = tmp.Write(b)
-	if err == nil {
-		err = tmp.Chmod(0o644)
-	}
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

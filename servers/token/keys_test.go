@@ -139,7 +139,7 @@ func TestGenerateThenLoad(t *testing.T) {
 			t.Errorf("%s: %v, %v", alg, info.Mode(), err)
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, ".new-*")); len(left) != 0 {
+	if left, _ := fs.Glob(os.DirFS(dir), ".new-*"); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
 	for _, alg := range []string{"", "none", "hs256", "PS256", "../HS256"} {
