@@ -105,6 +105,7 @@ func TestG07_AdministratorEndsLongUsedSessions(t *testing.T) {
 			return
 		}
 		s := newSite(t, arm, cell, "-touch", "always", "-idle-timeout", "1500ms")
+		s.Parallel() // it waits
 		used := s.login(ada)
 		s.login(ada)
 		eventually(t, "another one of the same age ends idly", func() bool {
@@ -165,6 +166,7 @@ func TestG11_IdleTimeout(t *testing.T) {
 }
 
 func checkIdle(s *site) {
+	s.Parallel() // it waits
 	busy, idle := s.login(ada), s.login(ada)
 	eventually(s.T, "the idle one ends while the busy one lives", func() bool {
 		wantStatus(s.T, "busy", s.other().me(busy), http.StatusOK)
@@ -175,6 +177,7 @@ func checkIdle(s *site) {
 
 func TestG12_AbsoluteTimeout(t *testing.T) {
 	eachArm(t, "G12", func(s *site) {
+		s.Parallel() // it waits
 		h := s.login(ada)
 		s.wantLive("at first", h)
 		eventually(s.T, "it ends in spite of use", func() bool { return s.other().me(h).StatusCode == http.StatusUnauthorized })
@@ -217,6 +220,7 @@ func TestG14_NoCredentialIsLogged(t *testing.T) {
 func TestG14_NoCredentialIsLoggedInAnOutage(t *testing.T) {
 	for name, open := range map[string]func(testing.TB) *storetest.Server{"redis": storetest.Redis, "postgres": storetest.Postgres} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits
 			server := open(t)
 			r := start(t, "-auth", "session", "-store", name, "-"+name, server.URL)
 			h := r.mustLogin(ada)

@@ -65,6 +65,7 @@ func TestJ12_RotationBehindTraffic(t *testing.T) {
 }
 
 func rotate(t *testing.T, alg string) {
+	t.Parallel() // it waits
 	keys := t.TempDir()
 	const life = 6 * time.Second
 	var replicas []*replica

@@ -61,10 +61,17 @@ func eachCell(t *testing.T, id string, check func(t *testing.T, arm, cell string
 }
 
 // eachArm runs a check over every such arm's replicas, with the flags given
-// besides. Where it is bounded credentials live for shortLife.
+// besides. Where it is bounded credentials live for shortLife, and the arms wait
+// for their end side by side.
 func eachArm(t *testing.T, id string, check func(s *site), flags ...string) {
 	t.Helper()
-	eachCell(t, id, func(t *testing.T, arm, cell string) { check(newSite(t, arm, cell, flags...)) })
+	eachCell(t, id, func(t *testing.T, arm, cell string) {
+		s := newSite(t, arm, cell, flags...)
+		if cell == bounded {
+			t.Parallel()
+		}
+		check(s)
+	})
 }
 
 // newSite starts the replicas.
