@@ -13,8 +13,8 @@ import { sleep } from 'k6';
 import exec from 'k6/execution';
 import { Rate } from 'k6/metrics';
 import { count, number } from './lib/settings.js';
-import { AUTH, fromBody, logIn, logOut, me, succeeded, userName } from './lib/user.js';
-import { counter, share, summary, summaryTrendStats } from './lib/summary.js';
+import { AUTH, explain, judge, logIn, logOut, me, succeeded, userName, visitor } from './lib/user.js';
+import { counter, neither, share, summary, summaryTrendStats } from './lib/summary.js';
 import { PROFILE, scenario, thresholds } from './lib/profiles.js';
 
 const USERS = count('USERS', 100);
@@ -26,6 +26,7 @@ const authenticated = counter('authenticated_requests'); // to /me, whatever the
 const lost = counter('lost_sessions'); // a valid user answered 401
 const wrongUser = counter('wrong_user');
 const failed = counter('failed_requests'); // log-ins and log-outs too
+const unexpected = counter('unexpected_answers'); // of these: neither yes nor no, such as a redirect to a log-in page
 const failures = new Rate('failed_requests_share');
 
 export const options = { scenarios: { journeys: scenario(PAGES * THINK) }, thresholds: thresholds(), summaryTrendStats };
@@ -35,19 +36,24 @@ export default function () {
   if (!user) return;
   for (let i = 0; i < PAGES; i++) {
     const answer = me(user);
+    const meaning = judge(answer, user);
     authenticated.add(1);
-    if (answer.status === 401) lost.add(1);
-    const sub = fromBody(answer, 'sub');
-    if (tally(answer) && (AUTH === 'none' ? !sub : sub !== user.name)) wrongUser.add(1);
+    if (meaning === 'refused') lost.add(1);
+    if (meaning === 'wrong_user') wrongUser.add(1);
+    if (meaning === 'unexpected') unexpected.add(1);
+    tally(meaning === 'accepted' || meaning === 'wrong_user', answer);
     if (i < PAGES - 1) sleep(Math.min(-Math.log(1 - Math.random()), 5) * THINK);
   }
-  if (AUTH !== 'none') tally(logOut(user));
+  if (AUTH !== 'none') {
+    const answer = logOut(user, 1); // as for the log-in
+    tally(succeeded(answer), answer);
+  }
   journeys.add(1);
 }
 
 // arrive returns the user, logged in, or nothing if the log-in failed.
 function arrive(name) {
-  if (AUTH === 'none') return { name, headers: {}, cookies: {} };
+  if (AUTH === 'none') return visitor(name);
   try {
     const user = logIn(name, 1); // a server too busy to let people in has failed them
     failures.add(false);
@@ -60,15 +66,19 @@ function arrive(name) {
   }
 }
 
-function tally(answer) {
-  const good = succeeded(answer);
+let told = false;
+
+function tally(good, answer) {
   failures.add(!good);
-  if (!good) failed.add(1);
-  return good;
+  if (good) return;
+  failed.add(1);
+  if (!told) console.warn(explain(answer));
+  told = true; // once for each VU is enough
 }
 
 export const handleSummary = summary((n) => [
   `${n.journeys} journeys (AUTH=${AUTH}, PROFILE=${PROFILE}), ${n.dropped_iterations || 0} dropped`,
   `${n.authenticated_requests} pages: ${n.lost_sessions} answered 401, ${n.wrong_user} for another user`,
+  ...neither(n.unexpected_answers),
   `${n.failed_requests} requests failed, log-ins and log-outs included (${share(n.failed_requests, n.failed_requests_share_passes + n.failed_requests_share_fails)})`,
 ]);

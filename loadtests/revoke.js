@@ -15,8 +15,8 @@
 import { sleep } from 'k6';
 import exec from 'k6/execution';
 import { choice, count, number, urls } from './lib/settings.js';
-import { AUTH, explain, fromBody, logIn, logOut, meAt, succeeded, userName } from './lib/user.js';
-import { counter, sample, summary, summaryTrendStats } from './lib/summary.js';
+import { AUTH, explain, judge, logIn, logOut, meAt, succeeded, userName } from './lib/user.js';
+import { counter, neither, sample, summary, summaryTrendStats } from './lib/summary.js';
 
 choice('AUTH', AUTH, ['session', 'jwt']);
 const USERS = count('USERS', 10);
@@ -28,7 +28,8 @@ const REPLICAS = urls('REPLICAS');
 const usersLoggedOut = counter('users_logged_out'); // whose credential had worked before
 const unauthorized = counter('unauthorized_successes'); // 2xx after the log-out
 const refused = counter('refused_requests'); // 401 after the log-out
-const failed = counter('failed_requests'); // neither
+const failed = counter('failed_requests'); // neither: 5xx, no connection
+const unexpected = counter('unexpected_answers'); // neither, such as a redirect to a log-in page
 const wrongUser = counter('wrong_user');
 const stillAlive = counter('still_alive_users'); // accepted in WATCH's last second: the lag is a lower bound
 
@@ -39,6 +40,7 @@ export const options = {
     refused_requests: AUTH === 'session' ? ['count>0'] : [],
     wrong_user: ['count<1'],
     failed_requests: ['count<1'],
+    unexpected_answers: ['count<1'],
   },
   summaryTrendStats,
 };
@@ -47,12 +49,14 @@ export default function () {
   const index = exec.vu.idInTest - 1;
   sleep((index * STAGGER) / 1000);
   const user = logIn(userName(index));
-  if (!REPLICAS.some((base) => succeeded(meAt(base, user)))) {
-    throw new Error(`${user.name} has logged in, and no replica accepts the credential: what is there to revoke?`);
+  const before = REPLICAS.map((base) => meAt(base, user));
+  if (!before.some((answer) => judge(answer, user) === 'accepted')) {
+    if (before.some((answer) => answer.status === 0 || answer.status >= 500)) return turnedAway(user, 'the first request', before[0]);
+    throw new Error(`${user.name} has logged in, and no replica accepts the credential: what is there to revoke? (${explain(before[0])})`);
   }
   const goodbye = logOut(user);
   const loggedOut = Date.now();
-  if (!succeeded(goodbye)) throw new Error(`log-out of ${user.name}: ${explain(goodbye)}`);
+  if (!succeeded(goodbye)) return turnedAway(user, 'the log-out', goodbye);
   usersLoggedOut.add(1);
 
   const lastAccepted = watch(user, loggedOut);
@@ -65,26 +69,37 @@ export default function () {
   });
 }
 
+// turnedAway counts a user with whom there is nothing to watch: the thresholds say so at the end.
+function turnedAway(user, from, answer) {
+  (answer.status >= 300 && answer.status < 400 ? unexpected : failed).add(1);
+  console.warn(`${user.name}: ${from}: ${explain(answer)}`);
+}
+
 // watch returns when the last request that was accepted had started, 0 if none was.
 function watch(user, loggedOut) {
   let lastAccepted = 0;
   let alive = loggedOut; // when it was last not refused everywhere
+  let told = false;
   while (Date.now() - loggedOut < WATCH * 1000 && Date.now() - alive < 1000) {
     const round = Date.now();
     for (const base of REPLICAS) {
       const started = Date.now();
       const answer = meAt(base, user);
-      if (succeeded(answer)) {
-        unauthorized.add(1);
-        lastAccepted = started;
-        if (fromBody(answer, 'sub') !== user.name) wrongUser.add(1);
-      } else if (answer.status === 401) {
+      const meaning = judge(answer, user);
+      if (meaning === 'refused') {
         refused.add(1);
         continue;
-      } else {
-        failed.add(1);
       }
       alive = started;
+      if (meaning === 'accepted' || meaning === 'wrong_user') {
+        unauthorized.add(1);
+        lastAccepted = started;
+        if (meaning === 'wrong_user') wrongUser.add(1);
+        continue;
+      }
+      (meaning === 'unexpected' ? unexpected : failed).add(1);
+      if (!told) console.warn(`${user.name} after the log-out: ${explain(answer)}`);
+      told = true; // once for each user is enough
     }
     sleep(Math.max(0, POLL - (Date.now() - round)) / 1000);
   }
@@ -94,5 +109,6 @@ function watch(user, loggedOut) {
 export const handleSummary = summary((n) => [
   `${n.users_logged_out} of ${USERS} users logged out (AUTH=${AUTH}); then ${REPLICAS.length} replicas, every ${POLL} ms:`,
   `${n.unauthorized_successes} requests still accepted, ${n.refused_requests} refused, ${n.failed_requests} failed, ${n.wrong_user} answered for another user`,
+  ...neither(n.unexpected_answers),
   `${n.still_alive_users} credentials still worked when their watch ended${n.still_alive_users > 0 ? ': give a longer WATCH' : ''}`,
 ]);

@@ -12,13 +12,13 @@
 //            cookie "client" before the log-in, STAGGER 20 ms between log-ins, REPLICA_NAMES r1,...,r16,
 //            FAILED_MAX 0 requests may fail otherwise, LOST_MAX (no limit), MAX_SECONDS 600; see also lib/user.js.
 
-import http from 'k6/http';
 import { sleep } from 'k6';
 import exec from 'k6/execution';
 import { Counter } from 'k6/metrics';
+import { Cookies } from './lib/cookies.js';
 import { choice, count, number, text } from './lib/settings.js';
-import { AUTH, BASE_URL, explain, fromBody, logIn, me, succeeded, userName } from './lib/user.js';
-import { counter, share, summary, summaryTrendStats } from './lib/summary.js';
+import { AUTH, BASE_URL, explain, fromBody, judge, logIn, me, userName } from './lib/user.js';
+import { counter, neither, share, summary, summaryTrendStats } from './lib/summary.js';
 
 choice('AUTH', AUTH, ['session', 'jwt']);
 const USERS = count('USERS', 24);
@@ -31,36 +31,38 @@ const authenticated = counter('authenticated_requests'); // answered with yes or
 const lost = counter('lost_sessions');
 const wrongUser = counter('wrong_user');
 const failed = counter('failed_requests'); // neither: 5xx, no connection
+const unexpected = counter('unexpected_answers'); // neither, such as a redirect to a log-in page
 const replicas = { other: new Counter('replica_other') }; // in the summary if they answered at all
 for (const name of NAMES) replicas[name] = new Counter(`replica_${name.replace(/\W/g, '_')}`);
 
 export const options = {
   scenarios: { users: { executor: 'per-vu-iterations', vus: USERS, iterations: EACH, maxDuration: `${number('MAX_SECONDS', 600, 1)}s` } },
-  noCookiesReset: true, // a browser keeps its cookies between requests, and the route cookie is one of them
   thresholds: {
     authenticated_requests: [`count>=${USERS * EACH - FAILED_MAX}`],
     wrong_user: ['count<1'],
     failed_requests: [`count<=${FAILED_MAX}`],
+    unexpected_answers: ['count<1'],
     lost_sessions: [`count<=${number('LOST_MAX', Number.MAX_SAFE_INTEGER)}`],
   },
   summaryTrendStats,
 };
 
-let user; // of this VU: modules live once for each
+let user; // of this VU: modules live once for each, and so do its cookies, the balancer's route among them
 let told = false;
 
 export default function () {
   if (!user) user = arrive();
   const answer = me(user);
-  if (succeeded(answer)) {
+  const meaning = judge(answer, user);
+  if (meaning === 'accepted' || meaning === 'wrong_user') {
     authenticated.add(1);
-    if (fromBody(answer, 'sub') !== user.name) wrongUser.add(1);
+    if (meaning === 'wrong_user') wrongUser.add(1);
     (replicas[fromBody(answer, 'replica')] || replicas.other).add(1);
-  } else if (answer.status === 401) {
+  } else if (meaning === 'refused') {
     authenticated.add(1);
     lost.add(1);
   } else {
-    failed.add(1);
+    (meaning === 'unexpected' ? unexpected : failed).add(1);
     if (!told) console.warn(`${user.name}: ${explain(answer)}`);
     told = true; // once for each user is enough
   }
@@ -69,9 +71,10 @@ export default function () {
 function arrive() {
   const index = exec.vu.idInTest - 1;
   sleep((index * STAGGER) / 1000);
-  if (__ENV.CLIENT_COOKIE) http.cookieJar().set(BASE_URL, 'client', Math.random().toString(36).slice(2));
+  const jar = new Cookies();
+  if (__ENV.CLIENT_COOKIE) jar.set(BASE_URL, 'client', Math.random().toString(36).slice(2));
   try {
-    return logIn(userName(index));
+    return logIn(userName(index), undefined, jar);
   } catch (error) {
     return exec.test.abort(error.message); // without its users the question is not asked
   }
@@ -80,5 +83,6 @@ function arrive() {
 export const handleSummary = summary((n) => [
   `${n.authenticated_requests} requests of ${USERS} valid users (AUTH=${AUTH}, closed loop): ${n.lost_sessions} answered 401, ${share(n.lost_sessions, n.authenticated_requests)} lost`,
   `${n.failed_requests} failed otherwise, ${n.wrong_user} answered for another user`,
+  ...neither(n.unexpected_answers),
   `by replica: ${Object.keys(n).filter((k) => k.startsWith('replica_') && n[k] > 0).map((k) => `${k.slice(8)} ${n[k]}`).join(', ') || 'none said its name'}`,
 ]);

@@ -19,10 +19,12 @@ type site struct {
 	URL      string
 	Replicas []string // URLs, past the balancer
 
-	jwtLife time.Duration // 0: sessions, each known to one replica only
-	sticky  bool          // by a route cookie
-	wrong   bool          // answers for somebody else
-	down    bool          // answers 503
+	jwtLife time.Duration             // 0: sessions, each known to one replica only
+	sticky  bool                      // by a route cookie
+	wrong   bool                      // answers for somebody else
+	down    bool                      // answers 503
+	busy    int                       // so many log-outs are answered 503
+	refuse  func(http.ResponseWriter) // instead of 401
 
 	mu       sync.Mutex
 	turn     int
@@ -83,6 +85,12 @@ func (s *site) replica(i int, w http.ResponseWriter, r *http.Request) {
 		}
 		s.admit(i, w, who.Username)
 	case "/logout":
+		if s.busy > 0 {
+			s.busy--
+			w.Header().Set("Retry-After", "0.05")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		delete(s.sessions[i], cookie.Value)
 		http.SetCookie(w, &http.Cookie{Name: "arbitrary_name", MaxAge: -1, Path: "/"})
 		w.WriteHeader(http.StatusNoContent)
@@ -94,6 +102,8 @@ func (s *site) replica(i int, w http.ResponseWriter, r *http.Request) {
 		switch {
 		case s.down:
 			w.WriteHeader(http.StatusServiceUnavailable)
+		case user == "" && s.refuse != nil:
+			s.refuse(w)
 		case user == "":
 			w.WriteHeader(http.StatusUnauthorized)
 		case s.wrong:

@@ -47,6 +47,7 @@ export function thresholds() {
     return {
       journeys: ['count>0'],
       wrong_user: ['count<1'],
+      unexpected_answers: ['count<1'],
       failed_requests_share: [{ threshold: 'rate<0.05', abortOnFail: true, delayAbortEval: '10s' }],
     };
   }
@@ -54,6 +55,7 @@ export function thresholds() {
   return {
     journeys: ['count>0'],
     wrong_user: ['count<1'],
+    unexpected_answers: ['count<1'],
     failed_requests_share: [strict ? 'rate==0' : 'rate<0.01'],
     dropped_iterations: strict ? ['count<1'] : [],
   };

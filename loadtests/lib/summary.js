@@ -48,7 +48,8 @@ function crossed(metrics) {
   const list = [];
   for (const [name, metric] of Object.entries(metrics)) {
     for (const [threshold, { ok }] of Object.entries(metric.thresholds || {})) {
-      if (!ok) list.push(`${name}: ${threshold}, and is ${Object.values(metric.values)[0]}`);
+      const { count, rate } = metric.values; // a counter has both
+      if (!ok) list.push(`${name}: ${threshold}, and is ${metric.type === 'counter' ? count : rate}`);
     }
   }
   return list;
@@ -56,4 +57,10 @@ function crossed(metrics) {
 
 export function share(part, whole) {
   return whole > 0 ? `${((100 * part) / whole).toFixed(2)} %` : 'nothing';
+}
+
+// neither is the line about answers that judge() of lib/user.js holds to be unexpected.
+export function neither(count) {
+  if (!(count > 0)) return [];
+  return [`${count} answers neither accepted nor refused, such as a redirect or a page: the warnings say what came; where /me refuses, it has to answer 401`];
 }

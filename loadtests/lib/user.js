@@ -1,5 +1,5 @@
-// A user of the API under test: log in, ask who one is, log out. Works with sessions and with JWT; names of
-// cookies are learnt from the log-in's answer, never assumed.
+// A user of the API under test: log in, ask who one is, log out. Works with sessions and with JWT; cookies are kept as
+// a browser keeps them (lib/cookies.js), and their names never assumed.
 //
 //   AUTH             session: what the log-in sets as cookies; jwt: the access_token in its body, as a Bearer token
 //                    (or its cookies, where the body has none)
@@ -9,6 +9,7 @@
 import http from 'k6/http';
 import encoding from 'k6/encoding';
 import { sleep } from 'k6';
+import { Cookies, refusals } from './cookies.js';
 import { choice, text, url } from './settings.js';
 
 export const BASE_URL = url('BASE_URL');
@@ -21,34 +22,52 @@ export function userName(index) {
   return PREFIX + String(index).padStart(6, '0');
 }
 
-// logIn returns {name, headers, cookies, expires}, the last in ms since 1970 or -1 if unknown; it throws where there is no log-in to be had. A server that
-// is busy with other log-ins (429, 503) is asked again: hashing a password is slow on purpose.
-export function logIn(name, tries = TRIES) {
+// logIn returns {name, headers, jar, given, expires}: a Bearer token's headers, the user's own cookies, the Cookie header of
+// what the log-in gave, and when that ends, in ms since 1970 or -1 if unknown. It throws where there is no log-in to be
+// had. A server that is busy with other log-ins (429, 503) is asked again: hashing a password is slow on purpose.
+export function logIn(name, tries = TRIES, jar = new Cookies()) {
+  const user = { name, headers: {}, jar, given: '', expires: -1 };
   const body = JSON.stringify({ username: name, password: PASSWORD });
-  const params = { headers: { 'Content-Type': 'application/json' }, tags: { name: 'POST /login' } };
-  let answer = http.post(`${BASE_URL}/login`, body, params);
-  for (let i = 1; i < tries && (answer.status === 429 || answer.status === 503); i++) {
-    sleep(Math.min(Number(answer.headers['Retry-After']) || 0.5, 5) * (0.5 + Math.random()));
-    answer = http.post(`${BASE_URL}/login`, body, params);
-  }
+  const answer = patiently(tries, () => ask('POST', BASE_URL, '/login', user, body));
   if (answer.status !== 200) throw new Error(`log-in of ${name} at ${BASE_URL}: ${explain(answer)}`);
-  const user = { name, headers: {}, cookies: {}, expires: -1 };
   const life = Number(fromBody(answer, 'expires_in'));
   if (life > 0) user.expires = Date.now() + 1000 * life;
-  for (const cookie of Object.keys(answer.cookies)) user.cookies[cookie] = answer.cookies[cookie][0].value;
+  user.given = jar.header(`${BASE_URL}/me`);
+  const token = AUTH === 'jwt' ? fromBody(answer, 'access_token') : undefined;
+  if (token) user.headers.Authorization = `Bearer ${token}`;
+  if (!token && !user.given) {
+    const why = refusals(answer, `${BASE_URL}/login`, `${BASE_URL}/me`);
+    const secure = why.includes('Secure') ? ': start the server with -insecure-cookies' : '';
+    if (why) throw new Error(`log-in of ${name}: a browser would send none of its cookies to ${BASE_URL}/me: ${why}${secure}`);
+    if (AUTH === 'session') throw new Error(`log-in of ${name} at ${BASE_URL} set no cookie: is AUTH=session right?`);
+  }
   if (AUTH === 'jwt') {
-    const token = fromBody(answer, 'access_token');
-    if (token) user.headers.Authorization = `Bearer ${token}`;
-    const jwt = [token, ...Object.values(user.cookies)].find(expiry);
+    const jwt = [token, ...jar.matching(`${BASE_URL}/me`).map((c) => c.value.replace(/^"(.*)"$/, '$1'))].find(expiry);
     if (!token && !jwt) throw new Error(`log-in of ${name} at ${BASE_URL} gave no JWT, neither as access_token nor as a cookie: is AUTH=jwt right?`);
     user.expires = expiry(jwt) || user.expires;
-  } else if (Object.keys(user.cookies).length === 0) {
-    throw new Error(`log-in of ${name} at ${BASE_URL} set no cookie: is AUTH=session right?`);
-  }
-  if (!user.headers.Authorization && BASE_URL.startsWith('http:') && Object.values(answer.cookies).every((c) => c[0].secure)) {
-    throw new Error(`every cookie of the log-in is Secure and ${BASE_URL} is not https: start the server with -insecure-cookies`);
   }
   return user;
+}
+
+// patiently asks again while the server says that it is busy.
+function patiently(tries, request) {
+  let answer = request();
+  for (let i = 1; i < tries && (answer.status === 429 || answer.status === 503); i++) {
+    sleep(Math.min(Number(answer.headers['Retry-After']) || 0.5, 5) * (0.5 + Math.random()));
+    answer = request();
+  }
+  return answer;
+}
+
+// ask sends one request with the user's cookies and learns those of the answer. Redirects are not followed: an answer
+// that leads to a log-in page is a finding. k6's own jar stays empty.
+function ask(method, base, path, user, body = null, cookies = user.jar.header(base + path)) {
+  const headers = Object.assign({}, user.headers);
+  if (body !== null) headers['Content-Type'] = 'application/json';
+  if (cookies) headers.Cookie = cookies;
+  const answer = http.request(method, base + path, body, { headers, redirects: 0, jar: new http.CookieJar(), tags: { name: `${method} ${path}` } });
+  if (base === BASE_URL) user.jar.learn(base + path, answer);
+  return answer;
 }
 
 // expiry is a JWT's "exp" in ms since 1970, 0 where it cannot be read.
@@ -60,35 +79,62 @@ function expiry(token) {
   }
 }
 
-// me asks who the user is, with the cookies that this VU's jar holds.
+// visitor is a user who has not logged in, and never will.
+export function visitor(name) {
+  return { name, headers: {}, jar: new Cookies(), given: '', expires: -1 };
+}
+
+// me asks who the user is.
 export function me(user) {
-  return http.get(`${BASE_URL}/me`, { headers: user.headers, tags: { name: 'GET /me' } });
+  return ask('GET', BASE_URL, '/me', user);
 }
 
-// meAt asks another address with what the log-in gave, and nothing else. The jar of its own matters: jars
-// ignore ports, so on one host the VU's jar would send this request whatever it has learnt since, such as the
-// log-out's empty cookie.
+// meAt asks another address with what the log-in gave, and nothing else: neither what the user has learnt since, such
+// as the log-out's empty cookie, nor an end that a browser would keep to.
 export function meAt(base, user) {
-  return http.get(`${base}/me`, { headers: user.headers, cookies: user.cookies, jar: new http.CookieJar(), tags: { name: 'GET /me' } });
+  return ask('GET', base, '/me', user, null, user.given);
 }
 
-export function logOut(user) {
-  return http.post(`${BASE_URL}/logout`, null, { headers: user.headers, tags: { name: 'POST /logout' } });
+// logOut asks a busy server again, as logIn does: a log-out that was turned away has ended nothing, and twice is fine.
+export function logOut(user, tries = TRIES) {
+  return patiently(tries, () => ask('POST', BASE_URL, '/logout', user));
+}
+
+// judge says what an answer to /me means: 'accepted', and it names its user; 'wrong_user', and it names another; 'refused'
+// by 401; 'unexpected', such as a redirect to a log-in page, or the page itself: it neither accepts nor refuses, and names
+// nobody; 'failed' otherwise. Who brings no credential is accepted without a name.
+export function judge(answer, user) {
+  if (answer.status === 401) return 'refused';
+  if (answer.status >= 300 && answer.status < 400) return 'unexpected';
+  if (!succeeded(answer)) return 'failed';
+  const sub = fromBody(answer, 'sub');
+  if (AUTH === 'none' && !sub && isJSON(answer)) return 'accepted';
+  if (typeof sub !== 'string') return 'unexpected';
+  return sub === user.name && AUTH !== 'none' ? 'accepted' : 'wrong_user';
+}
+
+function isJSON(answer) {
+  return fromBody(answer) !== undefined;
 }
 
 export function succeeded(answer) {
   return answer.status >= 200 && answer.status < 300;
 }
 
-// fromBody is one field of a JSON answer; undefined where there is none.
+// fromBody is one field of a JSON answer, or all of it; undefined where there is none.
 export function fromBody(answer, field) {
   try {
-    return answer.json(field);
+    return field === undefined ? answer.json() : answer.json(field);
   } catch (_) {
     return undefined;
   }
 }
 
+// explain says in a few words what came instead of what was wanted.
 export function explain(answer) {
-  return answer.error ? answer.error : `status ${answer.status} ${fromBody(answer, 'detail') || fromBody(answer, 'title') || ''}`;
+  if (answer.error && answer.status === 0) return answer.error;
+  if (answer.status >= 300 && answer.status < 400) return `it redirects to ${answer.headers.Location || 'nowhere'} (status ${answer.status}), which neither accepts nor refuses`;
+  if (succeeded(answer) && !isJSON(answer)) return `status ${answer.status} and ${answer.headers['Content-Type'] || 'no JSON'} instead of JSON, such as a log-in page`;
+  if (succeeded(answer)) return `status ${answer.status} and JSON that names no user as "sub"`;
+  return `status ${answer.status} ${fromBody(answer, 'detail') || fromBody(answer, 'title') || ''}`.trim();
 }
