@@ -196,7 +196,7 @@ func TestMakeBenchInContainers(t *testing.T) {
 			if tr.Spec.Experiment == "cost" && m.Phase.Mode == trial.Open && (m.Usage.CPU[trial.ReplicaTier] <= 0 || m.Usage.CPU[trial.BalancerTier] <= 0) {
 				t.Errorf("%s %s: CPU by tier %v", tr.Spec, m.Phase.Name, m.Usage.CPU)
 			}
-			if got, want := m.Usage.Counters["redis_commands"], float64(m.Completed); tr.Spec.Experiment == "cost" && tr.Spec.Arm.Store == "redis" && m.Phase.Mode == trial.Open && got != want {
+			if got, want := m.Usage.Counters["redis_commands"], float64(m.Completed); tr.Spec.Experiment == "cost" && tr.Spec.Arm == "session/redis" && m.Phase.Mode == trial.Open && got != want {
 				t.Errorf("%s %s: Redis counted %v commands for %v requests", tr.Spec, m.Phase.Name, got, want)
 			}
 		}

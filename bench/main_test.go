@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
@@ -151,12 +152,12 @@ func TestRunMeasuresJudgesAndReports(t *testing.T) {
 				t.Errorf("%s %s: offered %d is not completed %d + dropped %d", tr.Spec, m.Phase.Name, m.Offered, m.Completed, m.Dropped)
 			}
 			// An authenticated request is one round trip to its store, by the store's own count.
-			counter := map[string]string{"redis": "redis_commands", "postgres": "postgres_statements"}[tr.Spec.Arm.Store]
+			counter := map[string]string{"redis": "redis_commands", "postgres": "postgres_statements"}[arm.Of(tr.Spec.Arm).Store()]
 			if got, want := m.Usage.Counters[counter], float64(m.Completed); tr.Spec.Experiment == "cost" && counter != "" && m.Phase.Mode == trial.Open && got != want {
 				t.Errorf("%s %s: the store counted %v %s for %v requests", tr.Spec, m.Phase.Name, got, counter, want)
 			}
 		}
-		if tr.Spec.Experiment == "sticky" && tr.Spec.Balancer == trial.RoundRobin && tr.Spec.Arm.Store == "memory" {
+		if tr.Spec.Experiment == "sticky" && tr.Spec.Balancer == trial.RoundRobin && arm.Of(tr.Spec.Arm).State == arm.Replica {
 			if share := tr.Journey.Counters["lost_sessions"] / tr.Journey.Counters["authenticated_requests"]; share < 0.4 || share > 0.6 {
 				t.Errorf("two memory stores under round robin lost %.2f of all requests, want about one half", share)
 			}

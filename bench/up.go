@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"authbench/bench/arm"
 	"authbench/bench/load"
 	"authbench/bench/stack"
 	"authbench/bench/trial"
@@ -26,7 +27,8 @@ func upCommand(stdout io.Writer) *cobra.Command {
 			"  bin/authbench up --arm jwt/ES256 --balancer least_conn",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
-			if spec.Arm, err = trial.ParseArm(armName); err != nil {
+			spec.Arm = trial.Arm(armName)
+			if _, err = arm.Lookup(spec.Arm); err != nil {
 				return usage(err)
 			}
 			if spec.Balancer, err = trial.ParseBalancer(balancerName); err != nil {
@@ -43,7 +45,7 @@ func upCommand(stdout io.Writer) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&armName, "arm", "session/redis", "what to start: "+trial.ArmNames())
+	f.StringVar(&armName, "arm", "session/redis", "what to start: "+arm.Names())
 	f.StringVar(&balancerName, "balancer", "round_robin", "round_robin, least_conn, ip_hash, cookie_hash or sticky")
 	f.StringVar(&kind, "runtime", stack.KindAuto, "native, compose or auto, as for run")
 	f.IntVar(&spec.Replicas, "replicas", 3, "number of replicas")
@@ -92,9 +94,9 @@ func up(ctx context.Context, kind string, spec trial.Spec, stdout io.Writer) (er
 		fmt.Fprintf(stdout, "  %-10s %s   private: %s/metrics %s/config\n", r.Name, r.URL, r.PrivateURL, r.PrivateURL)
 	}
 	fmt.Fprintf(stdout, "\nTry it (accounts user-000000 to user-%06d and admin; password \"correct horse battery staple\"):\n\n", spec.Users-1)
-	k6 := fmt.Sprintf("bin/k6 run -e BASE_URL=%s -e AUTH=%s -e USERS=", s.URL, spec.Arm.Auth)
+	k6 := fmt.Sprintf("bin/k6 run -e BASE_URL=%s -e AUTH=%s -e USERS=", s.URL, arm.Of(spec.Arm).Family)
 	fmt.Fprintf(stdout, "  %s%d -e PROFILE=smoke loadtests/browse.js\n", k6, spec.Users)
-	if spec.Arm.Auth != "none" {
+	if spec.Arm != trial.Control {
 		fmt.Fprintf(stdout, "  %s%d%s loadtests/sticky.js\n", k6, min(spec.Users, 24), balancerSettings(spec.Balancer))
 		fmt.Fprintf(stdout, "  %s%d -e REPLICAS=%s loadtests/revoke.js\n", k6, min(spec.Users, 10), strings.Join(s.ReplicaURLs(), ","))
 	}

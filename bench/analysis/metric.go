@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
@@ -162,19 +163,19 @@ func storeOperations(b Block, s trial.Selector) (operations, requests float64, e
 	if err != nil {
 		return 0, 0, err
 	}
-	asked := false
+	kind, asked := arm.Of(s.Arm), false
 	for store, counter := range map[string]string{"redis": "redis_commands", "postgres": "postgres_statements"} {
 		n, ok := m.Usage.Counters[counter]
 		if why, missing := m.Usage.Missing[store+" counters"]; missing {
 			return 0, 0, fmt.Errorf("%s, %s: the counter %s was not read: %s", cellName(s), s.Phase, counter, why)
 		}
-		if !ok && s.Arm.Store == store {
+		if _, uses := kind.Uses(store); !ok && uses {
 			return 0, 0, fmt.Errorf("%s, %s: the counter %s was not read", cellName(s), s.Phase, counter)
 		}
 		asked = asked || ok
 		operations += n // whole numbers: the order of adding them does not show
 	}
-	if s.Arm.Auth == "jwt" && !asked {
+	if kind.Family == arm.Token && !asked {
 		return 0, 0, fmt.Errorf("%s, %s: no store stood there to be asked", cellName(s), s.Phase)
 	}
 	return chancesOf(s, operations, float64(m.Completed), "completed requests")

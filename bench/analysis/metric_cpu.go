@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
@@ -45,7 +46,7 @@ func cpu(tiers ...trial.Tier) func(Block, trial.Selector) (float64, error) {
 			seconds := 0.0
 			for _, tier := range tiers {
 				v, ok := m.Usage.CPU[tier]
-				if !ok && (tier != trial.StoreTier || s.Arm.Store == "redis" || s.Arm.Store == "postgres") {
+				if !ok && (tier != trial.StoreTier || arm.Of(s.Arm).Store() != "") {
 					return 0, fmt.Errorf("the CPU of tier %s was not read%s", tier, unreadCPU(m.Usage))
 				}
 				seconds += v

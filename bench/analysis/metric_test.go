@@ -53,7 +53,7 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestTheControlIsTheOneBehindTheSameBalancer(t *testing.T) {
-	cell := func(arm string, b trial.Balancer, us float64) trial.Trial {
+	cell := func(arm trial.Arm, b trial.Balancer, us float64) trial.Trial {
 		s := at.Spec("cost", arm, phase)
 		s.Balancer = b
 		return at.Trial(s, 1, at.CPU(phase, trial.BalancerTier, us), at.CPU(phase, trial.ReplicaTier, us))
@@ -65,7 +65,7 @@ func TestTheControlIsTheOneBehindTheSameBalancer(t *testing.T) {
 }
 
 func TestEfficiency(t *testing.T) {
-	cell := func(arm string, n int, b trial.Balancer, perSecond float64) trial.Trial {
+	cell := func(arm trial.Arm, n int, b trial.Balancer, perSecond float64) trial.Trial {
 		s := at.Spec("scale", arm, "saturation")
 		s.Replicas, s.Balancer = n, b
 		s.Load.Phases = append(s.Load.Phases, trial.Phase{Name: "capacity", Mode: trial.Search, Seconds: 1})

@@ -17,16 +17,10 @@ import (
 
 const phase = "load=60%"
 
-func sel(name string) trial.Selector {
-	a, err := trial.ParseArm(name)
-	if err != nil {
-		panic(err)
-	}
-	return trial.Selector{Arm: a, Phase: phase}
-}
+func sel(name trial.Arm) trial.Selector { return trial.Selector{Arm: name, Phase: phase} }
 
 // cpuTrials gives an arm one trial a block with that much CPU per request.
-func cpuTrials(arm string, us ...float64) (ts []trial.Trial) {
+func cpuTrials(arm trial.Arm, us ...float64) (ts []trial.Trial) {
 	for i, v := range us {
 		ts = append(ts, at.Trial(at.Spec("cost", arm, phase), i+1, at.Throughput(phase, 1e6),
 			at.CPU(phase, trial.BalancerTier, 0), at.CPU(phase, trial.ReplicaTier, v), at.CPU(phase, trial.StoreTier, 0)))
@@ -34,14 +28,14 @@ func cpuTrials(arm string, us ...float64) (ts []trial.Trial) {
 	return ts
 }
 
-func lagTrials(arm string, seconds ...float64) (ts []trial.Trial) {
+func lagTrials(arm trial.Arm, seconds ...float64) (ts []trial.Trial) {
 	for i, v := range seconds {
 		ts = append(ts, at.Trial(at.Spec("cost", arm), i+1, at.JourneySamples("revocation_lag_seconds", v/2, v)))
 	}
 	return ts
 }
 
-func lostTrials(arm string, lost ...float64) (ts []trial.Trial) {
+func lostTrials(arm trial.Arm, lost ...float64) (ts []trial.Trial) {
 	for i, v := range lost {
 		ts = append(ts, at.Trial(at.Spec("cost", arm), i+1, at.JourneyCounter("lost_sessions", v), at.JourneyCounter("authenticated_requests", 10_000)))
 	}
@@ -52,7 +46,7 @@ func lostTrials(arm string, lost ...float64) (ts []trial.Trial) {
 func rule(c trial.Contrast, metric string, supports trial.Direction, margin float64) trial.Rule {
 	r := trial.Rule{Claim: "C99", Experiment: "cost", Metric: metric, Contrast: c, Supports: supports, Margin: margin, MinBlocks: 3}
 	for _, alg := range []string{"HS256", "ES256"} {
-		r.Compare = append(r.Compare, trial.Comparison{Name: alg, A: sel("jwt/" + alg), B: sel("session/redis"), Factors: []string{"algorithm=" + alg, "load=60%"}})
+		r.Compare = append(r.Compare, trial.Comparison{Name: alg, A: sel(trial.Arm("jwt/" + alg)), B: sel("session/redis"), Factors: []string{"algorithm=" + alg, "load=60%"}})
 	}
 	return r
 }
@@ -317,14 +311,14 @@ func TestDependsOnTwoFactorsTogether(t *testing.T) {
 	r.Compare = nil
 	var trials []trial.Trial
 	for _, c := range []struct {
-		arm  string
+		arm  trial.Arm
 		lag  float64
 		kind []string
 	}{
 		{"jwt/HS256", 0, []string{"algorithm=HS256", "store=redis"}}, {"jwt/RS256", 3, []string{"algorithm=HS256", "store=memory"}},
 		{"jwt/ES256", 3, []string{"algorithm=ES256", "store=redis"}}, {"jwt/EdDSA", 3, []string{"algorithm=ES256", "store=memory"}},
 	} {
-		r.Compare = append(r.Compare, trial.Comparison{Name: c.arm, A: sel(c.arm), Factors: c.kind})
+		r.Compare = append(r.Compare, trial.Comparison{Name: string(c.arm), A: sel(c.arm), Factors: c.kind})
 		trials = append(trials, lagTrials(c.arm, c.lag, c.lag, c.lag)...)
 	}
 	want := "depends on algorithm and store: yes with HS256 (redis); no with HS256 (memory), ES256 (redis, memory)"

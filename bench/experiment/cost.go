@@ -4,11 +4,15 @@ import (
 	"fmt"
 	"time"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
 // commonPhase is the phase at one rate that every arm can serve.
 const commonPhase = "load=common"
+
+// sharedSecret is the algorithm that public-key ones are held against.
+const sharedSecret trial.Arm = "jwt/HS256"
 
 func loadPhase(percent int) string { return fmt.Sprintf("load=%d%%", percent) }
 
@@ -17,7 +21,7 @@ func loadPhase(percent int) string { return fmt.Sprintf("load=%d%%", percent) }
 // Because CPU per request falls as load rises, it is measured at shares of each
 // arm's own capacity and at one common rate.
 func Cost(p Profile) Experiment {
-	tested := costArms(p)
+	tested := p.CostArms
 	all := append([]trial.Arm{trial.Control}, tested...)
 	var calibrate []trial.Spec
 	for _, a := range all {
@@ -44,20 +48,13 @@ func Cost(p Profile) Experiment {
 	}
 }
 
-func costArms(p Profile) []trial.Arm {
-	if len(p.CostArms) > 0 {
-		return arms(p.CostArms...)
-	}
-	return trial.Arms()[1:]
-}
-
 func costSpec(p Profile, a trial.Arm, phases []trial.Phase) trial.Spec {
 	s := trial.Spec{
 		Experiment: "cost", Arm: a, Replicas: 1, Balancer: trial.RoundRobin, Lifetime: trial.Duration(time.Hour),
 		Users: p.Users, Pool: 16,
 		Load: trial.Load{Connections: p.Connections, Sources: p.Sources, Phases: phases},
 	}
-	if a.Store == "redis" || a.Store == "postgres" {
+	if arm.Of(a).State == arm.Shared {
 		s.Resident = p.Resident
 	}
 	return s
@@ -103,14 +100,7 @@ func costCells(p Profile, all []trial.Arm, done []trial.Trial) ([]trial.Spec, er
 }
 
 func costRules(p Profile, tested []trial.Arm, phases []string) []trial.Rule {
-	var sessions, tokens []trial.Arm
-	for _, a := range tested {
-		if a.Auth == "session" {
-			sessions = append(sessions, a)
-		} else {
-			tokens = append(tokens, a)
-		}
-	}
+	sessions, tokens := arm.Sessions(tested), arm.Tokens(tested)
 	c01 := trial.Rule{Claim: "C01", Statement: "Sessions load the server, JWT is lighter.", Metric: "auth_cpu_us",
 		Contrast: trial.Difference, Supports: trial.Less, Margin: 5} // 5 us is 5 % of a core at 10,000 requests a second
 	c02 := trial.Rule{Claim: "C02", Statement: "Verifying a JWT needs no database.", Metric: "store_operations_per_request",
@@ -125,19 +115,19 @@ func costRules(p Profile, tested []trial.Arm, phases []string) []trial.Rule {
 				c01.Compare = append(c01.Compare, trial.Comparison{
 					Name: fmt.Sprintf("%s vs %s at %s", t, s, ph),
 					A:    trial.Selector{Arm: t, Phase: ph}, B: trial.Selector{Arm: s, Phase: ph},
-					Factors: append(append(factors(t), factors(s)...), ph),
+					Factors: append(factors(t, s), ph),
 				})
 			}
 			c18.Compare = append(c18.Compare, trial.Comparison{
 				Name: fmt.Sprintf("%s vs %s", t, s),
 				A:    trial.Selector{Arm: t, Phase: commonPhase}, B: trial.Selector{Arm: s, Phase: commonPhase},
-				Factors: append(factors(t), factors(s)...),
+				Factors: factors(t, s),
 			})
 		}
 		c02.Compare = append(c02.Compare, trial.Comparison{Name: t.String(), A: trial.Selector{Arm: t, Phase: commonPhase}, Factors: factors(t)})
-		if t.Alg != "HS256" {
+		if t.Base() != sharedSecret {
 			c16.Compare = append(c16.Compare, trial.Comparison{Name: fmt.Sprintf("%s vs jwt/HS256", t),
-				A: trial.Selector{Arm: t, Phase: commonPhase}, B: trial.Selector{Arm: arm("jwt/HS256"), Phase: commonPhase}, Factors: factors(t)})
+				A: trial.Selector{Arm: t, Phase: commonPhase}, B: trial.Selector{Arm: sharedSecret, Phase: commonPhase}, Factors: factors(t)})
 		}
 	}
 	return finish("cost", c01, c02, c16, c18)

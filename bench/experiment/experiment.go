@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
@@ -63,32 +64,12 @@ func fixed(cells []trial.Spec) func([]trial.Trial) ([]trial.Spec, error) {
 	return func([]trial.Trial) ([]trial.Spec, error) { return cells, nil }
 }
 
-// arm parses a name that this package itself wrote down.
-func arm(name string) trial.Arm {
-	a, err := trial.ParseArm(name)
-	if err != nil {
-		panic(err)
+// factors names what sets some arms apart, for verdicts that depend on it.
+func factors(arms ...trial.Arm) (fs []string) {
+	for _, a := range arms {
+		fs = append(fs, arm.Of(a).Factors...)
 	}
-	return a
-}
-
-func arms(names ...string) []trial.Arm {
-	var as []trial.Arm
-	for _, n := range names {
-		as = append(as, arm(n))
-	}
-	return as
-}
-
-// factors names what sets an arm apart, for verdicts that depend on it.
-func factors(a trial.Arm) []string {
-	switch a.Auth {
-	case "session":
-		return []string{"store=" + a.Store}
-	case "jwt":
-		return []string{"algorithm=" + a.Alg}
-	}
-	return nil
+	return fs
 }
 
 // round2 keeps two significant digits, so that a rate reads well and small

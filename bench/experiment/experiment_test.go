@@ -138,7 +138,7 @@ func TestTrialsInDoubtAreRepeatedWithinBounds(t *testing.T) {
 		},
 		"one cell that never comes out": {
 			func(j experiment.Job) []trial.Aspect {
-				if j.Block == 2 && j.Spec.Arm.Alg == "ES256" {
+				if j.Block == 2 && j.Spec.Arm == "jwt/ES256" {
 					return []trial.Aspect{trial.CPUTotal}
 				}
 				return nil
@@ -146,7 +146,7 @@ func TestTrialsInDoubtAreRepeatedWithinBounds(t *testing.T) {
 			func(t *testing.T, attempts map[string]int, jobs []experiment.Job) {
 				for i, j := range jobs {
 					want := 1
-					if j.Block == 2 && j.Spec.Arm.Alg == "ES256" {
+					if j.Block == 2 && j.Spec.Arm == "jwt/ES256" {
 						want = 3
 						if j.Attempt == 1 && (jobs[i+1].Attempt != 2 || jobs[i+2].Attempt != 3) {
 							t.Error("it is not measured again at once")
@@ -247,7 +247,7 @@ func TestCostFailsClearlyWithoutCalibration(t *testing.T) {
 			break
 		}
 		tr := finished(j)
-		if j.Spec.Arm.Alg == "ES256" {
+		if j.Spec.Arm == "jwt/ES256" {
 			tr.Phases = nil
 		}
 		done = append(done, tr)

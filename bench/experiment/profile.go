@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 
 	"github.com/goccy/go-yaml"
@@ -23,18 +24,18 @@ type Profile struct {
 	Connections int `yaml:"connections"` // of the driver, to the balancer
 	Sources     int `yaml:"sources"`     // /24 networks that requests come from
 
-	CostBlocks       int      `yaml:"cost_blocks"`
-	CostPhaseSeconds float64  `yaml:"cost_phase_seconds"`
-	CostLoads        []int    `yaml:"cost_loads"` // percent of each arm's capacity, besides the common rate
-	CostArms         []string `yaml:"cost_arms"`  // besides the control; empty is every arm
+	CostBlocks       int         `yaml:"cost_blocks"`
+	CostPhaseSeconds float64     `yaml:"cost_phase_seconds"`
+	CostLoads        []int       `yaml:"cost_loads"` // percent of each arm's capacity, besides the common rate
+	CostArms         []trial.Arm `yaml:"cost_arms"`  // besides the control
 
-	ScaleBlocks          int      `yaml:"scale_blocks"`
-	ScaleReplicas        []int    `yaml:"scale_replicas"`
-	ScaleArms            []string `yaml:"scale_arms"`          // besides the control
-	ScalePhaseSeconds    float64  `yaml:"scale_phase_seconds"` // of the closed loop; a step of the search takes half
-	ScaleSearchSteps     int      `yaml:"scale_search_steps"`
-	ScaleReplicaCPU      float64  `yaml:"scale_replica_cpu"` // budget of one replica, in CPUs
-	ScaleP99Milliseconds float64  `yaml:"scale_p99_milliseconds"`
+	ScaleBlocks          int         `yaml:"scale_blocks"`
+	ScaleReplicas        []int       `yaml:"scale_replicas"`
+	ScaleArms            []trial.Arm `yaml:"scale_arms"`          // besides the control
+	ScalePhaseSeconds    float64     `yaml:"scale_phase_seconds"` // of the closed loop; a step of the search takes half
+	ScaleSearchSteps     int         `yaml:"scale_search_steps"`
+	ScaleReplicaCPU      float64     `yaml:"scale_replica_cpu"` // budget of one replica, in CPUs
+	ScaleP99Milliseconds float64     `yaml:"scale_p99_milliseconds"`
 
 	StickyBlocks    int              `yaml:"sticky_blocks"`
 	StickyReplicas  []int            `yaml:"sticky_replicas"`
@@ -54,8 +55,9 @@ func Profiles() []Profile {
 	standard := Profile{
 		Name: "standard", Users: 10_000, Resident: 100_000, Connections: 64, Sources: 16,
 		CostBlocks: 6, CostPhaseSeconds: 0.8, CostLoads: []int{30, 60, 85},
+		CostArms:    []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/RS256", "jwt/ES256", "jwt/EdDSA"},
 		ScaleBlocks: 5, ScaleReplicas: []int{1, 2, 4}, ScalePhaseSeconds: 1, ScaleSearchSteps: 2,
-		ScaleArms:       []string{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
+		ScaleArms:       []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
 		ScaleReplicaCPU: 0.1, ScaleP99Milliseconds: 250,
 		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000, StickyBalancers: trial.Balancers(),
 		RevokeBlocks: 3, RevokeLifetimes: []string{"2s", "3s"},
@@ -64,15 +66,16 @@ func Profiles() []Profile {
 	smoke := standard
 	smoke.Name, smoke.Resident = "smoke", 10_000
 	smoke.CostBlocks, smoke.CostPhaseSeconds, smoke.CostLoads = 2, 0.5, nil
-	smoke.CostArms = []string{"session/memory", "session/redis", "jwt/HS256", "jwt/ES256"}
+	smoke.CostArms = []trial.Arm{"session/memory", "session/redis", "jwt/HS256", "jwt/ES256"}
 	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScalePhaseSeconds, smoke.ScaleSearchSteps = 1, []int{1, 2}, 0.5, 0
-	smoke.ScaleArms = []string{"session/redis", "jwt/HS256"}
+	smoke.ScaleArms = []trial.Arm{"session/redis", "jwt/HS256"}
 	smoke.StickyReplicas, smoke.StickyRequests = []int{2}, 1_000
 	smoke.RevokeBlocks, smoke.RevokeLifetimes = 1, []string{"2s"}
 	smoke.BenchTime, smoke.BenchCount = "5ms", 2
 	full := standard
 	full.Name = "full"
 	full.CostBlocks, full.CostPhaseSeconds = 10, 10
+	full.CostArms = append(slices.Clone(standard.CostArms), "session/cookie")
 	full.ScaleBlocks, full.ScalePhaseSeconds, full.ScaleSearchSteps = 8, 5, 5
 	full.StickyBlocks, full.StickyRequests = 5, 20_000
 	full.RevokeBlocks, full.RevokeLifetimes = 6, []string{"2s", "5s", "15s"}
@@ -130,6 +133,7 @@ func (p *Profile) Check() error {
 	atLeast("bench_count", float64(p.BenchCount), 1)
 	atLeast("the length of scale_replicas", float64(len(p.ScaleReplicas)), 1)
 	atLeast("the length of scale_arms", float64(len(p.ScaleArms)), 1)
+	atLeast("the length of cost_arms", float64(len(p.CostArms)), 1)
 	if !slices.Contains(p.ScaleReplicas, 1) || slices.Max(p.ScaleReplicas) < 2 {
 		errs = append(errs, fmt.Errorf("scale_replicas is %v: it needs 1, which efficiency is measured from, and something above it", p.ScaleReplicas))
 	}
@@ -170,9 +174,9 @@ func (p *Profile) Check() error {
 		}
 	}
 	for _, name := range slices.Concat(p.CostArms, p.ScaleArms) {
-		if a, err := trial.ParseArm(name); err != nil {
+		if _, err := arm.Lookup(name); err != nil {
 			errs = append(errs, err)
-		} else if a == trial.Control {
+		} else if name == trial.Control {
 			errs = append(errs, errors.New("the arm none is the control and always runs: leave it out of cost_arms and scale_arms"))
 		}
 	}

@@ -13,11 +13,11 @@ const revokeReplicas = 3
 // Revoke asks how long a credential still works after log-out, on any replica.
 func Revoke(p Profile) Experiment {
 	var cells []trial.Spec
-	for _, a := range arms("session/memory", "session/redis", "session/postgres") {
+	for _, a := range append([]trial.Arm{inMemory}, shared()...) {
 		cells = append(cells, revokeSpec(a, time.Hour, 2*time.Second))
 	}
 	for _, l := range p.lifetimes() {
-		for _, a := range arms("jwt/HS256", "jwt/ES256") {
+		for _, a := range []trial.Arm{"jwt/HS256", "jwt/ES256"} {
 			cells = append(cells, revokeSpec(a, l, l+2*time.Second))
 		}
 	}
@@ -47,11 +47,11 @@ func revokeRules(p Profile) []trial.Rule {
 		Contrast: trial.Against, Supports: trial.Same, Margin: 0.1}
 	c11 := trial.Rule{Claim: "C11", Statement: "A JWT stays valid until it expires.", Metric: "revocation_lag_share",
 		Contrast: trial.Against, Supports: trial.Same, Margin: 0.05}
-	for _, a := range arms("session/memory", "session/redis", "session/postgres") {
+	for _, a := range append([]trial.Arm{inMemory}, shared()...) {
 		c10.Compare = append(c10.Compare, trial.Comparison{Name: a.String(), A: trial.Selector{Arm: a}, Factors: factors(a)})
 	}
 	for _, l := range p.lifetimes() {
-		for _, a := range arms("jwt/HS256", "jwt/ES256") {
+		for _, a := range []trial.Arm{"jwt/HS256", "jwt/ES256"} {
 			c11.Compare = append(c11.Compare, trial.Comparison{Name: fmt.Sprintf("%s, lifetime %s", a, l),
 				A: trial.Selector{Arm: a, Lifetime: trial.Duration(l)}, Reference: 1, Factors: append(factors(a), "lifetime="+l.String())})
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	at "authbench/bench/analysis/analysistest"
+	"authbench/bench/arm"
 	"authbench/bench/experiment"
 	"authbench/bench/trial"
 )
@@ -66,7 +67,7 @@ func measured(j experiment.Job) (phases []string) {
 func setCPU(j experiment.Job, _ float64, v value) (os []at.Option) {
 	for _, ph := range measured(j) {
 		us, store := v(j, ph), 0.0
-		if j.Spec.Arm.Store == "redis" || j.Spec.Arm.Store == "postgres" {
+		if arm.Of(j.Spec.Arm).Store() != "" {
 			store = us / 2
 		}
 		if j.Spec.Label == "b" {
@@ -80,7 +81,7 @@ func setCPU(j experiment.Job, _ float64, v value) (os []at.Option) {
 
 func setOperations(j experiment.Job, chances float64, v value) (os []at.Option) {
 	counter := "redis_commands"
-	if j.Spec.Arm.Store == "postgres" {
+	if j.Spec.Arm == "session/postgres" {
 		counter = "postgres_statements"
 	}
 	for _, ph := range measured(j) {
@@ -133,7 +134,7 @@ func turn(block int) float64 { return []float64{0, 1, -1, 0}[block%4] }
 
 // words are what a figure may call a cell: its kind, arm, balancer, replicas, lifetime and phase.
 func words(s trial.Spec, phase string) []string {
-	return []string{s.Arm.Auth, s.Arm.String(), string(s.Balancer), fmt.Sprintf("N=%d", s.Replicas), s.Lifetime.String(), phase}
+	return []string{string(arm.Of(s.Arm).Family), s.Arm.String(), string(s.Balancer), fmt.Sprintf("N=%d", s.Replicas), s.Lifetime.String(), phase}
 }
 
 func (f figure) fits(words []string) bool {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
@@ -12,7 +13,7 @@ import (
 // budget, fixed concurrency per replica, each arm's efficiency relative to the
 // control's at the same N, because quotas bend even the control's curve.
 func Scale(p Profile) Experiment {
-	tested := arms(p.ScaleArms...)
+	tested := p.ScaleArms
 	var cells []trial.Spec
 	for _, a := range append([]trial.Arm{trial.Control}, tested...) {
 		for _, n := range p.ScaleReplicas {
@@ -53,7 +54,7 @@ func scaleSpec(p Profile, a trial.Arm, n int) trial.Spec {
 		Users: p.Users, Pool: 16, StoreTimeout: trial.Duration(2 * time.Second), Budgets: map[trial.Tier]float64{trial.ReplicaTier: p.ScaleReplicaCPU},
 		Load: trial.Load{Connections: max(p.Connections, inFlight), Sources: p.Sources, Phases: phases},
 	}
-	if a.Store == "redis" || a.Store == "postgres" {
+	if arm.Of(a).State == arm.Shared {
 		s.Resident = p.Resident
 	}
 	return s
@@ -61,7 +62,7 @@ func scaleSpec(p Profile, a trial.Arm, n int) trial.Spec {
 
 // balancerFor is the balancer with which an arm works behind several replicas.
 func balancerFor(a trial.Arm) trial.Balancer {
-	if a.Store == "memory" {
+	if arm.Of(a).State == arm.Replica {
 		return trial.Sticky
 	}
 	return trial.RoundRobin
@@ -71,19 +72,13 @@ func scaleRules(p Profile, tested []trial.Arm) []trial.Rule {
 	c03 := trial.Rule{Claim: "C03", Statement: "JWT scales better than sessions.", Metric: "efficiency_vs_control",
 		Contrast: trial.Ratio, Supports: trial.More, Margin: 0.10}
 	largest := slices.Max(p.ScaleReplicas)
-	for _, t := range tested {
-		if t.Auth != "jwt" {
-			continue
-		}
-		for _, s := range tested {
-			if s.Auth != "session" {
-				continue
-			}
+	for _, t := range arm.Tokens(tested) {
+		for _, s := range arm.Sessions(tested) {
 			c03.Compare = append(c03.Compare, trial.Comparison{
 				Name:    fmt.Sprintf("%s vs %s at N=%d", t, s, largest),
 				A:       trial.Selector{Arm: t, Replicas: largest, Phase: "saturation"},
 				B:       trial.Selector{Arm: s, Replicas: largest, Phase: "saturation"},
-				Factors: append(factors(t), factors(s)...),
+				Factors: factors(t, s),
 			})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
@@ -19,9 +20,9 @@ func Sticky(p Profile) Experiment {
 	var cells []trial.Spec
 	for _, n := range p.StickyReplicas {
 		for _, b := range p.StickyBalancers {
-			cells = append(cells, stickySpec(p, arm("session/memory"), b, n))
+			cells = append(cells, stickySpec(p, inMemory, b, n))
 		}
-		for _, a := range arms("session/redis", "session/postgres", "jwt/HS256") {
+		for _, a := range append(shared(), sharedSecret) {
 			cells = append(cells, stickySpec(p, a, trial.RoundRobin, n))
 		}
 	}
@@ -36,10 +37,23 @@ func Sticky(p Profile) Experiment {
 	}
 }
 
+// inMemory is the arm whose sessions one replica keeps.
+const inMemory trial.Arm = "session/memory"
+
+// shared are the session arms whose store all replicas ask.
+func shared() (arms []trial.Arm) {
+	for _, k := range arm.All() {
+		if k.Family == arm.Session && k.State == arm.Shared {
+			arms = append(arms, k.Name)
+		}
+	}
+	return arms
+}
+
 func stickySpec(p Profile, a trial.Arm, b trial.Balancer, n int) trial.Spec {
 	const users = 24
 	requests := p.StickyRequests
-	if a.Store != "memory" || b != trial.RoundRobin && b != trial.LeastConn {
+	if !arm.Of(a).Loses(b) {
 		requests = min(requests, 3_000) // nothing is expected to be lost: 0 of 3,000 bounds the share by 0.1 %
 	}
 	env := map[string]string{"USERS": strconv.Itoa(users), "REQUESTS": strconv.Itoa(requests)}
@@ -65,16 +79,16 @@ func stickyRules(p Profile) []trial.Rule {
 	for _, n := range p.StickyReplicas {
 		count := fmt.Sprintf("replicas=%d", n)
 		for _, b := range p.StickyBalancers {
-			if b != trial.RoundRobin && b != trial.LeastConn { // those do stick
+			if b.Sticks() {
 				continue
 			}
-			c05.Compare = append(c05.Compare, compare(arm("session/memory"), b, n, "balancer="+string(b), count))
+			c05.Compare = append(c05.Compare, compare(inMemory, b, n, "balancer="+string(b), count))
 		}
-		for _, a := range arms("session/redis", "session/postgres") {
+		for _, a := range shared() {
 			c05.Compare = append(c05.Compare, compare(a, trial.RoundRobin, n, "balancer=round_robin", count))
 		}
 		for _, b := range p.StickyBalancers {
-			c06.Compare = append(c06.Compare, compare(arm("session/memory"), b, n, "balancer="+string(b), count))
+			c06.Compare = append(c06.Compare, compare(inMemory, b, n, "balancer="+string(b), count))
 		}
 	}
 	return finish("sticky", c05, c06)

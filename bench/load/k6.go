@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"authbench/bench/arm"
 	"authbench/bench/process"
 	"authbench/bench/trial"
 )
@@ -45,7 +46,7 @@ const (
 // was counted until there. When ctx ends the script is interrupted and the error
 // wraps ctx's.
 func (k K6) Run(ctx context.Context, s trial.Spec, url string, replicas []string) (trial.Journey, error) {
-	env := map[string]string{"BASE_URL": url, "REPLICAS": strings.Join(replicas, ","), "AUTH": s.Arm.Auth, "USERS": strconv.Itoa(s.Users)}
+	env := map[string]string{"BASE_URL": url, "REPLICAS": strings.Join(replicas, ","), "AUTH": string(arm.Of(s.Arm).Family), "USERS": strconv.Itoa(s.Users)}
 	maps.Copy(env, s.Load.Env)
 	return k.run(ctx, s.Load.Script, env, Sources(s.Load.Sources))
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"authbench/bench/arm"
 	"authbench/bench/process"
 	"authbench/bench/trial"
 )
@@ -47,11 +48,7 @@ func ledger(t *testing.T) *process.Ledger {
 	return l
 }
 
-func scriptSpec(arm, script string, users int, env map[string]string) trial.Spec {
-	a, err := trial.ParseArm(arm)
-	if err != nil {
-		panic(err)
-	}
+func scriptSpec(a trial.Arm, script string, users int, env map[string]string) trial.Spec {
 	return trial.Spec{Arm: a, Users: users, Load: trial.Load{Script: script, Sources: users, Env: env}}
 }
 
@@ -260,22 +257,25 @@ func TestAgainstTheServer(t *testing.T) {
 		t.Fatalf("build the server: %v\n%s", err, out)
 	}
 	keys := t.TempDir()
-	serve := func(arm trial.Arm, more ...string) string {
-		args := append([]string{"-auth", arm.Auth, "-listen", "127.0.0.1:0", "-seed-users", "4", "-argon2", "m=64,t=1,p=1", "-insecure-cookies"}, more...)
-		p, err := k.Ledger.Start(process.Command{Name: "server-" + arm.Auth + arm.Carrier, Path: binary, Args: args})
+	serve := func(a trial.Arm, more ...string) string {
+		args := append([]string{"-listen", "127.0.0.1:0", "-seed-users", "4", "-argon2", "m=64,t=1,p=1", "-insecure-cookies"}, more...)
+		for flag, value := range arm.Of(a).Server {
+			args = append(args, "-"+flag, value)
+		}
+		p, err := k.Ledger.Start(process.Command{Name: "server", Path: binary, Args: args})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return "http://" + listening(t, p)
 	}
 	for _, c := range []struct {
-		arm  string
+		arm  trial.Arm
 		args []string
 		dies bool // at log-out
 	}{
-		{"session/memory", []string{"-store", "memory"}, true},
-		{"jwt/HS256", []string{"-alg", "HS256", "-keys", keys, "-lifetime", "3s"}, false},
-		{"jwt/HS256+cookie", []string{"-alg", "HS256", "-keys", keys, "-lifetime", "3s", "-credential", "cookie"}, false},
+		{"session/memory", nil, true},
+		{"jwt/HS256", []string{"-keys", keys, "-lifetime", "3s"}, false},
+		{"jwt/HS256+cookie", []string{"-keys", keys, "-lifetime", "3s"}, false},
 	} {
 		spec := scriptSpec(c.arm, "revoke.js", 4, map[string]string{"WATCH": "6"})
 		url := serve(spec.Arm, c.args...)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
@@ -27,7 +28,7 @@ func revocationLag(d *data) figure {
 			}
 			r := row{Label: armLabel(a), Colour: armColour(a), Dots: []trial.Interval{lag}, Note: seconds(lag.Estimate)}
 			rest := absent
-			if a.Auth == "jwt" {
+			if arm.Of(a).Ends == arm.AtExpiry {
 				r.Label += ", " + lifeText(life)
 				r.Expected = d.restOfLife(sel)
 				rest = interval(d.estimate("revocation_lag_share", "revoke", sel), percent)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
@@ -60,7 +61,7 @@ func lostText(i trial.Interval) string {
 
 // expectation is what theory says of a cell, where it says something.
 func expectation(p place, n int) string {
-	if p.Arm.Store == "memory" && (p.Balancer == trial.RoundRobin || p.Balancer == trial.LeastConn) {
+	if arm.Of(p.Arm).Loses(p.Balancer) {
 		return percent(1 - 1/float64(n))
 	}
 	return absent

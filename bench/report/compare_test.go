@@ -19,7 +19,7 @@ func TestCompareShowsWhatChanged(t *testing.T) {
 	run, trials, verdicts := smallRun()
 	before := rendered(t, run, trials, verdicts, gobenchOutput(t))
 	for i := range trials {
-		if m, ok := trials[i].Phase("load=common"); ok && trials[i].Spec.Arm.Store == "redis" {
+		if m, ok := trials[i].Phase("load=common"); ok && trials[i].Spec.Arm == "session/redis" {
 			m.SentBytes *= 2
 		}
 	}

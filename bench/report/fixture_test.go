@@ -73,7 +73,7 @@ func smallRun() (trial.Run, []trial.Trial, []trial.Verdict) {
 	for block := 1; block <= 3; block++ {
 		off := float64(block-2) / 2 // blocks differ a little
 		for _, c := range []struct {
-			arm                    string
+			arm                    trial.Arm
 			replicas, store, bytes float64
 			ops                    string
 		}{{"none", 50, 0, 120, ""}, {"session/redis", 80, 20, 180, "redis_commands"}, {"jwt/HS256", 62, 0, 470, ""}} {

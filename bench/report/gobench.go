@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"authbench/bench/analysis"
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 
 	"golang.org/x/perf/benchfmt"
@@ -99,9 +100,9 @@ var capital = regexp.MustCompile(`([a-z])([A-Z])`)
 // microArm is the arm whose work a benchmark does, for its colour.
 func microArm(m micro) trial.Arm {
 	first, _, _ := strings.Cut(m.Case, ",")
-	for _, name := range []string{"jwt/" + first, "session/" + first} {
-		if a, err := trial.ParseArm(name); err == nil {
-			return a
+	for _, name := range []trial.Arm{trial.Arm("jwt/" + first), trial.Arm("session/" + first)} {
+		if _, err := arm.Lookup(name); err == nil {
+			return name
 		}
 	}
 	return trial.Control

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 
 	"gonum.org/v1/plot"
@@ -86,8 +87,8 @@ func TestFoldKeepsWidthAndWords(t *testing.T) {
 }
 
 func TestArmsKeepTheirOrderAndColour(t *testing.T) {
-	cookie := trial.Arm{Auth: "jwt", Alg: "HS256", Carrier: "cookie"}
-	arms := sortArms([]trial.Arm{cookie, {Auth: "jwt", Alg: "HS256"}, {Auth: "session", Store: "redis"}, trial.Control, {Auth: "session", Store: "redis"}})
+	cookie := trial.Arm("jwt/HS256+cookie")
+	arms := sortArms([]trial.Arm{cookie, "jwt/HS256", "session/redis", trial.Control, "session/redis"})
 	var names []string
 	for _, a := range arms {
 		names = append(names, a.String())
@@ -96,7 +97,8 @@ func TestArmsKeepTheirOrderAndColour(t *testing.T) {
 		t.Errorf("%v, want %v", names, want)
 	}
 	seen := map[string]bool{}
-	for _, a := range trial.Arms() {
+	for _, k := range arm.All() {
+		a := k.Name
 		if c := hex(armColour(a)); seen[c] || armColour(a) == muted {
 			t.Errorf("%s has no colour of its own", a)
 		} else {

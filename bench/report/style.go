@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 
 	"gonum.org/v1/plot/font"
@@ -25,18 +26,6 @@ var (
 	onPill = color.NRGBA{0xfe, 0xfe, 0xfe, 0xff} // on an answer's colour, in both themes
 )
 
-// armColours: the control grey, sessions green to blue, JWT yellow to red.
-var armColours = map[string]color.NRGBA{
-	"none":             {0x84, 0x8d, 0x97, 0xff},
-	"session/memory":   {0x3c, 0x9f, 0x63, 0xff},
-	"session/redis":    {0x35, 0x8f, 0xe0, 0xff},
-	"session/postgres": {0x55, 0x62, 0xc9, 0xff},
-	"jwt/HS256":        {0xe3, 0xa0, 0x1b, 0xff},
-	"jwt/RS256":        {0xe5, 0x72, 0x2c, 0xff},
-	"jwt/EdDSA":        {0xc9, 0x4f, 0x8a, 0xff},
-	"jwt/ES256":        {0xd4, 0x3c, 0x3c, 0xff},
-}
-
 var answerColours = map[trial.Answer]color.NRGBA{
 	trial.Supported:    {0x1f, 0x88, 0x3d, 0xff},
 	trial.Refuted:      {0xcf, 0x39, 0x3c, 0xff},
@@ -46,21 +35,20 @@ var answerColours = map[trial.Answer]color.NRGBA{
 
 // armColour is the same for an arm in every chart; another carrier shares its base's.
 func armColour(a trial.Arm) color.NRGBA {
-	a.Carrier = ""
-	if c, ok := armColours[a.String()]; ok {
-		return c
+	if c := arm.Of(a).Colour; c != 0 {
+		return color.NRGBA{uint8(c >> 16), uint8(c >> 8), uint8(c), 0xff}
 	}
 	return muted
 }
 
 // sortArms puts arms in the order of every chart and table: control, sessions, JWT.
 func sortArms(arms []trial.Arm) []trial.Arm {
+	all := arm.All()
 	place := func(a trial.Arm) int {
-		a.Carrier = ""
-		if i := slices.Index(trial.Arms(), a); i >= 0 {
+		if i := slices.IndexFunc(all, func(k arm.Kind) bool { return k.Name == a.Base() }); i >= 0 {
 			return i
 		}
-		return len(trial.Arms())
+		return len(all)
 	}
 	slices.SortStableFunc(arms, func(a, b trial.Arm) int {
 		if d := place(a) - place(b); d != 0 {

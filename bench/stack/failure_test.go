@@ -42,7 +42,7 @@ func traces(n *Runtime) leftBehind {
 func playRun() {
 	n, err := NewNative(Options{ServerBinary: os.Getenv("STACK_TEST_SERVER")})
 	if err == nil {
-		for _, arm := range []string{"session/postgres", "session/redis"} {
+		for _, arm := range []trial.Arm{"session/postgres", "session/redis"} {
 			var s *Stack
 			if s, err = n.Up(context.Background(), cell(arm, 1, trial.RoundRobin)); err != nil {
 				break
@@ -144,14 +144,14 @@ func TestInterruptedStartLeavesNoTrial(t *testing.T) {
 
 func checkSpecsThatCannotBeStarted(t *testing.T, n *Runtime) {
 	for want, edit := range map[string]func(*trial.Spec){
-		"unknown arm":      func(s *trial.Spec) { s.Arm.Store = "disk" },
+		"unknown arm":      func(s *trial.Spec) { s.Arm = "session/disk" },
 		"unknown balancer": func(s *trial.Spec) { s.Balancer = "random" },
 		"0 replicas":       func(s *trial.Spec) { s.Replicas = 0 },
 		"a pool of 0":      func(s *trial.Spec) { s.Pool = 0 },
 		"0 users":          func(s *trial.Spec) { s.Users = 0 },
 		"resident":         func(s *trial.Spec) { s.Resident = 1 },
 		"CPU budget":       func(s *trial.Spec) { s.Budgets = map[trial.Tier]float64{trial.StoreTier: 0.01} },
-		"connections each": func(s *trial.Spec) { s.Arm = trial.Arm{Auth: "session", Store: "postgres"}; s.Pool = 150 },
+		"connections each": func(s *trial.Spec) { s.Arm = "session/postgres"; s.Pool = 150 },
 	} {
 		s := cell("session/redis", 2, trial.RoundRobin)
 		edit(&s)
@@ -172,11 +172,11 @@ func TestAReplicaThatIsNotWhatWasAskedFor(t *testing.T) {
 	s := up(t, n, spec)
 	r := s.Replicas[0]
 	for field, edit := range map[string]func(*trial.Spec){
-		"arm":        func(s *trial.Spec) { s.Arm.Alg = "EdDSA" },
+		"arm":        func(s *trial.Spec) { s.Arm = "jwt/EdDSA" },
 		"lifetime":   func(s *trial.Spec) { s.Lifetime = trial.Duration(time.Minute) },
 		"pool":       func(s *trial.Spec) { s.Pool = 99 },
 		"argon2":     func(s *trial.Spec) { s.Argon2 = "m=128,t=1,p=1" },
-		"credential": func(s *trial.Spec) { s.Arm.Carrier = "cookie" },
+		"credential": func(s *trial.Spec) { s.Arm += "+cookie" },
 	} {
 		other := spec
 		edit(&other)
@@ -266,7 +266,7 @@ func TestPortClashes(t *testing.T) {
 
 // Redis and PostgreSQL are asked for a set once, and not at all when they hold it.
 func checkSharedCredentialsAreMintedOnce(t *testing.T, n *Runtime) {
-	for _, arm := range []string{"session/redis", "session/postgres", "jwt/ES256"} {
+	for _, arm := range []trial.Arm{"session/redis", "session/postgres", "jwt/ES256"} {
 		spec := cell(arm, 1, trial.RoundRobin)
 		spec.Resident = 200
 		first := up(t, n, spec)

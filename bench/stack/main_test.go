@@ -101,11 +101,7 @@ func lastCPU(t *testing.T) string {
 }
 
 // cell is a spec whose credentials are minted.
-func cell(arm string, replicas int, b trial.Balancer) trial.Spec {
-	a, err := trial.ParseArm(arm)
-	if err != nil {
-		panic(err)
-	}
+func cell(a trial.Arm, replicas int, b trial.Balancer) trial.Spec {
 	return trial.Spec{Experiment: "test", Arm: a, Replicas: replicas, Balancer: b, Lifetime: trial.Duration(time.Hour),
 		Users: 60, Argon2: "m=64,t=1,p=1", Pool: 4}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
@@ -41,10 +42,10 @@ func (n *Runtime) credentials(ctx context.Context, s *Stack, spec trial.Spec) (e
 		return nil
 	}
 	var all []trial.Credential
-	switch {
-	case spec.Arm.Auth == "none":
+	switch arm.Of(spec.Arm).State {
+	case arm.Nowhere:
 		all, err = s.anonymous(ctx, spec.Users)
-	case spec.Arm.Store == "memory":
+	case arm.Replica:
 		all, err = s.mintPlaced(ctx, spec)
 	default:
 		if all, err = n.mintShared(ctx, spec); err == nil {
@@ -94,7 +95,7 @@ func (n *Runtime) mintShared(ctx context.Context, spec trial.Spec) ([]trial.Cred
 	defer minter.component.unit.Stop(context.WithoutCancel(ctx))
 	set = mintedSet{since: time.Now()}
 	count := spec.Users
-	if spec.Arm.Store != "" {
+	if arm.Of(spec.Arm).State == arm.Shared {
 		count = key.resident
 	}
 	if set.credentials, err = mint(ctx, minter, 0, count, spec.Users); err != nil {
@@ -179,7 +180,7 @@ func mintChunkOf(ctx context.Context, r Replica, first, n int) ([]trial.Credenti
 // store behind a balancer that does not stick is left alone: losing is what is
 // measured there.
 func (s *Stack) tryOne(ctx context.Context) error {
-	lossy := s.spec.Arm.Store == "memory" && s.spec.Balancer != trial.Sticky && s.spec.Balancer != trial.CookieHash
+	lossy := arm.Of(s.spec.Arm).State == arm.Replica && s.spec.Balancer != trial.Sticky && s.spec.Balancer != trial.CookieHash
 	if lossy && len(s.Replicas) > 1 || len(s.Credentials) == 0 {
 		return nil
 	}

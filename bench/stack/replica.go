@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
@@ -24,6 +27,7 @@ type Replica struct {
 // launch says how a replica is started. Labels, flags and checks derive from it.
 type launch struct {
 	spec     trial.Spec
+	kind     arm.Kind
 	name     string
 	number   int    // 1, 2, ...; 0 for one that only mints
 	cpus     string // list
@@ -33,11 +37,11 @@ type launch struct {
 }
 
 func (n *Runtime) launch(spec trial.Spec, number int) launch {
-	l := launch{spec: spec, name: "r" + strconv.Itoa(number), number: number, cpus: n.opts.SystemCPUs, single: n.oneThread(spec)}
-	if spec.Arm.Store == "redis" || spec.Arm.Auth == "jwt" {
+	l := launch{spec: spec, kind: arm.Of(spec.Arm), name: "r" + strconv.Itoa(number), number: number, cpus: n.opts.SystemCPUs, single: n.oneThread(spec)}
+	if there, _ := l.kind.Uses("redis"); there {
 		l.redis = n.redis.inside
 	}
-	if spec.Arm.Store == "postgres" {
+	if there, _ := l.kind.Uses("postgres"); there {
 		l.postgres = n.postgres.inside
 	}
 	return l
@@ -49,18 +53,15 @@ func (l launch) args(listen, private, keys string) []string {
 	spec := l.spec
 	args := []string{
 		"-listen", listen, "-private", private, "-replica", l.name,
-		"-auth", spec.Arm.Auth, "-lifetime", spec.Lifetime.String(), "-idle-timeout", "0s", "-touch", "never", "-leeway", "0s",
+		"-lifetime", spec.Lifetime.String(), "-idle-timeout", "0s", "-touch", "never", "-leeway", "0s",
 		"-pool", strconv.Itoa(spec.Pool), "-accounts", "memory", "-seed-users", strconv.Itoa(spec.Users),
 		"-insecure-cookies", "-mint", // plain HTTP on loopback
 	}
-	if spec.Arm.Store != "" {
-		args = append(args, "-store", spec.Arm.Store)
+	for _, flag := range slices.Sorted(maps.Keys(l.kind.Server)) {
+		args = append(args, "-"+flag, l.kind.Server[flag])
 	}
-	if spec.Arm.Alg != "" {
-		args = append(args, "-alg", spec.Arm.Alg, "-keys", keys)
-	}
-	if spec.Arm.Carrier != "" {
-		args = append(args, "-credential", spec.Arm.Carrier)
+	if l.kind.Keys {
+		args = append(args, "-keys", keys)
 	}
 	if spec.StoreTimeout != 0 {
 		args = append(args, "-store-timeout", spec.StoreTimeout.String())
@@ -111,17 +112,9 @@ type setting struct{ field, value string }
 // wanted is the part of /config that a launch decides.
 func (l launch) wanted() []setting {
 	spec := l.spec
-	carrier := "none"
-	switch {
-	case spec.Arm.Auth == "none":
-	case spec.Arm.InCookie():
-		carrier = "cookie"
-	default:
-		carrier = "header"
-	}
 	w := []setting{
-		{"arm", trial.Arm{Auth: spec.Arm.Auth, Store: spec.Arm.Store, Alg: spec.Arm.Alg}.String()}, {"replica", l.name},
-		{"credential", carrier}, {"lifetime", spec.Lifetime.String()}, {"idle_timeout", "0s"}, {"touch", "never"}, {"leeway", "0s"},
+		{"arm", string(spec.Arm.Base())}, {"replica", l.name},
+		{"credential", string(l.kind.Carrier)}, {"lifetime", spec.Lifetime.String()}, {"idle_timeout", "0s"}, {"touch", "never"}, {"leeway", "0s"},
 		{"pool", strconv.Itoa(spec.Pool)}, {"accounts", "memory"}, {"seed_users", strconv.Itoa(spec.Users)},
 		{"mint", "true"}, {"insecure_cookies", "true"}, {"unlogged", "false"},
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"authbench/bench/arm"
 	"authbench/bench/process"
 	"authbench/bench/trial"
 )
@@ -81,7 +82,7 @@ func (n *Runtime) Up(ctx context.Context, spec trial.Spec) (s *Stack, err error)
 
 // check refuses what cannot be started, before anything is.
 func (n *Runtime) check(spec trial.Spec) error {
-	if _, err := trial.ParseArm(spec.Arm.String()); err != nil {
+	if _, err := arm.Lookup(spec.Arm); err != nil {
 		return err
 	}
 	if _, err := trial.ParseBalancer(string(spec.Balancer)); err != nil {
@@ -96,7 +97,7 @@ func (n *Runtime) check(spec trial.Spec) error {
 		return fmt.Errorf("%d users: want at least 1", spec.Users)
 	case spec.Resident != 0 && spec.Resident < spec.Users:
 		return fmt.Errorf("%d resident sessions for %d users: want at least one each", spec.Resident, spec.Users)
-	case spec.Arm.Store == "postgres" && spec.Pool*spec.Replicas > postgresConnections-10:
+	case arm.Of(spec.Arm).Store() == "postgres" && spec.Pool*spec.Replicas > postgresConnections-10:
 		return fmt.Errorf("%d replicas with %d connections each: PostgreSQL is started for %d", spec.Replicas, spec.Pool, postgresConnections)
 	}
 	caps := n.Capabilities()

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
@@ -34,8 +35,12 @@ func TestNativeHoldsTheContract(t *testing.T) { holdsTheContract(t, newNative(t)
 func TestComposeHoldsTheContract(t *testing.T) { holdsTheContract(t, newCompose(t)) }
 
 func checkEveryArmServes(t *testing.T, n *Runtime) {
-	for _, a := range append(trial.Arms(), trial.Arm{Auth: "jwt", Alg: "HS256", Carrier: "cookie"}, trial.Arm{Auth: "session", Store: "redis", Carrier: "header"}) {
-		spec := cell(a.String(), 2, trial.Sticky)
+	arms := []trial.Arm{"jwt/HS256+cookie", "session/redis+header"}
+	for _, k := range arm.All() {
+		arms = append(arms, k.Name)
+	}
+	for _, a := range arms {
+		spec := cell(a, 2, trial.Sticky)
 		s := up(t, n, spec)
 		if len(s.Credentials) != spec.Users {
 			t.Errorf("%s: %d credentials, want %d", a, len(s.Credentials), spec.Users)

@@ -3,34 +3,31 @@ package stack
 import (
 	"context"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
-// startStore starts the arm's store, if it has one and it does not run yet. For
-// a JWT arm a Redis stands there too, its URL known to the replicas and its
-// counters read: that no store is asked must be seen, not presumed. It is no
-// component, so none of its idling is charged to the arm.
+// startStore starts the arm's stores that do not run yet. One that only stands
+// there (see arm.StoreUse) is no component, so none of its idling is charged to
+// the arm, but its counters are read.
 func (n *Runtime) startStore(ctx context.Context, s *Stack, spec trial.Spec) error {
-	if spec.Arm.Auth == "jwt" {
-		if err := n.startRedis(ctx); err != nil {
-			return err
+	for _, use := range arm.Of(spec.Arm).Stores {
+		var component *Component
+		switch use.Store {
+		case "redis":
+			if err := n.startRedis(ctx); err != nil {
+				return err
+			}
+			s.RedisURL, component = n.redis.url, n.redis.component
+		case "postgres":
+			if err := n.startPostgres(ctx); err != nil {
+				return err
+			}
+			s.PostgresURL, component = n.postgres.url, n.postgres.component
 		}
-		s.RedisURL = n.redis.url
-		return nil
-	}
-	switch spec.Arm.Store {
-	case "redis":
-		if err := n.startRedis(ctx); err != nil {
-			return err
+		if use.Asked {
+			s.Components = append(s.Components, component)
 		}
-		s.RedisURL = n.redis.url
-		s.Components = append(s.Components, n.redis.component)
-	case "postgres":
-		if err := n.startPostgres(ctx); err != nil {
-			return err
-		}
-		s.PostgresURL = n.postgres.url
-		s.Components = append(s.Components, n.postgres.component)
 	}
 	return nil
 }
@@ -38,7 +35,7 @@ func (n *Runtime) startStore(ctx context.Context, s *Stack, spec trial.Spec) err
 // holding is what the arm's store is known to hold. A JWT needs no store: its
 // credentials are as good as on the first day.
 func (n *Runtime) holding(spec trial.Spec) mintKey {
-	switch spec.Arm.Store {
+	switch arm.Of(spec.Arm).Store() {
 	case "redis":
 		return n.redis.holds
 	case "postgres":
@@ -48,7 +45,7 @@ func (n *Runtime) holding(spec trial.Spec) mintKey {
 }
 
 func (n *Runtime) hold(spec trial.Spec, key mintKey) {
-	switch spec.Arm.Store {
+	switch arm.Of(spec.Arm).Store() {
 	case "redis":
 		n.redis.holds = key
 	case "postgres":
@@ -58,7 +55,7 @@ func (n *Runtime) hold(spec trial.Spec, key mintKey) {
 
 // empty makes the arm's store hold nothing.
 func (n *Runtime) empty(ctx context.Context, spec trial.Spec) error {
-	switch spec.Arm.Store {
+	switch arm.Of(spec.Arm).Store() {
 	case "redis":
 		return n.redis.empty(ctx)
 	case "postgres":
@@ -75,7 +72,7 @@ func (n *Runtime) settle(ctx context.Context, spec trial.Spec) error {
 			return err
 		}
 	}
-	if spec.Arm.Store == "postgres" {
+	if arm.Of(spec.Arm).Store() == "postgres" {
 		return n.postgres.do(ctx, "VACUUM (ANALYZE)", "CHECKPOINT")
 	}
 	return nil

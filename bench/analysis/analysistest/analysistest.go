@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 
 	"gonum.org/v1/gonum/stat/distuv"
@@ -21,9 +22,8 @@ type Option func(*trial.Trial)
 
 // Spec is a cell of one replica behind round robin, with one open phase of
 // 1,000 requests for each name.
-func Spec(experiment, arm string, phases ...string) trial.Spec {
-	a, err := trial.ParseArm(arm)
-	if err != nil {
+func Spec(experiment string, a trial.Arm, phases ...string) trial.Spec {
+	if _, err := arm.Lookup(a); err != nil {
 		panic(err)
 	}
 	s := trial.Spec{Experiment: experiment, Arm: a, Replicas: 1, Balancer: trial.RoundRobin,

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
@@ -23,15 +24,15 @@ var control = figures{balancer: 22, replica: 44, request: 118, response: 262, co
 // of is the arm's figures: the control's and what authentication adds.
 func of(a trial.Arm) figures {
 	f := control
-	switch a.Auth {
-	case "session":
+	switch arm.Of(a).Family {
+	case arm.Session:
 		f.request += 62 // a cookie with a random identifier
 		f.balancer += 1
-	case "jwt":
+	case arm.Token:
 		f.request += 350
 		f.balancer += 3
 	}
-	switch a.Store + a.Alg {
+	switch k := arm.Of(a); k.Factor("store") + k.Factor("algorithm") {
 	case "memory":
 		f.replica += 3
 	case "redis":
@@ -88,7 +89,7 @@ func fill(t *trial.Trial, m *trial.Measurement, n noise) {
 	} {
 		o(t)
 	}
-	if t.Spec.Arm.Auth == "jwt" { // a Redis stands there and is not asked
+	if arm.Of(t.Spec.Arm).Family == arm.Token { // a Redis stands there and is not asked
 		Counter(name, "redis_commands", 0)(t)
 	}
 	if f.redis > 0 {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"authbench/bench/arm"
 	"authbench/bench/experiment"
 	"authbench/bench/trial"
 )
@@ -90,7 +91,7 @@ func stick(t *trial.Trial, n noise) {
 	users, _ := strconv.Atoi(s.Load.Env["USERS"])
 	requests = (requests + users - 1) / users * users
 	lost := 0.0
-	if s.Arm.Store == "memory" && (s.Balancer == trial.RoundRobin || s.Balancer == trial.LeastConn) {
+	if arm.Of(s.Arm).Loses(s.Balancer) {
 		lost = math.Round(float64(requests) * n.near(1-1/float64(s.Replicas), 0.002))
 	}
 	for name, v := range map[string]float64{"authenticated_requests": float64(requests), "lost_sessions": lost, "failed_requests": 0, "wrong_user": 0} {
@@ -112,12 +113,12 @@ func revoke(t *trial.Trial, n noise) {
 	for range users {
 		left := life - n.near(0.12, 0.2)
 		lag, bound := 0.0, -1.0
-		if t.Spec.Arm.Auth == "jwt" {
+		if arm.Of(t.Spec.Arm).Family == arm.Token {
 			lag = max(0, left-math.Abs(n.near(0.005, 0.8)))
 			bound = math.Ceil(left)
 			successes += math.Floor(lag / 0.010 * float64(t.Spec.Replicas))
 		}
-		if t.Spec.Arm.Auth != "jwt" {
+		if arm.Of(t.Spec.Arm).Family != arm.Token {
 			left = -1 // a cookie does not tell
 		}
 		lags, remaining, bounds = append(lags, lag), append(remaining, left), append(bounds, bound)
@@ -134,7 +135,7 @@ func revoke(t *trial.Trial, n noise) {
 // repeatOne puts a first attempt in doubt before one trial.
 func repeatOne(trials []trial.Trial) []trial.Trial {
 	for i, t := range trials {
-		if t.Spec.Experiment == "cost" && t.Block == 2 && t.Spec.Arm.Store == "redis" {
+		if t.Spec.Experiment == "cost" && t.Block == 2 && t.Spec.Arm == "session/redis" {
 			bad := pretend(t.Spec, t.Block)
 			bad.Doubt(trial.Doubt{Phase: "load=common", Cause: "stolen CPU", Amount: 0.11, Bound: 0.01, Unit: "share of its CPU time",
 				Spoils: []trial.Aspect{trial.CPUTotal, trial.CPUSplit, trial.Median, trial.Tail, trial.Rate}, Text: "11 % of the system's CPU time was stolen"})

@@ -1,0 +1,53 @@
+package arm_test
+
+import (
+	"strings"
+	"testing"
+
+	"authbench/bench/arm"
+	"authbench/bench/trial"
+)
+
+func TestLookup(t *testing.T) {
+	for _, name := range []trial.Arm{"none", "session/memory", "session/redis", "session/cookie", "session/postgres+header", "jwt/HS256", "jwt/EdDSA+cookie"} {
+		k, err := arm.Lookup(name)
+		if err != nil || k.Name != name {
+			t.Errorf("Lookup(%q) = %v, %v", name, k.Name, err)
+		}
+	}
+	if k := arm.Of("jwt/HS256+cookie"); k.Carrier != arm.Cookie || k.Server["credential"] != "cookie" || k.Server["alg"] != "HS256" {
+		t.Errorf("%+v", k)
+	}
+	if k := arm.Of("jwt/HS256"); k.Server["credential"] != "" {
+		t.Error("a variant changed the catalogue")
+	}
+	for _, name := range []trial.Arm{"", "jwt", "jwt/none", "session/HS256", "jwt/redis", "none+cookie", "jwt/HS256+url", "none/x", "session/redis/x"} {
+		if k, err := arm.Lookup(name); err == nil || !strings.Contains(err.Error(), "session/postgres") {
+			t.Errorf("Lookup(%q) = %v, %v; want an error that names what is allowed", name, k, err)
+		}
+	}
+}
+
+// What is said of an arm hangs together: where its state lives, which store is
+// asked for it, when it ends.
+func TestTheCatalogueHangsTogether(t *testing.T) {
+	seen := map[trial.Arm]bool{}
+	for _, k := range arm.All() {
+		if seen[k.Name] {
+			t.Errorf("%s stands there twice", k.Name)
+		}
+		seen[k.Name] = true
+		if (k.State == arm.Shared) != (k.Store() != "") {
+			t.Errorf("%s: state %s, but the store asked is %q", k.Name, k.State, k.Store())
+		}
+		if k.Server["auth"] != string(k.Family) || !strings.HasPrefix(string(k.Name), string(k.Family)) {
+			t.Errorf("%s: family %s, started with -auth %s", k.Name, k.Family, k.Server["auth"])
+		}
+		if (k.Family == arm.Control) != (k.Carrier == arm.None) || k.Family != arm.Control && (len(k.Factors) == 0 || k.Ends == "") {
+			t.Errorf("%+v", k)
+		}
+		if (k.State == arm.Client) != (k.Ends == arm.AtExpiry) {
+			t.Errorf("%s: state %s ends %s", k.Name, k.State, k.Ends)
+		}
+	}
+}
