@@ -100,6 +100,17 @@ func (h held) secret() string {
 	return h.bearer + value
 }
 
+// dress gives a request the headers of this client.
+func (h held) dress(req *http.Request) {
+	req.Header.Set("Content-Type", "application/json")
+	if h.bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+h.bearer)
+	}
+	if h.cookie != "" {
+		req.Header.Set("Cookie", h.cookie)
+	}
+}
+
 func (r *replica) do(method, url, body string, h held) answer {
 	r.t.Helper()
 	return r.ask(method, url, body, h, nil)
@@ -125,13 +136,7 @@ func (r *replica) ask(method, url, body string, h held, headers http.Header) ans
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", "application/json")
-	if h.bearer != "" {
-		req.Header.Set("Authorization", "Bearer "+h.bearer)
-	}
-	if h.cookie != "" {
-		req.Header.Set("Cookie", h.cookie)
-	}
+	h.dress(req)
 	for name, values := range headers {
 		req.Header[name] = values
 	}

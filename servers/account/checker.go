@@ -50,7 +50,12 @@ func NewChecker(ctx context.Context, store Store, hasher *Hasher) (*Checker, err
 // when too many checks wait already; or it is a failure of the store. An unknown
 // or disabled name costs one hash, just as a wrong password does, and counts as
 // one, so that neither the time of an answer nor its text tells anything.
-func (c *Checker) Check(ctx context.Context, name, password string) (User, error) {
+//
+// client ends when whoever asks has left. That ends the wait for a hash and
+// nothing else: a guess counts all the same, or guessing and hanging up would
+// have no limit. So does one that left the queue before its hash.
+func (c *Checker) Check(client context.Context, name, password string) (User, error) {
+	ctx := context.WithoutCancel(client)
 	if c.Failures != nil {
 		wait, err := c.Failures.Wait(ctx, name)
 		if err != nil {
@@ -68,19 +73,21 @@ func (c *Checker) Check(ctx context.Context, name, password string) (User, error
 	if !found {
 		hash = c.decoy
 	}
-	match, err := c.hasher.Verify(ctx, hash, password)
-	if err != nil {
-		return User{}, fmt.Errorf("check password: %w", err)
-	}
-	if found && match && !u.Disabled {
+	match, err := c.hasher.Verify(client, hash, password)
+	switch {
+	case err == nil && found && match && !u.Disabled:
 		return u, nil
+	case err == nil:
+		err = ErrBadCredentials
+	case !errors.Is(err, client.Err()):
+		return User{}, fmt.Errorf("check password: %w", err)
 	}
 	if c.Failures != nil {
 		if err := c.Failures.Count(ctx, name); err != nil {
 			return User{}, fmt.Errorf("count failed log-ins: %w", err)
 		}
 	}
-	return User{}, ErrBadCredentials
+	return User{}, err
 }
 
 // Unchanged gives ErrBadCredentials if u's account is not as Check returned it.
@@ -98,13 +105,14 @@ func (c *Checker) Unchanged(ctx context.Context, u User) error {
 }
 
 // ChangePassword gives the account called name another password. Its errors
-// are Check's; a wrong current password counts as a failed log-in.
-func (c *Checker) ChangePassword(ctx context.Context, name, current, next string) error {
-	u, err := c.Check(ctx, name, current)
+// are Check's; a wrong current password counts as a failed log-in. Once the
+// current one is found right, the change goes on without the client.
+func (c *Checker) ChangePassword(client context.Context, name, current, next string) error {
+	u, err := c.Check(client, name, current)
 	if err != nil {
 		return err
 	}
-	changed := u
+	ctx, changed := context.WithoutCancel(client), u
 	if changed.Hash, err = c.hasher.Hash(ctx, next); err != nil {
 		return fmt.Errorf("hash password: %w", err)
 	}

@@ -12,8 +12,9 @@ import (
 // name must wait for the window's end, with the right password too: else
 // guessing could go on. Successes are neither counted nor do they clear the
 // count. Methods are safe for concurrent use; every error is a failure of the
-// system. Check asks before the hash and counts after it, so as many guesses
-// more can pass as there are log-ins in flight.
+// system. Check asks before the hash and counts after it, whether or not its
+// client still listens, so as many guesses more can pass as there are log-ins in
+// flight.
 type Failures interface {
 	// Wait is for how long name must not log in; zero if it may.
 	Wait(ctx context.Context, name string) (time.Duration, error)

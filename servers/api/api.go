@@ -16,6 +16,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -108,6 +109,9 @@ func (a *API) Drain() { a.draining.Store(true) }
 func (a *API) routes() chi.Router {
 	r := chi.NewRouter()
 	route := func(method, pattern string, h http.HandlerFunc) {
+		if method != http.MethodGet {
+			h = carried(h)
+		}
 		r.Method(method, pattern, a.cfg.Metrics.measured(pattern, h))
 	}
 	// Accounts, and the beginning and end of credentials, are the issuer's.
@@ -138,6 +142,25 @@ func (a *API) routes() chi.Router {
 		writeProblem(w, http.StatusMethodNotAllowed, "this route has another method")
 	}))
 	return r
+}
+
+// carried makes a request one that goes on when its client hangs up: half a
+// change, such as a new password beside the sessions of whoever stole the old
+// one, is worse than none or all of it. What it asks of a store has the store's
+// deadline, and Shutdown waits for it as for any request.
+func carried(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		client := r.Context()
+		next(w, r.WithContext(context.WithValue(context.WithoutCancel(client), clientKey{}, client)))
+	}
+}
+
+type clientKey struct{}
+
+// clientOf returns what ends when the client of a carried request hangs up: for
+// the queue of password hashes, where whoever has left keeps others waiting.
+func clientOf(r *http.Request) context.Context {
+	return r.Context().Value(clientKey{}).(context.Context)
 }
 
 func issuedElsewhere(w http.ResponseWriter, _ *http.Request) {
@@ -176,20 +199,26 @@ func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
-// failureLog writes at most one record a second, with the count of those it
-// left out: an outage at thousands of requests a second must not become a
-// load of its own.
+// failureLog writes at most one record of a kind in a second, with the count of
+// those it left out: an outage at thousands of requests a second must not become
+// a load of its own, and must not hide the one change that failed.
 type failureLog struct {
-	log     *slog.Logger
+	log   *slog.Logger
+	kinds sync.Map // of *failureKind, by what failed
+}
+
+type failureKind struct {
 	last    atomic.Int64 // Unix seconds
 	skipped atomic.Int64
 }
 
+// report tells of a failure; what is one of a few constants.
 func (l *failureLog) report(what string, err error) {
-	now := time.Now().Unix()
-	if last := l.last.Load(); last == now || !l.last.CompareAndSwap(last, now) {
-		l.skipped.Add(1)
+	found, _ := l.kinds.LoadOrStore(what, new(failureKind))
+	kind, now := found.(*failureKind), time.Now().Unix()
+	if last := kind.last.Load(); last == now || !kind.last.CompareAndSwap(last, now) {
+		kind.skipped.Add(1)
 		return
 	}
-	l.log.Error(what, "error", err, "similar_left_out", l.skipped.Swap(0))
+	l.log.Error(what, "error", err, "similar_left_out", kind.skipped.Swap(0))
 }

@@ -38,7 +38,7 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	u, err := a.cfg.Accounts.Check(r.Context(), name, password)
+	u, err := a.cfg.Accounts.Check(clientOf(r), name, password)
 	if err != nil {
 		a.notChecked(w, "log in", err, http.StatusUnauthorized, "unknown user or wrong password")
 		return
@@ -85,9 +85,7 @@ func (a *API) issue(w http.ResponseWriter, r *http.Request, u account.User) (aut
 		return "", expires, false
 	}
 	if err := a.cfg.Accounts.Unchanged(r.Context(), u); err != nil {
-		within, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Second)
-		defer cancel()
-		if err := a.cfg.Auth.Revoke(within, c); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		if err := a.cfg.Auth.Revoke(r.Context(), c); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			a.failures.report("take back a credential", err)
 		}
 		a.notChecked(w, "log in", err, http.StatusUnauthorized, "unknown user or wrong password")

@@ -3,12 +3,16 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"authbench/servers/account"
 	"authbench/servers/auth"
 	"authbench/servers/session"
+	"authbench/servers/store"
+	"authbench/servers/store/storetest"
 )
 
 // meddling changes the account between the password check and the answer, as
@@ -55,4 +59,35 @@ func TestLogInRacingAChange(t *testing.T) {
 			wantProblem(t, do(a, "GET", "/me", "", "Cookie", "__Host-session="+string(m.issued)), http.StatusUnauthorized)
 		})
 	}
+}
+
+// TestG21_TheTakeBackOutlastsItsClient hangs up in the middle of a log-in that
+// is to be taken back: nobody has the credential then, but whoever reads what
+// was sent does.
+func TestG21_TheTakeBackOutlastsItsClient(t *testing.T) {
+	client, err := store.OpenRedis(storetest.Redis(t).URL, store.Options{Timeout: 5 * time.Second, Pool: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, hangUp := context.WithCancel(t.Context())
+	m := &meddling{Authenticator: session.New(session.NewRedis(client, 5*time.Second, time.Now), session.Config{Lifetime: time.Hour})}
+	a := newTestAPI(t, func(c *Config) {
+		m.meddle = func() {
+			if _, err := c.Accounts.SetDisabled(t.Context(), "ada", true); err != nil {
+				t.Error(err)
+			}
+			hangUp()
+		}
+		c.Auth = m
+	})
+	r := httptest.NewRequestWithContext(ctx, "POST", "/login", strings.NewReader(`{"username":"ada","password":"secret"}`))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, r)
+	wantProblem(t, w.Result(), http.StatusUnauthorized)
+	if m.issued == "" {
+		t.Fatal("no credential was issued, so there was none to take back")
+	}
+	wantProblem(t, do(a, "GET", "/me", "", "Cookie", "__Host-session="+string(m.issued)), http.StatusUnauthorized)
 }

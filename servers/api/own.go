@@ -27,7 +27,7 @@ func (a *API) password(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusUnprocessableEntity, "want current_password, and as new_password 8 to 128 characters of UTF-8")
 		return
 	}
-	err := a.cfg.Accounts.ChangePassword(r.Context(), p.Subject, current, next)
+	err := a.cfg.Accounts.ChangePassword(clientOf(r), p.Subject, current, next)
 	if errors.Is(err, account.ErrChanging) {
 		writeProblem(w, http.StatusConflict, "the account was changed by somebody else meanwhile: try again")
 		return

@@ -161,9 +161,15 @@ func (r *Redis) DeleteSubject(ctx context.Context, subject string, keep ID) erro
 // millisecond's work for Redis, which does nothing else meanwhile.
 const scanCount = 1000
 
+// deleteAllTimeout bounds the steps of DeleteAll together: a minute for what
+// takes some seconds with a million sessions.
+const deleteAllTimeout = time.Minute
+
 // DeleteAll implements BySubject. It walks the indexes, since there every
 // session is; each step has the deadline of a call.
 func (r *Redis) DeleteAll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, deleteAllTimeout)
+	defer cancel()
 	for cursor := uint64(0); ; {
 		var err error
 		if cursor, err = r.deleteSome(ctx, cursor); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +146,30 @@ func dumpPostgres(t *testing.T, url string) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// TestG07_RedisDeletesAllPages has more subjects than one step of DeleteAll looks
+// at.
+func TestG07_RedisDeletesAllPages(t *testing.T) {
+	client := openRedis(t, storetest.Redis(t).URL, limits)
+	r := session.NewRedis(client, limits.Timeout, time.Now)
+	const n = 3000
+	end := session.Session{Expires: time.Now().Add(time.Hour)}
+	for i := range n {
+		end.Subject = fmt.Sprintf("user-%06d", i)
+		if err := r.Create(t.Context(), session.ID{byte(i), byte(i >> 8)}, end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := client.DBSize(t.Context()).Val(); got != 2*n {
+		t.Fatalf("%d keys before, want a session and an index for each of %d", got, n)
+	}
+	if err := r.DeleteAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := client.DBSize(t.Context()).Val(); got != 0 {
+		t.Errorf("%d keys are left", got)
+	}
 }
 
 func TestMemoryIsCapped(t *testing.T) {
