@@ -47,7 +47,7 @@ func writeReport(folder trial.Folder, stdout io.Writer) error {
 	if err := report.Write(folder, run, trials, verdicts, string(goBench)); err != nil {
 		return err
 	}
-	if err := report.Terminal(stdout, run, verdicts, terminalWidth(stdout)); err != nil {
+	if err := report.Terminal(stdout, run, trials, verdicts, terminalWidth(stdout)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, "\n%s\n", folder.Path("report.html"))

@@ -11,10 +11,10 @@ import (
 
 // Causes of doubt that a measurement can show.
 const (
-	stolen      = "stolen CPU"                  // by the hypervisor, from the system's CPUs
-	stolenOurs  = "stolen CPU of the generator" //
-	others      = "CPU used by other processes" // on the system's CPUs
-	latePacer   = "late generator"
+	stolen      = trial.StolenCPU
+	stolenOurs  = trial.StolenGeneratorCPU
+	others      = trial.ForeignCPU
+	latePacer   = trial.LateGenerator
 	busyPacer   = "busy generator"
 	clockStep   = "clock step"
 	died        = "component died"

@@ -117,6 +117,9 @@ func (d *data) warnings() (all []warning) {
 	if d.run.Failure != "" {
 		add("the run failed: " + d.run.Failure)
 	}
+	if noisy := disturbance(d.trials); noisy != "" {
+		add(noisy)
+	}
 	for _, doubt := range d.runDoubts() {
 		add(doubt)
 	}

@@ -42,10 +42,10 @@ func TestGoldenTexts(t *testing.T) {
 }
 
 func TestGoldenTerminal(t *testing.T) {
-	run, _, verdicts := smallRun()
+	run, trials, verdicts := smallRun()
 	for name, width := range map[string]int{"terminal-80.txt": 80, "terminal-160.txt": 160} {
 		var b bytes.Buffer
-		if err := Terminal(&b, run, verdicts, width); err != nil {
+		if err := Terminal(&b, run, trials, verdicts, width); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, b.String())

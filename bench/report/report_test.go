@@ -151,7 +151,7 @@ func TestWhatIsMissingIsLeftOut(t *testing.T) {
 				checkSVG(t, contents(t, f, name))
 			}
 			var b bytes.Buffer
-			if err := Terminal(&b, c.run, c.verdicts, 100); err != nil {
+			if err := Terminal(&b, c.run, nil, c.verdicts, 100); err != nil {
 				t.Error(err)
 			}
 		})
@@ -194,7 +194,7 @@ func TestHostileTextsStayText(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	if err := Terminal(&b, run, verdicts, 80); err != nil || strings.ContainsAny(b.String(), "\x1b\r") {
+	if err := Terminal(&b, run, trials, verdicts, 80); err != nil || strings.ContainsAny(b.String(), "\x1b\r") {
 		t.Errorf("the terminal is sent control characters (%v)", err)
 	}
 }

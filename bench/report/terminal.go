@@ -14,8 +14,9 @@ var answerSigns = map[trial.Answer]string{
 }
 
 // Terminal writes the verdicts as a table that fits the width, held to 80..160
-// columns: claim, answer, statement, and the figures that speak loudest.
-func Terminal(w io.Writer, run trial.Run, verdicts []trial.Verdict, width int) error {
+// columns: claim, answer, statement, and the figures that speak loudest. The last
+// lines say what disturbed the run.
+func Terminal(w io.Writer, run trial.Run, trials []trial.Trial, verdicts []trial.Verdict, width int) error {
 	width = min(max(width, 80), 160)
 	const left = 5 + 15 // claim and answer
 	right := width - left
@@ -53,6 +54,9 @@ func Terminal(w io.Writer, run trial.Run, verdicts []trial.Verdict, width int) e
 		for _, l := range fold("warning: "+warning, width) {
 			b.WriteString(l + "\n")
 		}
+	}
+	for _, l := range fold(disturbance(trials), width) {
+		b.WriteString(l + "\n")
 	}
 	_, err := io.WriteString(w, strings.ReplaceAll(b.String(), nbsp, " "))
 	return err

@@ -25,6 +25,14 @@ func Aspects() []Aspect {
 	return []Aspect{Counts, CPUTotal, CPUSplit, Median, Tail, Rate, WallClock}
 }
 
+// Causes of doubt that lie in the machine, not in what was measured.
+const (
+	StolenCPU          = "stolen CPU"                  // by the hypervisor, from the system's CPUs
+	StolenGeneratorCPU = "stolen CPU of the generator" //
+	ForeignCPU         = "CPU used by other processes" // on the system's CPUs
+	LateGenerator      = "late generator"
+)
+
 // Doubt is a reason to distrust some figures of a trial, and not others.
 type Doubt struct {
 	Phase  string   `json:"phase,omitempty"` // empty: the whole trial

@@ -1,0 +1,61 @@
+package report
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"authbench/bench/trial"
+)
+
+// disturbed are n trials of the driver, each on two CPUs for one second, of which
+// some were disturbed by cause.
+func disturbed(n, some int, cause string, steal, foreign float64) (ts []trial.Trial) {
+	for i := range n {
+		m := trial.Measurement{Phase: trial.Phase{Name: "p", Mode: trial.Open}}
+		m.Usage = trial.Usage{Seconds: 1, Steal: steal * float64(i) / float64(max(1, n-1)), Foreign: foreign, Busy: map[string]float64{"cpu0": 1, "cpu1": 1}}
+		t := trial.Trial{Status: trial.OK, Phases: []trial.Measurement{m}}
+		if i >= n-some {
+			t.Doubt(trial.Doubt{Phase: "p", Cause: cause, Spoils: []trial.Aspect{trial.Tail}})
+		}
+		ts = append(ts, t)
+	}
+	journey := trial.Measurement{Phase: trial.Phase{Name: "journey"}, Usage: trial.Usage{Seconds: 100, Steal: 100}}
+	return append(ts, trial.Trial{Status: trial.OK, Phases: []trial.Measurement{journey}})
+}
+
+func TestANoisyMachineIsSaidInOneSentence(t *testing.T) {
+	for name, c := range map[string]struct {
+		trials []trial.Trial
+		want   string
+	}{
+		"stolen": {disturbed(11, 6, trial.StolenCPU, 0.8, 0.1), "the machine was noisy: 20 % (median of a trial) to 40 % (the most) of its CPU time was stolen by the hypervisor " +
+			"and 5 % (median of a trial) to 5 % (the most) went to other processes, which left figures out of 6 of 11 trials; " +
+			"for firmer verdicts take a machine whose CPUs nobody shares, or a quieter hour, and run again"},
+		"others": {disturbed(11, 11, trial.ForeignCPU, 0, 0.5), "the machine was noisy: 0 % (median of a trial) to 0 % (the most) of its CPU time was stolen by the hypervisor " +
+			"and 25 % (median of a trial) to 25 % (the most) went to other processes, which left figures out of 11 of 11 trials; for firmer verdicts end other programs, and run again"},
+		"quiet":                 {disturbed(11, 0, "", 0.01, 0.01), ""},
+		"one of many":           {disturbed(11, 1, trial.StolenCPU, 0.8, 0), ""},
+		"not the machine":       {disturbed(11, 11, "component died", 0, 0), ""},
+		"nothing but a journey": {disturbed(0, 0, "", 0, 0), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := strings.ReplaceAll(disturbance(c.trials), nbsp, " "); got != c.want {
+				t.Errorf("said\n%s\nwant\n%s", got, c.want)
+			}
+			var b bytes.Buffer
+			if err := Terminal(&b, trial.Run{Name: "r", Warnings: []string{"another"}}, c.trials, nil, 100); err != nil {
+				t.Fatal(err)
+			}
+			_, after, said := strings.Cut(b.String(), "another\n")
+			if text := strings.Join(strings.Fields(after), " "); !said || text != c.want {
+				t.Errorf("the terminal's last lines are\n%s\nwant\n%s", after, c.want)
+			}
+			d := newData(trial.Run{Status: "complete"}, c.trials, nil, "")
+			first := append(warningTexts(d.warnings()), "")[0]
+			if said := strings.HasPrefix(first, "the machine was noisy"); said != (c.want != "") {
+				t.Errorf("the page's first warning is %q", first)
+			}
+		})
+	}
+}
