@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,6 +156,9 @@ func TestPrometheusAsksEveryReplica(t *testing.T) {
 				env := services[name].Environment
 				if services[name].Image == "" || env != nil && env["AUTHBENCH_PRIVATE"] != "0.0.0.0:"+port {
 					t.Errorf("job %s: nobody answers at %s", job.Name, target)
+				}
+				if env != nil && !slices.Contains(strings.Split(env["AUTHBENCH_PRIVATE_HOSTS"], ","), name) {
+					t.Errorf("job %s: %s does not answer by that name, but by %q", job.Name, name, env["AUTHBENCH_PRIVATE_HOSTS"])
 				}
 				if env["AUTHBENCH_AUTH"] == job.Name {
 					replicas++

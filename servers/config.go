@@ -21,6 +21,7 @@ import (
 // Config is everything that can be asked of a replica, as the flags have it.
 type Config struct {
 	Listen, Private string
+	PrivateHosts    string
 	Replica         string
 
 	Auth, Store, Alg string
@@ -102,6 +103,7 @@ func parseConfig(args []string, getenv func(string) (string, bool), stdout io.Wr
 func (c *Config) define(fs *flag.FlagSet) {
 	fs.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "`address` of the public listener; port 0 picks a free one")
 	fs.StringVar(&c.Private, "private", "127.0.0.1:0", "`address` of the private listener: /metrics, /config, /mint; never route it from outside")
+	fs.StringVar(&c.PrivateHosts, "private-hosts", "", "`names` by which the private listener may be asked, beside its address and loopback, with commas between them: as Prometheus knows it")
 	fs.StringVar(&c.Replica, "replica", "r1", "`name` of this replica, in every answer of /me")
 
 	fs.StringVar(&c.Auth, "auth", "none", "way to authenticate: none (control: everybody passes), session or jwt")
@@ -230,6 +232,11 @@ func (c *Config) complete() error {
 	if c.Replica == "" {
 		return errors.New("-replica: want a name")
 	}
+	for name := range strings.SplitSeq(c.PrivateHosts, ",") {
+		if c.PrivateHosts != "" && (name == "" || strings.ContainsAny(name, ":/*[] \t")) {
+			return fmt.Errorf("-private-hosts %q: want names of hosts, without ports, and commas between them", c.PrivateHosts)
+		}
+	}
 	if err := c.idles(); err != nil {
 		return err
 	}
@@ -240,6 +247,16 @@ func (c *Config) complete() error {
 		return errors.New("-jwks needs -profile cognito: our own tokens are verified by -keys")
 	}
 	return errors.Join(c.needs(), c.staysLocal())
+}
+
+// privateHosts are the names that the private listener answers to: those given,
+// and the one that it listens by.
+func (c *Config) privateHosts() []string {
+	names := strings.Split(c.PrivateHosts, ",")
+	if host, _, err := net.SplitHostPort(c.Private); err == nil {
+		names = append(names, host)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
 // foreign says whether another issuer's tokens are verified, and none issued.

@@ -61,6 +61,10 @@ func TestBadFlags(t *testing.T) {
 		{"-mint -listen 0.0.0.0:0", "-listen 0.0.0.0:0: -mint and -seed-users are for loopback only"},
 		{"-seed-users 1 -listen :0", "-listen :0: -mint and -seed-users are for loopback only"},
 		{"-mint -private [::]:0", "-private [::]:0: -mint and -seed-users are for loopback only"},
+		{"-private-hosts a:1,b", `-private-hosts "a:1,b": want names of hosts, without ports`},
+		{"-private-hosts a,,b", "-private-hosts"},
+		{"-private-hosts http://a/", "-private-hosts"},
+		{"-private-hosts *", "-private-hosts"},
 		{"-mint -listen nonsense", `-listen "nonsense"`},
 	} {
 		_, err := parse(nil, strings.Fields(c.args)...)
@@ -92,7 +96,7 @@ func TestUsageNamesEveryFlag(t *testing.T) {
 	if _, err := parseConfig([]string{"-h"}, os.LookupEnv, &out); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("-h: error %v", err)
 	}
-	for _, name := range strings.Fields("listen private auth store alg keys profile jwks jwks-refresh jwks-stale credential redis postgres replica insecure-cookies lifetime leeway pool store-timeout accounts seed-users argon2 mint force touch touch-every sessions-per-user login-failures login-window readiness") {
+	for _, name := range strings.Fields("listen private private-hosts auth store alg keys profile jwks jwks-refresh jwks-stale credential redis postgres replica insecure-cookies lifetime leeway pool store-timeout accounts seed-users argon2 mint force touch touch-every sessions-per-user login-failures login-window readiness") {
 		if !strings.Contains(out.String(), "  -"+name+" ") && !strings.Contains(out.String(), "  -"+name+"\n") {
 			t.Errorf("-h does not name -%s", name)
 		}

@@ -130,7 +130,7 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 	})
 	p := api.NewPrivate(api.PrivateConfig{
 		Settings: cfg.settings(public.Addr().String(), private.Addr().String()),
-		Metrics:  metrics, Mint: cfg.Mint, Auth: arm.auth, Transport: transport,
+		Metrics:  metrics, Mint: cfg.Mint, Auth: arm.auth, Transport: transport, Hosts: cfg.privateHosts(),
 	})
 	sweeping, stopSweeping := context.WithCancel(ctx)
 	defer stopSweeping()

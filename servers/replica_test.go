@@ -140,6 +140,7 @@ func (r *replica) ask(method, url, body string, h held, headers http.Header) ans
 	for name, values := range headers {
 		req.Header[name] = values
 	}
+	req.Host = headers.Get("Host") // none: the URL's
 	start := time.Now()
 	res, err := r.client.Do(req)
 	if err != nil {

@@ -27,6 +27,7 @@ type settings struct {
 	PID             int         `json:"pid"`
 	Listen          string      `json:"listen"`
 	Private         string      `json:"private"`
+	PrivateHosts    string      `json:"private_hosts"` // names that it answers to, beside its address and loopback
 	GoVersion       string      `json:"go_version"`
 	GOMAXPROCS      int         `json:"gomaxprocs"`
 	Credential      api.Carrier `json:"credential"` // header, cookie or none
@@ -70,7 +71,7 @@ func (c *Config) settings(listen, private string) settings {
 	t := c.transport()
 	s := settings{
 		Arm: c.arm(), Auth: c.Auth, Replica: c.Replica,
-		PID: os.Getpid(), Listen: listen, Private: private,
+		PID: os.Getpid(), Listen: listen, Private: private, PrivateHosts: c.PrivateHosts,
 		GoVersion: runtime.Version(), GOMAXPROCS: runtime.GOMAXPROCS(0),
 		Credential: t.Carrier, InsecureCookies: c.InsecureCookies,
 		Lifetime: c.Lifetime.String(), IdleTimeout: c.IdleTimeout.String(), Touch: c.Touch, TouchEvery: c.TouchEvery.String(),

@@ -82,14 +82,20 @@ func New(cfg Config) *API {
 		replicaHeader: []string{cfg.Replica},
 	}
 	a.router = a.routes()
-	// Browsers' changes from another site are refused, log-in included: the
-	// protection looks at Sec-Fetch-Site and Origin, so other clients pass.
-	csrf := http.NewCrossOriginProtection()
-	csrf.SetDenyHandler(cfg.Metrics.measured("cross-site", func(w http.ResponseWriter, _ *http.Request) {
-		writeProblem(w, http.StatusForbidden, "cross-site requests may not change anything")
-	}))
-	a.handler = csrf.Handler(a.router)
+	a.handler = sameOrigin(a.router, cfg.Metrics.measured("cross-site", crossSite))
 	return a
+}
+
+// sameOrigin refuses browsers' changes from another site, log-in included. It looks
+// at Sec-Fetch-Site and Origin, so other clients pass.
+func sameOrigin(next http.Handler, deny http.HandlerFunc) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(deny)
+	return protection.Handler(next)
+}
+
+func crossSite(w http.ResponseWriter, _ *http.Request) {
+	writeProblem(w, http.StatusForbidden, "cross-site requests may not change anything")
 }
 
 // ServeHTTP implements http.Handler.

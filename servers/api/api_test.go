@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -264,6 +266,21 @@ func TestCrossSiteChangesAreRefused(t *testing.T) {
 	}
 	if r := logIn(a, "Sec-Fetch-Site", "same-origin", "Origin", "http://example.com"); r.StatusCode != http.StatusOK {
 		t.Errorf("same origin: status %d", r.StatusCode)
+	}
+}
+
+// TestPrivateAddress asks as containers do: the listener is everywhere, and the
+// connection came to one address.
+func TestPrivateAddress(t *testing.T) {
+	h := NewPrivate(PrivateConfig{Metrics: NewMetrics()})
+	for local, want := range map[string]int{"192.0.2.7:9090": http.StatusOK, "[::ffff:192.0.2.7]:9090": http.StatusOK, "192.0.2.8:9090": http.StatusForbidden} {
+		r := httptest.NewRequest("GET", "http://192.0.2.7:9090/metrics", nil)
+		addr := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(local))
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, addr)))
+		if w.Code != want {
+			t.Errorf("192.0.2.7 at %s: status %d, want %d", local, w.Code, want)
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ func badBody(w http.ResponseWriter, err error) {
 
 // readFields reads a body that is one JSON object with exactly these fields,
 // whose values have the given kind. If it is bad, readFields has answered.
-func readFields[V string | bool](w http.ResponseWriter, r *http.Request, names ...string) (map[string]V, bool) {
+func readFields[V string | bool | json.Number](w http.ResponseWriter, r *http.Request, names ...string) (map[string]V, bool) {
 	body, ok := readBody(w, r)
 	if !ok {
 		return nil, false
@@ -77,8 +77,9 @@ var (
 // decodeFields reads one JSON object whose fields have the given names and the
 // type V. encoding/json itself would accept names in other case and take the
 // last of two fields of one name, so two readers could see different bodies.
-func decodeFields[V string | bool](body []byte, names ...string) (map[string]V, error) {
+func decodeFields[V string | bool | json.Number](body []byte, names ...string) (map[string]V, error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return nil, errNotObject
 	}

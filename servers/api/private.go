@@ -1,10 +1,14 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
+	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -21,10 +25,13 @@ type PrivateConfig struct {
 	Mint      bool // whether to serve /mint
 	Auth      auth.Authenticator
 	Transport Transport
+	Hosts     []string // names that the listener goes by, beside its address and loopback
 }
 
 // NewPrivate returns the handler of the private listener: GET /metrics, GET
-// /config and, if asked for, POST /mint.
+// /config and, if asked for, POST /mint. A browser on the same machine or network
+// may reach it as well, so it answers to its own name only, and no other site's
+// changes.
 func NewPrivate(cfg PrivateConfig) http.Handler {
 	r := chi.NewRouter()
 	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(cfg.Metrics.Registry, promhttp.HandlerOpts{}))
@@ -35,7 +42,31 @@ func NewPrivate(cfg PrivateConfig) http.Handler {
 	if cfg.Mint {
 		r.Post("/mint", minter{cfg.Auth, cfg.Transport}.serve)
 	}
-	return r
+	own := sameOrigin(r, crossSite)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isOwn(r, cfg.Hosts) {
+			writeProblem(w, http.StatusForbidden, "this listener does not go by that name: -private-hosts gives it others")
+			return
+		}
+		own.ServeHTTP(w, r)
+	})
+}
+
+// isOwn says whether r's Host is loopback, the address that r came in by, or one
+// of names. A page that had its own name point here, so that a browser takes the
+// answers for that page's own (DNS rebinding), sends that name.
+func isOwn(r *http.Request, names []string) bool {
+	host := (&url.URL{Host: r.Host}).Hostname()
+	isHost := func(name string) bool { return strings.EqualFold(name, host) }
+	if isHost("localhost") || slices.ContainsFunc(names, isHost) {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return ip.Unmap().IsLoopback() || ok && local.AddrPort().Addr().Unmap() == ip.Unmap()
 }
 
 // minter makes credentials without passwords. It exists because a log-in costs
@@ -48,15 +79,10 @@ type minter struct {
 }
 
 const (
-	mintMax      = 1_000_000
-	mintParallel = 16  // so that a remote store's round trips overlap
-	mintBatch    = 512 // lines kept in memory before they are written
+	mintMax      = 1_000_000 // users are numbered from 0
+	mintParallel = 16        // so that a remote store's round trips overlap
+	mintBatch    = 512       // lines kept in memory before they are written
 )
-
-type mintRequest struct {
-	Users int `json:"users"` // how many
-	First int `json:"first"` // number of the first
-}
 
 // mintLine is one line of the answer.
 type mintLine struct {
@@ -67,22 +93,24 @@ type mintLine struct {
 }
 
 func (m minter) serve(w http.ResponseWriter, r *http.Request) {
-	var req mintRequest
-	body, ok := readBody(w, r)
+	fields, ok := readFields[json.Number](w, r, "users", "first")
 	if !ok {
 		return
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&req); err != nil || req.Users < 1 || req.First < 0 || req.First+req.Users > mintMax {
+	users, err := strconv.Atoi(string(fields["users"]))
+	first := 0
+	if number, given := fields["first"]; given && err == nil {
+		first, err = strconv.Atoi(string(number))
+	}
+	if err != nil || users < 1 || users > mintMax || first < 0 || first > mintMax-users {
 		writeProblem(w, http.StatusBadRequest, `want {"users":n,"first":0} with users of at least 1 and numbers below `+strconv.Itoa(mintMax))
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
 	out := json.NewEncoder(w)
-	for done := 0; done < req.Users; done += mintBatch {
-		lines, err := m.batch(r, req.First+done, min(mintBatch, req.Users-done))
+	for done := 0; done < users; done += mintBatch {
+		lines, err := m.batch(r, first+done, min(mintBatch, users-done))
 		if err != nil {
 			m.fail(w, done > 0)
 			return
