@@ -93,9 +93,9 @@ func (a *arm) openFailures(ctx context.Context, cfg Config) (account.Failures, e
 	case a.redis != nil:
 		return account.NewRedisFailures(a.redis, cfg.StoreTimeout, limit), nil
 	case a.postgres != nil:
-		return account.NewPostgresFailures(ctx, a.postgres, limit, time.Now)
+		return account.NewPostgresFailures(ctx, a.postgres, limit)
 	}
-	return account.NewMemoryFailures(limit, time.Now), nil
+	return account.NewMemoryFailures(limit, cfg.Now), nil
 }
 
 func (a *arm) openAccounts(ctx context.Context, cfg Config, metrics *api.Metrics) error {
@@ -130,7 +130,7 @@ func (a *arm) openCookie(cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("-keys: %w", err)
 	}
-	a.auth, err = session.NewCookie(key, session.Config{Lifetime: cfg.Lifetime})
+	a.auth, err = session.NewCookie(key, session.Config{Lifetime: cfg.Lifetime, Now: cfg.Now})
 	return err
 }
 
@@ -138,11 +138,11 @@ func (a *arm) openSessions(ctx context.Context, cfg Config, metrics *api.Metrics
 	var sessions session.Store
 	switch cfg.Store {
 	case "memory":
-		m := session.NewMemory(time.Now, cfg.MemoryMax)
+		m := session.NewMemory(cfg.Now, cfg.MemoryMax)
 		m.PerSubject = cfg.SessionsPerUser
 		sessions, a.sweeper = m, m
 	case "redis":
-		r := session.NewRedis(a.redis, cfg.StoreTimeout, time.Now)
+		r := session.NewRedis(a.redis, cfg.StoreTimeout)
 		r.PerSubject = cfg.SessionsPerUser
 		if err := r.Ping(ctx); err != nil {
 			return fmt.Errorf("-redis: %w", err)
@@ -150,7 +150,7 @@ func (a *arm) openSessions(ctx context.Context, cfg Config, metrics *api.Metrics
 		a.checks = append(a.checks, api.Check{Name: "redis", Ping: r.Ping})
 		sessions = r
 	case "postgres":
-		p, err := session.NewPostgres(ctx, a.postgres, cfg.Unlogged, time.Now)
+		p, err := session.NewPostgres(ctx, a.postgres, cfg.Unlogged)
 		if err != nil {
 			return fmt.Errorf("sessions: %w", err)
 		}
@@ -160,6 +160,7 @@ func (a *arm) openSessions(ctx context.Context, cfg Config, metrics *api.Metrics
 	observed := session.Observe(sessions, metrics.StoreObserver("sessions", session.Operations()...))
 	a.auth = session.New(observed, session.Config{
 		Lifetime: cfg.Lifetime, IdleTimeout: cfg.IdleTimeout, Touch: session.Touch(cfg.Touch), TouchEvery: cfg.TouchEvery,
+		Now: cfg.Now,
 	})
 	return nil
 }
@@ -173,7 +174,7 @@ func (a *arm) openTokens(cfg Config) error {
 		return fmt.Errorf("-keys: %w", err)
 	}
 	a.tokens, err = token.New(keys, token.Config{
-		Issuer: cfg.Issuer, Audience: cfg.Audience, Lifetime: cfg.Lifetime, Leeway: cfg.Leeway,
+		Issuer: cfg.Issuer, Audience: cfg.Audience, Lifetime: cfg.Lifetime, Leeway: cfg.Leeway, Now: cfg.Now,
 	})
 	if err != nil {
 		return err
@@ -189,6 +190,7 @@ func (a *arm) openForeign(cfg Config) (err error) {
 		token.Source{Location: cfg.JWKS, Refresh: cfg.JWKSRefresh, Stale: cfg.JWKSStale, Timeout: cfg.StoreTimeout},
 		token.Config{
 			Profile: token.Profile(cfg.Profile), Issuer: cfg.Issuer, Audience: cfg.Audience, Lifetime: cfg.Lifetime, Leeway: cfg.Leeway,
+			Now: cfg.Now,
 		})
 	if err != nil {
 		return fmt.Errorf("-jwks: %w", err)

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -119,20 +122,125 @@ func raceLogOut(s *site, n int) {
 }
 
 // TestS05_ExpiryNeedsNoDeletion keeps records beyond their end: those of Redis
-// by PERSIST, the others because nothing sweeps within the test.
+// because it is told to write nothing, the others because nothing sweeps within
+// the test.
 func TestS05_ExpiryNeedsNoDeletion(t *testing.T) {
 	eachArm(t, "S05", func(s *site) {
 		h := s.login(ada)
 		s.wantLive("at first", h)
 		if s.arm == "session/redis" {
 			client := redisClient(s.T)
-			for _, key := range client.Keys(s.Context(), "session*").Val() {
-				client.Persist(s.Context(), key)
+			if err := client.Do(s.Context(), "CLIENT", "PAUSE", time.Minute.Milliseconds(), "WRITE").Err(); err != nil {
+				s.Fatal(err)
 			}
+			defer client.Do(context.Background(), "CLIENT", "UNPAUSE")
 		}
 		eventually(s.T, "it ends", func() bool { return s.other().me(h).StatusCode == http.StatusUnauthorized })
-		if s.arm != "session/memory" && s.arm != "session/cookie" && !strings.Contains(s.dump(), ada) {
+		if s.arm != "session/memory" && s.arm != "session/cookie" && !s.holdsRecords() {
 			s.Error("the record has gone: this test shows nothing")
 		}
-	}, "-lifetime", "1s", "-sweep", time.Hour.String())
+	}, "-lifetime", "2s", "-sweep", time.Hour.String())
+}
+
+// holdsRecords says whether the store still has records, be they over or not.
+func (s *site) holdsRecords() bool {
+	s.Helper()
+	if s.arm == "session/redis" {
+		return redisClient(s.T).DBSize(s.Context()).Val() > 0
+	}
+	return strings.Contains(s.dump(), ada)
+}
+
+// TestS07_ReplicasClocksMayDiffer has replicas 30 s ahead and behind. Sessions
+// live for less than that, so whoever judged by a replica's clock would end one
+// that has just begun, or keep one for ever.
+func TestS07_ReplicasClocksMayDiffer(t *testing.T) {
+	eachCell(t, "S07", func(t *testing.T, arm, cell string) {
+		for what, check := range map[string]func(*site){"cap": capByOneClock, "index": indexByOneClock, "use": useByOneClock, "guesses": guessesByOneClock} {
+			t.Run(what, func(t *testing.T) {
+				s := newSite(t, arm, cell)
+				flags := append(s.flags, "-lifetime", "20s", "-sweep", "1s", "-sessions-per-user", "2", "-touch", "always", "-idle-timeout", "15s",
+					"-login-failures", "3", "-login-window", "20s")
+				s.r = nil
+				for _, off := range []time.Duration{30 * time.Second, 0, -10 * time.Second, -30 * time.Second} {
+					s.r = append(s.r, startOff(t, off, append(slices.Clone(flags), "-replica", off.String())...))
+				}
+				check(s)
+			})
+		}
+	})
+}
+
+// capByOneClock logs in at every replica in turn, from the one that is most ahead
+// on: each time the oldest session ends, and never the new one.
+func capByOneClock(s *site) {
+	var all []held
+	for range 2 {
+		for _, r := range s.r {
+			all = append(all, r.mustLogin(ada))
+			for i, h := range all {
+				want := http.StatusUnauthorized
+				if i >= len(all)-2 {
+					want = http.StatusOK
+				}
+				wantStatus(s.T, fmt.Sprintf("session %d of %d, two are permitted", i+1, len(all)), s.other().me(h), want)
+			}
+		}
+	}
+}
+
+// indexByOneClock logs in at one replica after another and then out by an
+// administrator, who must find every session.
+func indexByOneClock(s *site) {
+	for _, first := range s.r {
+		for _, second := range s.r {
+			one := first.mustLogin(ada)
+			two := second.mustLogin(ada)
+			s.wantLive("the first", one)
+			s.wantLive("the second", two)
+			for _, r := range s.r {
+				if got := r.sessions(two); len(got) != 2 || !got[0].Current {
+					s.Errorf("%d sessions are listed, want two, the newest first: %+v", len(got), got)
+				}
+			}
+			wantStatus(s.T, "log-out by an administrator", s.send("POST", "/admin/users/user-000001/logout", "", s.login("admin")), http.StatusNoContent)
+			for _, r := range s.r {
+				wantStatus(s.T, "the first, afterwards", r.me(one), http.StatusUnauthorized)
+				wantStatus(s.T, "the second, afterwards", r.me(two), http.StatusUnauthorized)
+			}
+		}
+	}
+}
+
+// useByOneClock uses sessions everywhere for a while in which every replica has
+// swept: they live, and then end at one time everywhere, whoever used them.
+func useByOneClock(s *site) {
+	begin := time.Now()
+	h := s.r[len(s.r)-1].mustLogin(ada)
+	eventually(s.T, "some sweeps are over", func() bool {
+		s.wantLive("in use", h)
+		return time.Since(begin) > 3*time.Second
+	})
+	for _, session := range s.r[0].sessions(h) {
+		if life := session.Expires.Sub(session.Created); life != 20*time.Second {
+			s.Errorf("a session of %v, want 20 s", life)
+		}
+		if off := session.Created.Sub(begin); off.Abs() > 5*time.Second {
+			s.Errorf("it began %v from now, by the clock of a replica", off)
+		}
+	}
+}
+
+// guessesByOneClock counts wrong passwords at every replica in one window.
+func guessesByOneClock(s *site) {
+	for i := range 3 {
+		wantStatus(s.T, "a wrong password", s.loginAs(s.r[i], ada, "wrong"), http.StatusUnauthorized)
+	}
+	for _, r := range s.r {
+		a := r.login(ada)
+		wantStatus(s.T, "the right one, after three of three", a, http.StatusTooManyRequests)
+		if wait, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || wait < 1 || wait > 20 {
+			s.Errorf("Retry-After %q, want up to 20 s", a.Header.Get("Retry-After"))
+		}
+	}
 }

@@ -55,6 +55,9 @@ type Config struct {
 	Mint, Force       bool
 	Drain, DrainDelay time.Duration
 	DrainIdle         time.Duration
+
+	// Now is this replica's clock. What replicas share is judged by the store's.
+	Now func() time.Time
 }
 
 // ownName is the issuer of this server's own tokens, and whom they are for.
@@ -71,7 +74,7 @@ func envName(flagName string) string {
 // parseConfig reads flags and, for those that are not given, the environment.
 // For -h it prints the usage to stdout and returns flag.ErrHelp.
 func parseConfig(args []string, getenv func(string) (string, bool), stdout io.Writer) (Config, error) {
-	var c Config
+	c := Config{Now: time.Now}
 	fs := flag.NewFlagSet("server", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	c.define(fs)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"authbench/servers/store/storetest"
 )
@@ -138,15 +139,18 @@ func TestOwnSessions(t *testing.T) {
 }
 
 type listed struct {
-	Handle  string
-	Current bool
+	Handle           string
+	Created, Expires time.Time
+	Current          bool
 }
 
-func (s *site) sessions(h held) []listed {
-	s.Helper()
+func (s *site) sessions(h held) []listed { s.Helper(); return s.other().sessions(h) }
+
+func (r *replica) sessions(h held) []listed {
+	r.t.Helper()
 	var list struct{ Sessions []listed }
-	a := s.send("GET", "/sessions", "", h)
-	wantStatus(s.T, "list", a, http.StatusOK)
-	decode(s.T, a.body, &list)
+	a := r.do("GET", r.Listen+"/sessions", "", h)
+	wantStatus(r.t, "list", a, http.StatusOK)
+	decode(r.t, a.body, &list)
 	return list.Sessions
 }

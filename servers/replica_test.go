@@ -29,11 +29,18 @@ type replica struct {
 // that it serves.
 func start(t *testing.T, args ...string) *replica {
 	t.Helper()
+	return startOff(t, 0, args...)
+}
+
+// startOff starts a replica whose clock is off by so much.
+func startOff(t *testing.T, off time.Duration, args ...string) *replica {
+	t.Helper()
 	args = append([]string{"-listen", "127.0.0.1:0", "-seed-users", "20", "-mint", "-argon2", "m=64,t=1,p=1"}, args...)
 	cfg, err := parseConfig(args, func(string) (string, bool) { return "", false }, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.Now = func() time.Time { return time.Now().Add(off) }
 	ctx, stop := context.WithCancel(context.Background())
 	stdout, stdoutEnd := io.Pipe()
 	r := &replica{t: t, stop: stop, ended: make(chan error, 1), stderr: &lockedBuffer{}, client: &http.Client{

@@ -106,7 +106,7 @@ func BenchmarkLookup(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer pg.Pool.Close()
-	postgres, err := session.NewPostgres(context.Background(), pg, false, time.Now)
+	postgres, err := session.NewPostgres(context.Background(), pg, false)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func BenchmarkLookup(b *testing.B) {
 		store session.Store
 	}{
 		{"memory", session.NewMemory(time.Now, residents)},
-		{"redis", session.NewRedis(redis, limits.Timeout, time.Now)},
+		{"redis", session.NewRedis(redis, limits.Timeout)},
 		{"postgres", postgres},
 	} {
 		a := session.New(s.store, session.Config{Lifetime: time.Hour})

@@ -26,7 +26,7 @@ func TestFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Pool.Close()
-	postgres, err := account.NewPostgresFailures(t.Context(), db, limit, time.Now)
+	postgres, err := account.NewPostgresFailures(t.Context(), db, limit)
 	if err != nil {
 		t.Fatal(err)
 	}

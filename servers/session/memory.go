@@ -99,7 +99,7 @@ func (m *Memory) Create(_ context.Context, id ID, s Session) error {
 	if len(ids) >= perSubject(m.PerSubject) {
 		ids = m.makeRoom(ids)
 	}
-	if err := m.put(id, toRecord(s)); err != nil {
+	if err := m.put(id, toRecord(s.startingAt(m.now().Truncate(time.Millisecond)))); err != nil {
 		x.set(s.Subject, ids)
 		return err
 	}

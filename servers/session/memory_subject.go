@@ -68,7 +68,6 @@ func (m *Memory) ListSubject(_ context.Context, subject string) ([]Entry, error)
 			entries = append(entries, Entry{id, r.session()})
 		}
 	}
-	newestFirst(entries)
 	return entries, nil
 }
 

@@ -19,27 +19,32 @@ var schema string
 // columns, so touches stay on their page (HOT) all the same.
 const bySubject = `CREATE INDEX sessions_subject ON sessions (subject, created)`
 
-// Postgres keeps sessions in a PostgreSQL table, shared by all replicas.
+// inOrder numbers sessions as they are created: two may begin within a millisecond,
+// and clocks are set back.
+const inOrder = `ALTER TABLE sessions ADD COLUMN number bigint GENERATED ALWAYS AS IDENTITY`
+
+// Postgres keeps sessions in a PostgreSQL table, shared by all replicas. The
+// database's clock decides alone ([store.Now]).
 type Postgres struct {
 	// PerSubject is how many sessions one subject may have; zero means
 	// DefaultPerSubject. Set it before use.
 	PerSubject int
 
-	db  *store.Postgres
-	now func() time.Time
+	db *store.Postgres
 }
 
 // NewPostgres returns a store over db, whose schema it creates where that is
 // missing. If unlogged, the table is kept out of the write-ahead log: faster,
 // and empty after a crash.
-func NewPostgres(ctx context.Context, db *store.Postgres, unlogged bool, now func() time.Time) (*Postgres, error) {
-	if err := db.Migrate(ctx, store.Migration{Name: "sessions-1", SQL: schema}, store.Migration{Name: "sessions-2", SQL: bySubject}); err != nil {
+func NewPostgres(ctx context.Context, db *store.Postgres, unlogged bool) (*Postgres, error) {
+	if err := db.Migrate(ctx, store.Migration{Name: "sessions-1", SQL: schema}, store.Migration{Name: "sessions-2", SQL: bySubject},
+		store.Migration{Name: "sessions-3", SQL: inOrder}); err != nil {
 		return nil, err
 	}
 	if err := setLogged(ctx, db, !unlogged); err != nil {
 		return nil, fmt.Errorf("set the persistence of table sessions: %w", err)
 	}
-	return &Postgres{db: db, now: now}, nil
+	return &Postgres{db: db}, nil
 }
 
 // setLogged changes the table only if it is not as asked, since that rewrites
@@ -77,10 +82,11 @@ func (p *Postgres) Create(ctx context.Context, id ID, s Session) error {
 		var b pgx.Batch
 		b.Queue(`SELECT pg_advisory_xact_lock($1, hashtext($2))`, subjectLocks, s.Subject)
 		b.Queue(`INSERT INTO sessions (id, subject, role, created, expires, last_seen, idle_ms, deadline)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, columns(id, s)...)
+			SELECT $1::bytea, $2, $3, now, now + $4, now + $5, $6::bigint, now + $7 FROM (SELECT `+store.Now+`) AS clock (now)`,
+			id[:], s.Subject, s.Role, ms(s.Expires.Sub(s.Created)), ms(s.LastSeen.Sub(s.Created)), ms(s.IdleTimeout), ms(s.Deadline().Sub(s.Created)))
 		// Those that are over are the sweep's, unless they take a place; they go first.
 		b.Queue(`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE subject = $1
-			ORDER BY deadline <= $2, created DESC, id <> $3 OFFSET $4)`, s.Subject, p.now().UnixMilli(), id[:], perSubject(p.PerSubject))
+			ORDER BY deadline <= `+store.Now+`, number DESC OFFSET $2)`, s.Subject, perSubject(p.PerSubject))
 		if err := p.db.Pool.SendBatch(ctx, &b).Close(); err != nil {
 			return fmt.Errorf("insert session: %w", err)
 		}
@@ -95,20 +101,19 @@ const subjectLocks = 0x73657373
 // Find implements Store.
 func (p *Postgres) Find(ctx context.Context, id ID) (Session, bool, error) {
 	return p.one(ctx, `SELECT subject, role, created, expires, last_seen, idle_ms FROM sessions
-		WHERE id = $1 AND deadline > $2`, id[:], p.now().UnixMilli())
+		WHERE id = $1 AND deadline > `+store.Now, id[:])
 }
 
 // Touch implements Toucher: a row that is due is updated and returned, any
 // other that is live is read.
 func (p *Postgres) Touch(ctx context.Context, id ID, every time.Duration) (Session, bool, error) {
-	now := p.now().UnixMilli()
-	return p.one(ctx, `WITH touched AS (
-			UPDATE sessions SET last_seen = $2, deadline = CASE WHEN idle_ms > 0 THEN least(expires, $2 + idle_ms) ELSE expires END
-			WHERE id = $1 AND deadline > $2 AND last_seen <= $3
+	return p.one(ctx, `WITH clock (now) AS (SELECT `+store.Now+`), touched AS (
+			UPDATE sessions SET last_seen = now, deadline = CASE WHEN idle_ms > 0 THEN least(expires, now + idle_ms) ELSE expires END
+			FROM clock WHERE id = $1 AND deadline > now AND last_seen <= now - $2
 			RETURNING subject, role, created, expires, last_seen, idle_ms)
 		SELECT * FROM touched UNION ALL
-		SELECT subject, role, created, expires, last_seen, idle_ms FROM sessions
-		WHERE id = $1 AND deadline > $2 AND NOT EXISTS (SELECT FROM touched)`, id[:], now, now-every.Milliseconds())
+		SELECT subject, role, created, expires, last_seen, idle_ms FROM sessions, clock
+		WHERE id = $1 AND deadline > now AND NOT EXISTS (SELECT FROM touched)`, id[:], every.Milliseconds())
 }
 
 // one reads the session that a query returns, if any.
@@ -137,7 +142,8 @@ func (p *Postgres) Update(ctx context.Context, id ID, s Session) (ok bool, err e
 	err = p.db.Lookup(ctx, func(ctx context.Context) error { // replacing twice is the same as once
 		tag, err := p.db.Pool.Exec(ctx, `UPDATE sessions
 			SET subject = $2, role = $3, created = $4, expires = $5, last_seen = $6, idle_ms = $7, deadline = $8
-			WHERE id = $1 AND deadline > $9`, append(columns(id, s), p.now().UnixMilli())...)
+			WHERE id = $1 AND deadline > `+store.Now, id[:], s.Subject, s.Role, s.Created.UnixMilli(), s.Expires.UnixMilli(),
+			s.LastSeen.UnixMilli(), ms(s.IdleTimeout), s.Deadline().UnixMilli())
 		if err != nil {
 			return fmt.Errorf("update session: %w", err)
 		}
@@ -168,7 +174,7 @@ func (p *Postgres) Sweep(ctx context.Context) (int, error) {
 	swept := 0
 	for {
 		tag, err := p.db.Pool.Exec(ctx, `DELETE FROM sessions WHERE id IN
-			(SELECT id FROM sessions WHERE deadline <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, p.now().UnixMilli(), sweepBatch)
+			(SELECT id FROM sessions WHERE deadline <= `+store.Now+` LIMIT $1 FOR UPDATE SKIP LOCKED)`, sweepBatch)
 		if err != nil {
 			return swept, fmt.Errorf("sweep sessions: %w", err)
 		}
@@ -179,7 +185,4 @@ func (p *Postgres) Sweep(ctx context.Context) (int, error) {
 	}
 }
 
-func columns(id ID, s Session) []any {
-	return []any{id[:], s.Subject, s.Role, s.Created.UnixMilli(), s.Expires.UnixMilli(),
-		s.LastSeen.UnixMilli(), s.IdleTimeout.Milliseconds(), s.Deadline().UnixMilli()}
-}
+func ms(d time.Duration) int64 { return d.Milliseconds() }

@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"authbench/servers/store"
 )
 
 // ListSubject implements BySubject.
 func (p *Postgres) ListSubject(ctx context.Context, subject string) (entries []Entry, err error) {
 	err = p.db.Lookup(ctx, func(ctx context.Context) error {
 		rows, err := p.db.Pool.Query(ctx, `SELECT id, subject, role, created, expires, last_seen, idle_ms FROM sessions
-			WHERE subject = $1 AND deadline > $2 ORDER BY created DESC`, subject, p.now().UnixMilli())
+			WHERE subject = $1 AND deadline > `+store.Now+` ORDER BY number DESC`, subject)
 		if err != nil {
 			return err
 		}

@@ -9,14 +9,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Redis keeps sessions in a Redis server, shared by all replicas. Redis
-// deletes expired keys by its own clock; this server's clock decides all the
-// same, because the deadline is in the value too.
+// Redis keeps sessions in a Redis server, shared by all replicas. Redis' own clock
+// decides alone: a session is a key that Redis gives out no longer than its
+// deadline, whether or not it has deleted it yet, and scripts take the time from
+// Redis.
 //
-// Beside each session there is an index of its subject's: a sorted set of IDs by
-// absolute expiry, which ends with the last of them. Scripts keep the two in
-// step; they name keys that they find out, so this is for one server (or a
-// primary with replicas), not for a cluster.
+// Beside each session there is an index of its subject's: a sorted set of IDs in
+// the order of their creation, which lasts as long as the last of them may. Scripts
+// keep the two in step; they name keys that they find out, so this is for one
+// server (or a primary with replicas), not for a cluster.
 type Redis struct {
 	// PerSubject is how many sessions one subject may have; zero means
 	// DefaultPerSubject. Set it before use.
@@ -24,12 +25,11 @@ type Redis struct {
 
 	client  *redis.Client
 	timeout time.Duration
-	now     func() time.Time
 }
 
 // NewRedis returns a store over client; each call ends within timeout.
-func NewRedis(client *redis.Client, timeout time.Duration, now func() time.Time) *Redis {
-	return &Redis{client: client, timeout: timeout, now: now}
+func NewRedis(client *redis.Client, timeout time.Duration) *Redis {
+	return &Redis{client: client, timeout: timeout}
 }
 
 var (
@@ -42,14 +42,13 @@ func redisKey(id ID) string { return sessionPrefix + string(id[:]) }
 
 // Create implements Store.
 func (r *Redis) Create(ctx context.Context, id ID, s Session) error {
-	ttl := s.Deadline().Sub(r.now())
-	if ttl < time.Millisecond {
+	if s.Deadline().Sub(s.Created) < time.Millisecond {
 		return nil // born expired: nobody may find it
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	err := createIndexed.Run(ctx, r.client, []string{redisKey(id), indexKey(s.Subject)},
-		encode(s), ttl.Milliseconds(), id[:], s.Expires.UnixMilli(), r.now().UnixMilli(), perSubject(r.PerSubject)).Err()
+		encode(s), id[:], perSubject(r.PerSubject)).Err()
 	if err != nil {
 		return fmt.Errorf("redis create: %w", err)
 	}
@@ -67,16 +66,20 @@ func (r *Redis) Find(ctx context.Context, id ID) (Session, bool, error) {
 	if err != nil {
 		return Session{}, false, fmt.Errorf("redis get: %w", err)
 	}
-	return live(value, r.now())
+	return found(value)
+}
+
+// found decodes the value of a session that is live, since Redis gave it out.
+func found(value []byte) (Session, bool, error) {
+	s, err := decode(value)
+	return s, err == nil, err
 }
 
 // Update implements Store.
 func (r *Redis) Update(ctx context.Context, id ID, s Session) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	now := r.now()
-	ttl := s.Deadline().Sub(now).Milliseconds()
-	done, err := updateIfLive.Run(ctx, r.client, []string{redisKey(id)}, encode(s), now.UnixMilli(), max(ttl, 1)).Int()
+	done, err := updateIfLive.Run(ctx, r.client, []string{redisKey(id)}, encode(s)).Int()
 	if err != nil {
 		return false, fmt.Errorf("redis update: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,14 +17,23 @@ const (
 
 func indexKey(subject string) string { return indexPrefix + subject }
 
-// createIndexed files a session and its entry in the index, from which it
-// clears what is over. Where there are too many still, those go first that
-// ended idly (their keys are gone), then the oldest.
-var createIndexed = redis.NewScript(`
-local now, most = tonumber(ARGV[5]), tonumber(ARGV[6])
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-redis.call('ZADD', KEYS[2], ARGV[4], ARGV[3])
+// redisNow begins a script that has to know the time.
+const redisNow = `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local function whole(n) return string.format('%.0f', n) end`
+
+// createIndexed files a session, which begins now, and puts it at the end of the
+// index. Where there are too many, those go first that are over (their keys are
+// gone), then the oldest. The order is that of creation even if the clock was set
+// back. Bytes 2 to 33 of a value are its deadline, created, expires and last seen.
+var createIndexed = redis.NewScript(redisNow + `
+local deadline, created, expires, seen = struct.unpack('>I8I8I8I8', ARGV[1], 2)
+local shift, most = now - created, tonumber(ARGV[3])
+redis.call('SET', KEYS[1], string.sub(ARGV[1], 1, 1) .. struct.pack('>I8I8I8I8', deadline + shift, now, expires + shift, seen + shift)
+  .. string.sub(ARGV[1], 34), 'PX', whole(deadline - created))
+local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
+redis.call('ZADD', KEYS[2], whole(math.max(now, (tonumber(last[2]) or 0) + 1)), ARGV[2])
 local over = redis.call('ZCARD', KEYS[2]) - most
 if over > 0 then
   for _, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
@@ -41,8 +49,7 @@ if over > 0 then
     end
   end
 end
-local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
-redis.call('PEXPIRE', KEYS[2], string.format('%.0f', math.max(1, tonumber(last[2]) - now)))
+redis.call('PEXPIRE', KEYS[2], whole(math.max(redis.call('PTTL', KEYS[2]), expires - created)))
 return 1`)
 
 // deleteIndexed ends one session. Its subject stands in the value, after the
@@ -65,51 +72,39 @@ for _, index in ipairs(KEYS) do
 end
 return 1`)
 
-// updateIfLive replaces a value only where one is that has not expired by the
-// caller's clock. Plain SET XX would also revive a session that is over by
-// that clock and not yet by Redis'. The deadline is bytes 2 to 9 of a value.
-var updateIfLive = redis.NewScript(`
-local old = redis.call('GET', KEYS[1])
-if not old or struct.unpack('>I8', old, 2) <= tonumber(ARGV[2]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+// updateIfLive replaces a value only where there is one. The deadline is bytes 2
+// to 9 of a value; one that is over by now ends the session at once.
+var updateIfLive = redis.NewScript(redisNow + `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', whole(math.max(1, struct.unpack('>I8', ARGV[1], 2) - now)))
 return 1`)
 
 // touchIfDue returns a live value and, if its last use (bytes 26 to 33) is long
 // enough ago, writes a new one and the deadline that follows from it.
-var touchIfDue = redis.NewScript(`
+var touchIfDue = redis.NewScript(redisNow + `
 local v = redis.call('GET', KEYS[1])
 if not v then return false end
-local now = tonumber(ARGV[1])
 local deadline, created, expires, seen, idle = struct.unpack('>I8I8I8I8I8', v, 2)
-if deadline <= now or now - seen < tonumber(ARGV[2]) then return v end
+if now - seen < tonumber(ARGV[1]) then return v end
 deadline = expires
 if idle > 0 then deadline = math.min(expires, now + idle) end
+if deadline <= now then return false end
 v = string.sub(v, 1, 1) .. struct.pack('>I8I8I8I8', deadline, created, expires, now) .. string.sub(v, 34)
-redis.call('SET', KEYS[1], v, 'PX', string.format('%.0f', deadline - now))
+redis.call('SET', KEYS[1], v, 'PX', whole(deadline - now))
 return v`)
 
 // Touch implements Toucher.
 func (r *Redis) Touch(ctx context.Context, id ID, every time.Duration) (Session, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	now := r.now()
-	value, err := touchIfDue.Run(ctx, r.client, []string{redisKey(id)}, now.UnixMilli(), every.Milliseconds()).Text()
+	value, err := touchIfDue.Run(ctx, r.client, []string{redisKey(id)}, every.Milliseconds()).Text()
 	if errors.Is(err, redis.Nil) {
 		return Session{}, false, nil
 	}
 	if err != nil {
 		return Session{}, false, fmt.Errorf("redis touch: %w", err)
 	}
-	return live([]byte(value), now)
-}
-
-// live decodes a value and judges its deadline.
-func live(value []byte, now time.Time) (Session, bool, error) {
-	s, err := decode(value)
-	if err != nil || !now.Before(s.Deadline()) {
-		return Session{}, false, err
-	}
-	return s, true, nil
+	return found([]byte(value))
 }
 
 // ListSubject implements BySubject.
@@ -134,20 +129,13 @@ func (r *Redis) ListSubject(ctx context.Context, subject string) ([]Entry, error
 		if !ok || len(ids[i]) != len(ID{}) {
 			continue // ended by itself; its entry goes later
 		}
-		s, ok, err := live([]byte(text), r.now())
+		s, err := decode([]byte(text))
 		if err != nil {
 			return nil, err
 		}
-		if ok {
-			entries = append(entries, Entry{ID([]byte(ids[i])), s})
-		}
+		entries = append(entries, Entry{ID([]byte(ids[i])), s})
 	}
-	newestFirst(entries)
 	return entries, nil
-}
-
-func newestFirst(entries []Entry) {
-	slices.SortStableFunc(entries, func(a, b Entry) int { return b.Created.Compare(a.Created) })
 }
 
 // DeleteSubject implements BySubject.

@@ -1,5 +1,5 @@
--- Times are Unix milliseconds by the replica's clock: the database's own clock
--- judges nothing. There is no index but the key: one on the deadline would have
+-- Times are Unix milliseconds by the database's own clock: replicas' clocks
+-- judge nothing. There is no index but the key: one on the deadline would have
 -- to be maintained by every touch, and would keep updates from staying on their
 -- page (HOT), for which fillfactor leaves the room.
 CREATE TABLE sessions (

@@ -28,7 +28,7 @@ var ErrFull = errors.New("session store is full")
 type ID [sha256.Size]byte
 
 // Session is what the server remembers about one log-in. Times are kept to the
-// millisecond; a Store returns them in UTC.
+// millisecond; a Store returns them in UTC, by its own clock.
 type Session struct {
 	Subject string
 	Role    string
@@ -51,13 +51,23 @@ func (s Session) Deadline() time.Time {
 	return s.Expires
 }
 
-// Store keeps sessions. It judges expiry by the clock that it was made with,
-// never by the clock of a database: a session whose [Session.Deadline] has been
-// reached is gone, whether or not its record has been deleted yet. Methods are
-// safe for concurrent use, and end within the store's own time limit even if
-// ctx has none. Every error is a failure of the system.
+// startingAt moves s in time so that it begins at now, a time in milliseconds.
+func (s Session) startingAt(now time.Time) Session {
+	shift := now.Sub(s.Created)
+	s.Created, s.Expires, s.LastSeen = s.Created.Add(shift), s.Expires.Add(shift), s.LastSeen.Add(shift)
+	return s
+}
+
+// Store keeps sessions. It judges by one clock: a store that replicas share by
+// its database's, so that replicas whose clocks differ agree on what has ended and
+// what is oldest. A session whose [Session.Deadline] has been reached is gone,
+// whether or not its record has been deleted yet. Methods are safe for concurrent
+// use, and end within the store's own time limit even if ctx has none. Every error
+// is a failure of the system.
 type Store interface {
-	// Create files s under id. The caller gives an id that was never used.
+	// Create files s under id. The caller gives an id that was never used, and
+	// times by any clock: the session begins now by the store's, and its other
+	// times keep their distance from Created.
 	Create(ctx context.Context, id ID, s Session) error
 
 	// Find returns the session filed under id. Expired or unknown: found is
@@ -85,7 +95,7 @@ type Toucher interface {
 
 // BySubject is the optional power of a store that knows whose its sessions
 // are. It also bounds how many one subject has: Create ends the oldest of those
-// that are too many.
+// that are too many, and never the one that it files.
 type BySubject interface {
 	// ListSubject returns the live sessions of subject, the newest first.
 	ListSubject(ctx context.Context, subject string) ([]Entry, error)

@@ -45,23 +45,87 @@ func openPostgres(t *testing.T, url string, o store.Options) *store.Postgres {
 	return db
 }
 
+// scriptClock lets Redis' scripts read the time from a clock of the test. Who asks
+// for a script by its hash is not understood, since that hash is never stored.
+type scriptClock struct{ now func() time.Time }
+
+func (scriptClock) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (scriptClock) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (c scriptClock) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if args := cmd.Args(); cmd.Name() == "eval" {
+			us := c.now().UnixMicro()
+			args[1] = strings.ReplaceAll(args[1].(string), "redis.call('TIME')", fmt.Sprintf("{'%d', '%d'}", us/1e6, us%1e6))
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// endOver does as Redis does when its clock has moved: it deletes what is over.
+var endOver = redis.NewScript(`
+for _, key in ipairs(redis.call('KEYS', 'session:*')) do
+  if struct.unpack('>I8', redis.call('GET', key), 2) <= tonumber(ARGV[1]) then redis.call('DEL', key) end
+end
+return 1`)
+
+// openClockedRedis opens a store whose Redis goes by clock.
+func openClockedRedis(t *testing.T, url string, clock *sessiontest.Clock) session.Store {
+	t.Helper()
+	client, plain := openRedis(t, url, limits), openRedis(t, url, limits)
+	client.AddHook(scriptClock{clock.Now})
+	clock.Follow(func(now time.Time) {
+		if err := endOver.Run(context.WithoutCancel(t.Context()), plain, nil, now.UnixMilli()).Err(); err != nil {
+			t.Error(err)
+		}
+	})
+	return session.NewRedis(client, limits.Timeout)
+}
+
+// fakeClock puts a function of the test's in front of PostgreSQL's own.
+const fakeClock = `CREATE SCHEMA fake;
+	CREATE TABLE fake.clock (ms bigint);
+	INSERT INTO fake.clock VALUES (0);
+	CREATE FUNCTION fake.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE
+		AS $$ SELECT timestamptz 'epoch' + ms * interval '1 millisecond' FROM fake.clock $$;
+	ALTER DATABASE postgres SET search_path = public, fake, pg_catalog`
+
+// openClockedPostgres opens a store whose PostgreSQL goes by clock; url has
+// fakeClock.
+func openClockedPostgres(t *testing.T, db *store.Postgres, clock *sessiontest.Clock) session.Store {
+	t.Helper()
+	clock.Follow(func(now time.Time) {
+		if _, err := db.Pool.Exec(context.WithoutCancel(t.Context()), `UPDATE fake.clock SET ms = $1`, now.UnixMilli()); err != nil {
+			t.Error(err)
+		}
+	})
+	p, err := session.NewPostgres(t.Context(), db, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // TestStores runs both suites, that of Store and that of Authenticator over
 // it, against every store.
 func TestStores(t *testing.T) {
 	redisServer, postgresServer := storetest.Redis(t), storetest.Postgres(t)
-	client, db := openRedis(t, redisServer.URL, limits), openPostgres(t, postgresServer.URL, limits)
-	for name, open := range map[string]func(t *testing.T, now func() time.Time) session.Store{
-		"memory": func(_ *testing.T, now func() time.Time) session.Store { return session.NewMemory(now, 1000) },
-		"redis": func(_ *testing.T, now func() time.Time) session.Store {
-			return session.NewRedis(client, limits.Timeout, now)
-		},
-		"postgres": func(t *testing.T, now func() time.Time) session.Store {
-			p, err := session.NewPostgres(t.Context(), db, false, now)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return p
-		},
+	conn, err := pgx.Connect(t.Context(), postgresServer.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if _, err := conn.Exec(t.Context(), fakeClock); err != nil {
+		t.Fatal(err)
+	}
+	db := openPostgres(t, postgresServer.URL, limits)
+	for name, open := range map[string]func(t *testing.T, clock *sessiontest.Clock) session.Store{
+		"memory":   func(_ *testing.T, c *sessiontest.Clock) session.Store { return session.NewMemory(c.Now, 1000) },
+		"redis":    func(t *testing.T, c *sessiontest.Clock) session.Store { return openClockedRedis(t, redisServer.URL, c) },
+		"postgres": func(t *testing.T, c *sessiontest.Clock) session.Store { return openClockedPostgres(t, db, c) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Run("store", func(t *testing.T) { sessiontest.Run(t, open) })
@@ -69,7 +133,7 @@ func TestStores(t *testing.T) {
 				t.Run("authenticator, touch "+string(touch), func(t *testing.T) {
 					authtest.Run(t, func(t *testing.T) authtest.Subject {
 						clock := sessiontest.NewClock()
-						a := session.New(open(t, clock.Now), session.Config{Lifetime: time.Hour, Touch: touch, TouchEvery: time.Second, Now: clock.Now})
+						a := session.New(open(t, clock), session.Config{Lifetime: time.Hour, Touch: touch, TouchEvery: time.Second, Now: clock.Now})
 						return authtest.Subject{Auth: a, Revokes: true, Now: clock.Now, Advance: clock.Advance}
 					})
 				})
@@ -82,7 +146,7 @@ func TestStores(t *testing.T) {
 func TestS03_OnlyHashesAreStored(t *testing.T) {
 	redisServer, postgresServer := storetest.Redis(t), storetest.Postgres(t)
 	client, db := openRedis(t, redisServer.URL, limits), openPostgres(t, postgresServer.URL, limits)
-	p, err := session.NewPostgres(t.Context(), db, false, time.Now)
+	p, err := session.NewPostgres(t.Context(), db, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +154,7 @@ func TestS03_OnlyHashesAreStored(t *testing.T) {
 		store session.Store
 		dump  func() []byte
 	}{
-		"redis":    {session.NewRedis(client, limits.Timeout, time.Now), func() []byte { return dumpRedis(t, client) }},
+		"redis":    {session.NewRedis(client, limits.Timeout), func() []byte { return dumpRedis(t, client) }},
 		"postgres": {p, func() []byte { return dumpPostgres(t, postgresServer.URL) }},
 	} {
 		c, _, err := session.New(part.store, session.Config{Lifetime: time.Hour}).Issue(t.Context(), auth.Principal{Subject: "marker-subject", Role: "user"})
@@ -175,7 +239,7 @@ func TestG07_RedisDeletesAllPages(t *testing.T) {
 func TestMemoryIsCapped(t *testing.T) {
 	clock := sessiontest.NewClock()
 	m := session.NewMemory(clock.Now, 2)
-	end := session.Session{Expires: clock.Now().Add(time.Minute)}
+	end := session.Session{Created: clock.Now(), Expires: clock.Now().Add(time.Minute)}
 	for i, id := range []session.ID{{1}, {2}, {2}} { // the same one twice takes one place
 		if err := m.Create(t.Context(), id, end); err != nil {
 			t.Fatalf("session %d: %v", i, err)
@@ -200,7 +264,7 @@ func TestReplicasStartTogether(t *testing.T) {
 	for i := range cap(errs) {
 		db := openPostgres(t, server.URL, store.Options{Timeout: limits.Timeout, Pool: 2})
 		go func() {
-			_, err := session.NewPostgres(context.WithoutCancel(t.Context()), db, i%2 == 0, time.Now)
+			_, err := session.NewPostgres(context.WithoutCancel(t.Context()), db, i%2 == 0)
 			errs <- err
 		}()
 	}

@@ -8,7 +8,7 @@ import (
 
 // A value is: format (1 byte), deadline, created, expires, last seen (Unix
 // milliseconds), idle timeout (milliseconds), all 8 bytes big-endian, length of
-// the role (1 byte), role, subject. The deadline comes first for the script.
+// the role (1 byte), role, subject. Redis' scripts read and write the times.
 const (
 	valueFormat = 1
 	valueHeader = 1 + 5*8 + 1
@@ -42,4 +42,13 @@ func decode(b []byte) (Session, error) {
 		LastSeen:    time.UnixMilli(ms(3)).UTC(),
 		IdleTimeout: time.Duration(ms(4)) * time.Millisecond,
 	}, nil
+}
+
+// live decodes a value and judges its deadline.
+func live(value []byte, now time.Time) (Session, bool, error) {
+	s, err := decode(value)
+	if err != nil || !now.Before(s.Deadline()) {
+		return Session{}, false, err
+	}
+	return s, true, nil
 }

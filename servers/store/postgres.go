@@ -60,6 +60,10 @@ func (p *Postgres) Ping(ctx context.Context) error {
 	})
 }
 
+// Now is the database's own clock in SQL, in Unix milliseconds: the one clock that
+// all replicas share. It stands still within a statement.
+const Now = `(date_part('epoch', statement_timestamp()) * 1000)::bigint`
+
 // Do runs one call within the deadline, once.
 func (p *Postgres) Do(ctx context.Context, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)

@@ -190,7 +190,7 @@ func BenchmarkRedis(b *testing.B) {
 	defer client.Close()
 	for _, touch := range touches {
 		b.Run("touch="+string(touch), func(b *testing.B) {
-			newStore := func() session.Store { return session.NewRedis(client, options.Timeout, time.Now) }
+			newStore := func() session.Store { return session.NewRedis(client, options.Timeout) }
 			b.Run("lib=scs", func(b *testing.B) { withSCS(b, redisOfSCS{goredisstore.New(client)}, touch).run(b, client) })
 			b.Run("lib=gorilla", func(b *testing.B) { withGorilla(b, client.Options().Addr, touch).run(b, client) })
 			b.Run("lib=ours", func(b *testing.B) { ours(b, newStore(), touch).run(b, client) })
@@ -265,7 +265,7 @@ func BenchmarkPostgres(b *testing.B) {
 			_, err := scsDB.Pool.Exec(b.Context(), `CREATE TABLE sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL);
 				CREATE INDEX sessions_expiry_idx ON sessions (expiry)`) // as its documentation says
 			must(b, err)
-			st, err := session.NewPostgres(b.Context(), oursDB, false, time.Now)
+			st, err := session.NewPostgres(b.Context(), oursDB, false)
 			must(b, err)
 			b.Run("lib=scs", func(b *testing.B) {
 				withSCS(b, pgxstore.NewWithCleanupInterval(scsDB.Pool, 0), touch).run(b, nil)

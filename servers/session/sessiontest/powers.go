@@ -232,6 +232,20 @@ func capped(f fixture) {
 	f.wantList(bob, other)
 }
 
+// cappedInOrder sets the clock back between log-ins: the new session stays.
+func cappedInOrder(f fixture) {
+	if !f.hasBySubject() {
+		return
+	}
+	ada := subject()
+	ids := f.several(ada, session.DefaultPerSubject)
+	for range 3 {
+		f.clock.Advance(-10 * time.Minute)
+		ids = append(ids, f.create(f.session(ada)))
+	}
+	f.wantList(ada, ids[3:])
+}
+
 // cappedByTheLiving fills the places with sessions that then end: a log-out's
 // place and an expired one's are free again, and none of the living goes.
 func cappedByTheLiving(f fixture) {

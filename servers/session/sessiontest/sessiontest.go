@@ -1,8 +1,8 @@
 // Package sessiontest is the conformance suite of [session.Store].
 //
-// In comes a function that opens a store which tells the time by a given
-// clock; out come the failures of that store, by the clause of the contract
-// that it breaks.
+// In comes a function that opens a store whose clock (a database's own, where
+// there is one) follows a given one; out come the failures of that store, by the
+// clause of the contract that it breaks.
 package sessiontest
 
 import (
@@ -20,12 +20,12 @@ import (
 
 // Clock is a clock that a test moves.
 type Clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu     sync.Mutex
+	now    time.Time
+	follow func(now time.Time)
 }
 
-// NewClock returns a clock that stands at the present, so that a database's
-// own clock agrees with it until it is moved.
+// NewClock returns a clock that stands at the present.
 func NewClock() *Clock { return &Clock{now: time.Now()} }
 
 // Now is the time on c.
@@ -40,16 +40,28 @@ func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
+	if c.follow != nil {
+		c.follow(c.now)
+	}
+}
+
+// Follow tells set what the time is, now and whenever c is moved.
+func (c *Clock) Follow(set func(now time.Time)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.follow = set
+	set(c.now)
 }
 
 // Run holds the stores that open returns against the contract. open is called
 // once for each part. Its stores may share one database: IDs are random.
-func Run(t *testing.T, open func(t *testing.T, now func() time.Time) session.Store) {
+func Run(t *testing.T, open func(t *testing.T, clock *Clock) session.Store) {
 	for _, part := range []struct {
 		name string
 		test func(fixture)
 	}{
 		{"what was created is found", created},
+		{"sessions begin by the store's clock", begun},
 		{"unknown is not an error", unknown},
 		{"absolute expiry by the server's clock", absoluteExpiry},
 		{"idle expiry by the server's clock", idleExpiry},
@@ -70,11 +82,12 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) session.Sto
 		{"everybody's sessions end together", deleteAll},
 		{"the oldest ends where there are too many", capped},
 		{"what is over takes no place", cappedByTheLiving},
+		{"the oldest is who came first, whatever the clock says", cappedInOrder},
 		{"log-ins at once keep the cap", cappedAtOnce},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			clock := NewClock()
-			part.test(fixture{T: t, clock: clock, store: open(t, clock.Now)})
+			part.test(fixture{T: t, clock: clock, store: open(t, clock)})
 		})
 	}
 }
@@ -145,10 +158,21 @@ func created(f fixture) {
 	for i, subject := range []string{"user-000001", "x", `o'Brien "\` + "\t", "Zoë 😀", strings.Repeat("n", 64)} {
 		s := f.session(subject)
 		s.Role = []string{"user", "admin"}[i%2]
-		s.Created = s.Created.Add(-time.Minute)
 		s.LastSeen = s.LastSeen.Add(-time.Duration(i) * time.Millisecond)
 		s.IdleTimeout = time.Duration(i) * time.Minute
 		f.wantFound(f.create(s), s)
+	}
+}
+
+// begun creates sessions by clocks that are far from the store's: how long they
+// live does not depend on it.
+func begun(f fixture) {
+	for _, off := range []time.Duration{-time.Hour, -30 * time.Second, 30 * time.Second, time.Hour} {
+		want := f.session("user-000001")
+		want.LastSeen, want.IdleTimeout = want.LastSeen.Add(-time.Second), 40*time.Minute
+		s := want
+		s.Created, s.LastSeen, s.Expires = s.Created.Add(off), s.LastSeen.Add(off), s.Expires.Add(off)
+		f.wantFound(f.create(s), want)
 	}
 }
 
