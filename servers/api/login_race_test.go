@@ -71,7 +71,7 @@ func TestG21_TheTakeBackOutlastsItsClient(t *testing.T) {
 	}
 	defer client.Close()
 	ctx, hangUp := context.WithCancel(t.Context())
-	m := &meddling{Authenticator: session.New(session.NewRedis(client, 5*time.Second, time.Now), session.Config{Lifetime: time.Hour})}
+	m := &meddling{Authenticator: session.New(session.NewRedis(client, 5*time.Second), session.Config{Lifetime: time.Hour})}
 	a := newTestAPI(t, func(c *Config) {
 		m.meddle = func() {
 			if _, err := c.Accounts.SetDisabled(t.Context(), "ada", true); err != nil {

@@ -216,9 +216,9 @@ func dumpPostgres(t *testing.T, url string) []byte {
 // at.
 func TestG07_RedisDeletesAllPages(t *testing.T) {
 	client := openRedis(t, storetest.Redis(t).URL, limits)
-	r := session.NewRedis(client, limits.Timeout, time.Now)
+	r := session.NewRedis(client, limits.Timeout)
 	const n = 3000
-	end := session.Session{Expires: time.Now().Add(time.Hour)}
+	end := session.Session{Created: time.Now(), Expires: time.Now().Add(time.Hour)}
 	for i := range n {
 		end.Subject = fmt.Sprintf("user-%06d", i)
 		if err := r.Create(t.Context(), session.ID{byte(i), byte(i >> 8)}, end); err != nil {
