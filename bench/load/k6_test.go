@@ -172,7 +172,7 @@ func TestScriptsThatDoNotDoTheirWork(t *testing.T) {
 		{"malformed.js", nil, "the script cannot be loaded"},
 		{"nothing.js", nil, "it sent nothing"},
 		{"nosummary.js", nil, "it wrote no summary"},
-		{"absent.js", nil, "only endless.js, "},
+		{"absent.js", nil, "only cookies.js, endless.js, "},
 	} {
 		_, err := k.Run(t.Context(), scriptSpec("none", c.script, 1, c.env), s.URL, nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.script) {
@@ -262,7 +262,7 @@ func TestAgainstTheServer(t *testing.T) {
 		for flag, value := range arm.Of(a).Server {
 			args = append(args, "-"+flag, value)
 		}
-		p, err := k.Ledger.Start(process.Command{Name: "server", Path: binary, Args: args})
+		p, err := k.Ledger.Start(process.Command{Name: "server-" + strings.ReplaceAll(string(a), "/", "-"), Path: binary, Args: args})
 		if err != nil {
 			t.Fatal(err)
 		}
