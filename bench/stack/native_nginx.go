@@ -2,17 +2,50 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"authbench/bench/process"
 	"authbench/bench/trial"
 )
 
-// nginx implements host. What is wrong with the configuration stands in the error.
+// nginx implements host.
 func (n *native) nginx(ctx context.Context, b trial.Balancer, replicas []Replica) (up balancer, err error) {
+	return n.startNginx(ctx, func(dir, listen, status string) nginxConfig { return newNginxConfig(dir, listen, status, b, replicas) })
+}
+
+// StartSite starts nginx alone on some CPUs (a list such as "1"). It answers
+// every request with 200 and the same JSON out of its configuration, so that
+// hardly anything but the client costs CPU. The answer must hold neither ' nor $.
+// The stack's Down ends it, as does closing the ledger.
+func StartSite(ctx context.Context, l *process.Ledger, cpus, answer string) (*Stack, error) {
+	if strings.ContainsAny(answer, "'$") {
+		return nil, fmt.Errorf("answer %q: nginx would not send ' and $ as they are", answer)
+	}
+	n := &native{ledger: l, opts: Options{SystemCPUs: cpus}}
+	if n.programs.nginx = FindProgram("nginx"); n.programs.nginx == "" {
+		return nil, errors.New("missing: nginx: run make setup")
+	}
+	var err error
+	if n.user, err = ordinaryUser(); err != nil {
+		return nil, err
+	}
+	up, err := n.startNginx(ctx, func(dir, listen, status string) nginxConfig {
+		return bareNginxConfig(dir, status, site{Listen: listen, Answer: answer})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Stack{URL: up.url, NginxStatusURL: up.statusURL + "/status", Components: up.components}, nil
+}
+
+// startNginx starts it with what config makes of a folder and two addresses.
+// What is wrong with the configuration stands in the error.
+func (n *native) startNginx(ctx context.Context, config func(dir, listen, status string) nginxConfig) (up balancer, err error) {
 	dir, err := n.userFolder("nginx")
 	if err != nil {
 		return up, err
@@ -22,7 +55,7 @@ func (n *native) nginx(ctx context.Context, b trial.Balancer, replicas []Replica
 		return up, err
 	}
 	p, err := onFreePort(2, func(addr []string) (*process.Process, error) {
-		text, err := newNginxConfig(dir, addr[0], addr[1], b, replicas).render()
+		text, err := config(dir, addr[0], addr[1]).render()
 		if err != nil {
 			return nil, err
 		}

@@ -37,7 +37,8 @@ type pool struct {
 type site struct {
 	Listen string // host:port
 	Pool   pool
-	Sticky bool // by a route cookie, whatever the pool's balancer
+	Sticky bool   // by a route cookie, whatever the pool's balancer
+	Answer string // of a site without a pool: every request gets it, with status 200
 }
 
 // upstream is one replica as nginx sees it.
@@ -92,13 +93,19 @@ func (c nginxConfig) RouteCookie() string { return trial.RouteCookie }
 
 // newNginxConfig is one site in front of the replicas of a stack.
 func newNginxConfig(dir, listen, status string, b trial.Balancer, replicas []Replica) nginxConfig {
-	files := openFiles()
 	p := pool{Name: "replicas", Balancer: b}
 	for _, r := range replicas {
 		p.Replicas = append(p.Replicas, upstream{r.Name, r.upstream})
 	}
-	return nginxConfig{Dir: dir, Status: status, Files: files, Connections: min(8192, int(files)),
-		Pools: []pool{p}, Sites: []site{{Listen: listen, Pool: p, Sticky: b == trial.Sticky}}}
+	c := bareNginxConfig(dir, status, site{Listen: listen, Pool: p, Sticky: b == trial.Sticky})
+	c.Pools = []pool{p}
+	return c
+}
+
+// bareNginxConfig is a site with no replica behind it yet.
+func bareNginxConfig(dir, status string, s site) nginxConfig {
+	files := openFiles()
+	return nginxConfig{Dir: dir, Status: status, Files: files, Connections: min(8192, int(files)), Sites: []site{s}}
 }
 
 // render writes the configuration.
