@@ -95,7 +95,7 @@ func commands(stdout, stderr io.Writer) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage(fmt.Errorf("%v: see %s --help", err, c.CommandPath()))
 	})
-	root.AddCommand(doctorCommand(stdout), upCommand(stdout), runCommand(stdout, stderr), reportCommand(stdout), compareCommand(stdout), benchLoadCommand(stdout))
+	root.AddCommand(doctorCommand(stdout), upCommand(stdout), runCommand(stdout, stderr), reportCommand(stdout), compareCommand(stdout), loadCommand(stdout), benchLoadCommand(stdout))
 	for _, c := range root.Commands() {
 		if c.Args != nil {
 			check := c.Args

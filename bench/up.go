@@ -100,6 +100,8 @@ func up(ctx context.Context, kind string, spec trial.Spec, stdout io.Writer) (er
 		fmt.Fprintf(stdout, "  %s%d%s loadtests/sticky.js\n", k6, min(spec.Users, 24), balancerSettings(spec.Balancer))
 		fmt.Fprintf(stdout, "  %s%d -e REPLICAS=%s loadtests/revoke.js\n", k6, min(spec.Users, 10), strings.Join(s.ReplicaURLs(), ","))
 	}
+	fmt.Fprintf(stdout, "\n  curl --json '{\"users\":%d}' %s/mint >users.jsonl\n", spec.Users, s.Replicas[0].PrivateURL)
+	fmt.Fprintf(stdout, "  bin/authbench load --url %s/me --rate 1000 --credentials users.jsonl\n", s.URL)
 	fmt.Fprintf(stdout, "\nCtrl-C ends it.\n")
 	for died := time.NewTicker(time.Second); ; {
 		select {

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"authbench/bench/process"
+	"authbench/bench/solo"
+	"authbench/bench/stack"
+	"authbench/bench/trial"
+)
+
+// site is a real nginx that answers everything as user-000000 of replica r1.
+func site(t *testing.T) (url string) {
+	t.Helper()
+	l, _, err := process.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s, err := stack.StartSite(t.Context(), l, "", `{"sub":"user-000000","replica":"r1"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.URL
+}
+
+func TestLoadIsForAnyonesUse(t *testing.T) {
+	url := site(t) + "/me"
+	stdout, stderr, code := invoke(t, "load", "--url", url, "--rate", "300", "--connections", "8", "--for", "500ms", "--warm-up", "100ms", "--header", "Authorization: Bearer abc")
+	if code != 0 || stderr != "" {
+		t.Fatalf("status %d, stderr %q", code, stderr)
+	}
+	for _, want := range []string{"open loop at 300 requests/s, even arrivals, 8 connections, one credential, 0.5 s after 0.1 s of warm-up", "offered  150", "dropped    0", "2xx       150", "pacer lag"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+
+	users := filepath.Join(t.TempDir(), "users.jsonl")
+	for who, failed := range map[string]bool{"user-000000": false, "user-000001": true} {
+		if err := os.WriteFile(users, []byte(strings.Repeat(`{"user":"`+who+`","credential":"x","kind":"bearer"}`+"\n", 20)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		stdout, stderr, code = invoke(t, "load", "--url", url, "--closed", "4", "--for", "200ms", "--warm-up", "0s", "--sources", "16", "--credentials", users, "--json")
+		var r solo.Result
+		if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+			t.Fatalf("%v in %s", err, stdout)
+		}
+		class := trial.Success
+		if failed {
+			class = trial.WrongUser
+		}
+		if r.Completed == 0 || r.Outcomes[class].Requests != r.Completed || r.Credentials != 20 || r.Sources != 16 {
+			t.Errorf("%s: %+v", who, r)
+		}
+		if failed != (code == exitFailure) || failed != strings.Contains(stderr, `leave "user" out`) {
+			t.Errorf("%s: status %d, stderr %q", who, code, stderr)
+		}
+	}
+}
+
+func TestInterruptedLoadPrintsWhatItMeasured(t *testing.T) {
+	cmd := exec.Command(authbench(t), "load", "--url", site(t)+"/me", "--rate", "200", "--for", "1h", "--warm-up", "0s")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "connections", func() bool {
+		fds, _ := os.ReadDir(filepath.Join("/proc", itoa(cmd.Process.Pid), "fd"))
+		return len(fds) > 64
+	})
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(errs.String(), "s of 1h0m0s") {
+		t.Errorf("status %d, stderr %q", code, &errs)
+	}
+	if !strings.Contains(out.String(), "completed") || !strings.Contains(out.String(), "note: interrupted after") {
+		t.Errorf("stdout:\n%s", &out)
+	}
+}
+
+func TestLoadRefusesBadInput(t *testing.T) {
+	damaged := filepath.Join(t.TempDir(), "users.jsonl")
+	if err := os.WriteFile(damaged, []byte("{\"user\":\"a\",\"header\":\"Bearer s3cret\"}\n{\"user\":\"b\",\"head"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good := []string{"--url", "http://127.0.0.1:9/me", "--rate", "10"}
+	for _, c := range []struct {
+		args []string // after the good ones, which they override
+		want string
+	}{
+		{[]string{"--url", "https://127.0.0.1:9/me"}, "does not speak"},
+		{[]string{"--url", "gopher://127.0.0.1:9/me"}, `has the scheme "gopher"`},
+		{[]string{"--url", "http://127.0.0.1/me"}, "has no port"},
+		{[]string{"--url", "http://127.0.0.1:9"}, "has no path"},
+		{[]string{"--url", "http://example.com:80/me"}, "only 127.0.0.0/8 and localhost are loaded"},
+		{[]string{"--url", "http://[::1]:9/me"}, "only 127.0.0.0/8 and localhost are loaded"},
+		{[]string{"--rate", "0"}, "rate is 0"},
+		{[]string{"--rate", "fast"}, "--rate"},
+		{[]string{"--rate", "NaN"}, "rate is NaN"},
+		{[]string{"--closed", "2"}, "exclude each other"},
+		{[]string{"--rate", "0", "--closed", "65"}, "closed is 65"},
+		{[]string{"--connections", "0"}, "connections is 0: 1 to 10000"},
+		{[]string{"--sources", "255"}, "sources is 255: 0 to 254"},
+		{[]string{"--for", "10"}, "--for"},
+		{[]string{"--for", "0s"}, "measure for is 0s"},
+		{[]string{"--warm-up", "-1s"}, "warm-up is -1s"},
+		{[]string{"--arrivals", "bursts"}, "even and poisson"},
+		{[]string{"--header", "Accept: */*"}, "only Authorization and Cookie"},
+		{[]string{"--credentials", damaged}, "credential 2: the input ends in the middle"},
+		{[]string{"--credentials", damaged + "x"}, "no such file"},
+		{[]string{"http://127.0.0.1:9/me"}, "authbench load --help"},
+	} {
+		stdout, stderr, code := invoke(t, append(append([]string{"load"}, good...), c.args...)...)
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "s3cret") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%q: status %d, stdout %q, stderr %q; want %d, nothing, and one line with %q", c.args, code, stdout, stderr, exitUsage, c.want)
+		}
+	}
+}
+
+// What up prints to try the driver with works as it stands.
+func TestUpPrintsALoadThatWorks(t *testing.T) {
+	out, err := os.Create(filepath.Join(t.TempDir(), "up"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd := exec.Command(authbench(t), "up", "--arm", "session/redis", "--runtime", "native", "--replicas", "2", "--users", "20")
+	cmd.Stdout = out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Signal(syscall.SIGINT)
+	said := ""
+	poll(t, "the end of what up prints", func() bool {
+		b, _ := os.ReadFile(out.Name())
+		said = string(b)
+		return strings.Contains(said, "Ctrl-C ends it")
+	})
+	curl := regexp.MustCompile(`curl --json '(.*)' (http\S+) >users.jsonl`).FindStringSubmatch(said)
+	load := regexp.MustCompile(`bin/authbench (load .*) --credentials users.jsonl`).FindStringSubmatch(said)
+	if curl == nil || load == nil {
+		t.Fatalf("no lines for the driver in\n%s", said)
+	}
+	resp, err := http.Post(curl[2], "application/json", strings.NewReader(curl[1])) // as curl does, which need not be here
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	users := filepath.Join(t.TempDir(), "users.jsonl")
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || os.WriteFile(users, b, 0o600) != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, code := invoke(t, append(strings.Fields(load[1]), "--credentials", users, "--for", "300ms", "--warm-up", "0s")...)
+	if code != 0 || !strings.Contains(stdout, "20 credentials") || strings.Contains(stdout, "401") {
+		t.Errorf("status %d, stderr %q\n%s", code, stderr, stdout)
+	}
+}
