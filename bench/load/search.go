@@ -34,10 +34,10 @@ func search(p trial.Phase, ceiling float64, run func(trial.Phase) (trial.Measure
 		best.Phase.Rate, best.Notes = rate, append(notes, best.Notes...)
 		return best, err
 	}
-	b := bracket{high: ceiling}
+	b := Bracket{High: ceiling}
 	for range p.Steps {
 		step := p
-		step.Mode, step.Rate = trial.Open, b.middle()
+		step.Mode, step.Rate = trial.Open, b.Middle()
 		m, err := run(step)
 		if err != nil {
 			if len(notes) == 0 {
@@ -52,13 +52,13 @@ func search(p trial.Phase, ceiling float64, run func(trial.Phase) (trial.Measure
 			fault = "held"
 		}
 		notes = append(notes, fmt.Sprintf("%.0f/s: %s (p99 %s, pacer lag p99 %s)", step.Rate, fault, ms(m.Latency[trial.Success]), ms(m.PacerLag)))
-		if held || b.low == 0 { // steps that hold rise; until one does, they fall
+		if held || b.Low == 0 { // steps that hold rise; until one does, they fall
 			best = m
 		}
-		if !held && b.low == 0 {
+		if !held && b.Low == 0 {
 			best.Phase.Rate = 0
 		}
-		b.narrow(step.Rate, held)
+		b.Narrow(step.Rate, held)
 	}
 	return finish(nil)
 }
@@ -83,23 +83,24 @@ func ms(h *trial.Histogram) string {
 	return fmt.Sprintf("%.2f ms", float64(h.Quantile(0.99))/float64(time.Millisecond))
 }
 
-// bracket holds a rate that is known to hold (0 for none yet) and one that is
-// known or taken not to.
-type bracket struct{ low, high float64 }
+// Bracket closes in on the highest rate that holds: it lies from Low, which held
+// (0: none has yet), to High, which did not or is taken not to.
+type Bracket struct{ Low, High float64 }
 
-// middle is the next rate to try. While nothing has held the answer may lie far
+// Middle is the next rate to try. While nothing has held the answer may lie far
 // below, so it goes down in steps of a constant ratio.
-func (b bracket) middle() float64 {
-	if b.low == 0 {
-		return b.high * 0.75
+func (b Bracket) Middle() float64 {
+	if b.Low == 0 {
+		return b.High * 0.75
 	}
-	return (b.low + b.high) / 2
+	return (b.Low + b.High) / 2
 }
 
-func (b *bracket) narrow(rate float64, held bool) {
+// Narrow takes in whether a rate held.
+func (b *Bracket) Narrow(rate float64, held bool) {
 	if held {
-		b.low = rate
+		b.Low = rate
 	} else {
-		b.high = rate
+		b.High = rate
 	}
 }

@@ -99,12 +99,12 @@ func TestBracket(t *testing.T) {
 		{500, []float64{750, 562.5, 421.875, 492.1875}},
 		{100, []float64{750, 562.5, 421.875, 316.40625}},
 	} {
-		b := bracket{high: 1000}
+		b := Bracket{High: 1000}
 		var tried []float64
 		for range c.want {
-			rate := b.middle()
+			rate := b.Middle()
 			tried = append(tried, rate)
-			b.narrow(rate, rate <= c.capacity)
+			b.Narrow(rate, rate <= c.capacity)
 		}
 		if !slices.Equal(tried, c.want) {
 			t.Errorf("capacity %g: tried %v, want %v", c.capacity, tried, c.want)
