@@ -66,6 +66,8 @@ func TestBadInputIsAnsweredInOneLineThatSaysWhatIsAllowed(t *testing.T) {
 		{[]string{"up", "--arm", "jwt/none"}, []string{`"jwt/none"`, "session/postgres"}, exitUsage},
 		{[]string{"up", "--balancer", "random"}, []string{`"random"`, "cookie_hash"}, exitUsage},
 		{[]string{"up", "--replicas", "0"}, []string{"--replicas 0", "1 to 64"}, exitUsage},
+		{[]string{"bench-load", "--rounds", "0"}, []string{"rounds is 0", "1 to 100"}, exitUsage},
+		{[]string{"bench-load", "--memory", "many"}, []string{"--memory", "authbench bench-load --help"}, exitUsage},
 		{[]string{"report", dir}, []string{dir, "run.json"}, exitFailure},
 		{[]string{"report"}, []string{"authbench report --help"}, exitUsage},
 		{[]string{"compare", dir, dir}, []string{dir}, exitFailure},

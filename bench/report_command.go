@@ -77,18 +77,3 @@ func compareCommand(stdout io.Writer) *cobra.Command {
 		},
 	}
 }
-
-func benchLoadCommand(stdout io.Writer) *cobra.Command {
-	return &cobra.Command{
-		Use:   "bench-load",
-		Short: "Compare the load driver with wrk, vegeta and k6 on one target",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			bin, err := binDir()
-			if err != nil {
-				return err
-			}
-			return benchLoad(c.Context(), stdout, bin)
-		},
-	}
-}

@@ -1,135 +1,99 @@
-package main
+package rivals
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"runtime"
+	"strconv"
+	"strings"
 	"time"
 
 	"authbench/bench/load"
+	"authbench/bench/solo"
 	"authbench/bench/trial"
-
-	"golang.org/x/sys/unix"
 )
 
-// generateJob is the environment variable by which bench-load starts its own
-// program as a generator, so that the driver's CPU and memory are those of a
-// process of its own, as the other tools' are. It holds a generateSpec.
-const generateJob = "AUTHBENCH_GENERATE"
-
-type generateSpec struct {
-	URL   string      `json:"url"`
-	Phase trial.Phase `json:"phase"`
-}
-
-// generated is what the generator writes to its standard output.
-type generated struct {
-	Measurement trial.Measurement `json:"measurement"`
-	MaxRSSBytes int64             `json:"maxRSSBytes"`
-	HeapBytes   int64             `json:"heapBytes"` // live after a collection
-	SysBytes    int64             `json:"sysBytes"`  // obtained by Go's runtime
-}
-
-const loadUsers = 10_000
-
-// generate is the other side: the driver, as in a measured trial, with 10,000
-// users whose answers are all checked, from 16 networks.
-func generate(ctx context.Context, w io.Writer, job string) error {
-	var s generateSpec
-	if err := json.Unmarshal([]byte(job), &s); err != nil {
-		return fmt.Errorf("%s: %w", generateJob, err)
-	}
-	users := make([]trial.Credential, loadUsers)
-	for i := range users {
-		users[i].User = "user-000000" // the target knows only one
-	}
-	d, err := load.NewDriver(trial.Target{URL: s.URL, Path: "/me", Credentials: users, CheckUser: true},
-		trial.Load{Connections: loadConnections, Sources: 16}, 1)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	var g generated
-	if s.Phase.Mode == trial.Search {
-		g.Measurement, err = searchMaximum(ctx, d, s.Phase)
+// ours runs the driver once, as in a measured trial: with users whose answers
+// are all checked, from several networks. The CPU time is its whole process'.
+func (c *contest) ours(ctx context.Context, e entry) (r solo.Result, cpu float64, err error) {
+	args := []string{"load", "--json", "--url=" + c.target.URL + "/me", "--credentials=" + c.users, "--warm-up=0s",
+		fmt.Sprintf("--connections=%d", connections), fmt.Sprintf("--sources=%d", sources), "--for=" + time.Duration(e.seconds*float64(time.Second)).String()}
+	if e.mode == trial.Closed {
+		args = append(args, fmt.Sprintf("--closed=%d", connections))
 	} else {
-		g.Measurement, err = d.Run(ctx, s.Phase)
+		args = append(args, "--rate="+strconv.FormatFloat(e.rate, 'f', -1, 64))
 	}
+	out, cpu, err := c.command(ctx, "authbench", args)
 	if err != nil {
-		return err
+		return r, 0, err
 	}
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		return fmt.Errorf("getrusage: %w", err)
+	if err := json.Unmarshal(out, &r); err != nil {
+		return r, 0, fmt.Errorf("the driver's answer: %w", err)
 	}
-	g.MaxRSSBytes, g.HeapBytes, g.SysBytes = u.Maxrss<<10, int64(m.HeapAlloc), int64(m.Sys)
-	return json.NewEncoder(w).Encode(g)
+	return r, cpu, nil
 }
 
-// searchMaximum looks for the highest rate that the driver offers with none
-// dropped, below what it does in a closed loop.
-func searchMaximum(ctx context.Context, d *load.Driver, p trial.Phase) (trial.Measurement, error) {
-	closed, err := d.Run(ctx, trial.Phase{Name: "ceiling", Mode: trial.Closed, Concurrency: loadConnections, Seconds: p.Seconds})
+func (c *contest) driver(ctx context.Context, e entry) (result, error) {
+	o, cpu, err := c.ours(ctx, e)
 	if err != nil {
-		return closed, err
+		return result{}, err
 	}
-	return d.Search(ctx, p, closed.Throughput())
+	r := result{requests: o.Completed, seconds: o.Seconds, cpu: cpu, dropped: o.Dropped, failed: failed(o)}
+	if lag := o.PacerLag; lag != nil {
+		r.lag50us, r.lag99us = 1000*lag.P50, 1000*lag.P99
+	}
+	return r, nil
 }
 
-// generate runs one phase in a process of its own.
-func (b *loadBench) generate(ctx context.Context, p trial.Phase) (g generated, err error) {
-	job, err := json.Marshal(generateSpec{b.url, p})
-	if err != nil {
-		return g, err
-	}
-	out, _, err := b.command(ctx, "driver", b.self, []string{"bench-load"}, generateJob+"="+string(job))
-	if err != nil {
-		return g, err
-	}
-	if err := json.Unmarshal(out, &g); err != nil {
-		return g, fmt.Errorf("the driver's answer: %w", err)
-	}
-	return g, nil
-}
+func failed(r solo.Result) int64 { return r.Completed - r.Outcomes[trial.Success].Requests }
 
-func (b *loadBench) driver(ctx context.Context, c loadCase) (loadResult, error) {
-	p := trial.Phase{Name: c.loop, Mode: trial.Open, Rate: c.rate, Seconds: c.seconds}
-	if c.loop == "closed" {
-		p.Mode, p.Concurrency = trial.Closed, loadConnections
-	}
-	before := childrenCPU()
-	g, err := b.generate(ctx, p)
-	if err != nil {
-		return loadResult{}, err
-	}
-	m := &g.Measurement
-	return loadResult{requests: m.Completed, seconds: m.Seconds, cpu: childrenCPU() - before, dropped: m.Dropped, failed: m.Errors(),
-		lag50us: float64(m.PacerLag.Quantile(0.5)) / float64(time.Microsecond), lag99us: float64(m.PacerLag.Quantile(0.99)) / float64(time.Microsecond)}, nil
-}
+// What the search for the driver's maximum holds it to.
+const (
+	searchSteps   = 5
+	searchSeconds = 1
+	searchP99     = 100.0 // milliseconds: above it latencies are the queue's
+)
 
-// findMaximum is the highest rate at which the driver drops nothing and still
-// answers for its latencies: p99 under 100 ms.
-func (b *loadBench) findMaximum(ctx context.Context) (float64, error) {
-	g, err := b.generate(ctx, trial.Phase{Name: "maximum", Mode: trial.Search, Steps: 5, Seconds: 1, SLO: &trial.SLO{P99Milliseconds: 100}})
+// maximum is the highest rate at which the driver drops nothing and still
+// answers for its latencies, below what it does in a closed loop.
+func (c *contest) maximum(ctx context.Context) (float64, error) {
+	closed, _, err := c.ours(ctx, entry{mode: trial.Closed, seconds: searchSeconds})
 	if err != nil {
 		return 0, err
 	}
-	if g.Measurement.Phase.Rate == 0 {
-		return 0, fmt.Errorf("the driver held no rate without a drop: is this machine busy with something else? %q", g.Measurement.Notes)
+	b := load.Bracket{High: closed.PerSecond}
+	var tried []string
+	for range searchSteps {
+		rate := b.Middle()
+		r, _, err := c.ours(ctx, entry{mode: trial.Open, rate: rate, seconds: searchSeconds})
+		if err != nil {
+			return 0, err
+		}
+		p99 := r.Outcomes[trial.Success].Latency.P99
+		b.Narrow(rate, r.Dropped == 0 && failed(r) == 0 && p99 <= searchP99)
+		tried = append(tried, fmt.Sprintf("%.0f/s: %d dropped, %d failed, p99 %.1f ms", rate, r.Dropped, failed(r), p99))
 	}
-	return g.Measurement.Phase.Rate, nil
+	if b.Low == 0 {
+		return 0, fmt.Errorf("the driver held no rate: is this machine busy with something else? %s", strings.Join(tried, "; "))
+	}
+	return b.Low, nil
 }
 
-// childrenCPU is the CPU time of all children that were waited for, in seconds.
-func childrenCPU() float64 {
-	var u unix.Rusage
-	if unix.Getrusage(unix.RUSAGE_CHILDREN, &u) != nil {
-		return 0
+// memory shows what the driver holds at more and more requests.
+func (c *contest) memory(ctx context.Context) error {
+	if len(c.Memory) == 0 {
+		return nil
 	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+	fmt.Fprintf(c.out, "\nMemory of the driver's process, open loop at %.0f/s:\n", openRate)
+	for _, n := range c.Memory {
+		r, _, err := c.ours(ctx, entry{mode: trial.Open, rate: openRate, seconds: float64(n) / openRate})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.out, "  %10d requests: %5.1f MiB resident at most, %4.1f MiB heap, %.1f MiB obtained from the system\n",
+			r.Completed, mib(r.Generator.MaxRSSBytes), mib(r.Generator.HeapBytes), mib(r.Generator.SystemBytes))
+	}
+	return nil
 }
+
+func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }

@@ -1,4 +1,10 @@
-package main
+// Package rivals sets our load driver beside wrk, vegeta and k6: what does a
+// request cost each of them, and does the driver keep its rate? In come the
+// programs ([Settings]); out comes a table. Each generator is a process of its
+// own on one CPU and takes the same target, an nginx on another CPU that answers
+// from its configuration. Ours is started as anyone would start it, by
+// `authbench load`.
+package rivals
 
 import (
 	"context"
@@ -9,43 +15,74 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 
+	"authbench/bench/probe"
 	"authbench/bench/process"
+	"authbench/bench/stack"
 	"authbench/bench/trial"
 )
 
-// What bench-load compares: everybody has 64 connections to one nginx that
-// answers from its configuration, and one CPU that is not nginx'.
+// What everybody is given, and what ours must do.
 const (
-	loadConnections = 64
-	equalRate       = 10_000.0 // requests per second
-	openRate        = 30_000.0 // that our driver must offer
-	loadBody        = `{"sub":"user-000000","role":"user","replica":"r1"}`
-
-	// tenMillion, set in the environment, adds a memory run of 10,000,000
-	// requests, which takes five to six minutes.
-	tenMillion = "BENCH_LOAD_10M"
+	connections = 64
+	equalRate   = 10_000.0 // requests per second
+	openRate    = 30_000.0 // that our driver must offer
+	users       = 10_000   // of our driver, whose answers are all checked
+	sources     = 16       // networks that they come from
+	user        = "user-000000"
+	answer      = `{"sub":"` + user + `","role":"user","replica":"r1"}`
 )
 
-// loadBench is one comparison of generators.
-type loadBench struct {
-	ledger    *process.Ledger
-	generator string // CPU of whoever generates
-	url       string // of nginx
-	nginx     *process.Process
-	self      string            // our own program, which is started again as the driver
-	tools     map[string]string // name to path
-	out       io.Writer
-
-	rounds  int
-	seconds float64 // of one run of a generator
+// Settings say who takes part and for how long.
+type Settings struct {
+	Bin     string // folder with authbench, vegeta and k6; wrk and nginx are the system's
+	Rounds  int    // in each of which everybody runs once at every load
+	Seconds int    // of one run of a generator
+	Memory  []int  // requests, each a run that shows the driver's memory
 }
 
-// benchLoad compares the driver with wrk, vegeta and k6 on one target and
-// prints a table. binDir holds vegeta and k6.
-func benchLoad(ctx context.Context, w io.Writer, binDir string) (err error) {
-	if job := os.Getenv(generateJob); job != "" { // started by ourselves, to generate
-		return generate(ctx, w, job)
+// Check says which setting is wrong, and what is allowed.
+func (s Settings) Check() error {
+	switch {
+	case s.Rounds < 1 || s.Rounds > 100:
+		return fmt.Errorf("rounds is %d: 1 to 100 are allowed", s.Rounds)
+	case s.Seconds < 1 || s.Seconds > 60:
+		return fmt.Errorf("seconds is %d: 1 to 60 are allowed", s.Seconds)
+	}
+	for _, n := range s.Memory {
+		if n < 1000 || n > 100_000_000 {
+			return fmt.Errorf("memory is for %d requests: 1000 to 100000000 are allowed", n)
+		}
+	}
+	return nil
+}
+
+// contest is one comparison under way.
+type contest struct {
+	Settings
+	ledger   *process.Ledger
+	cpu      string            // of whoever generates
+	programs map[string]string // name to path
+	target   *stack.Stack
+	probe    *probe.Probe
+	users    string // file with our driver's credentials
+	out      io.Writer
+}
+
+// Run compares the driver with the others and prints a table. An error says that
+// the comparison could not be made; a bound that was missed is part of the table.
+func Run(ctx context.Context, w io.Writer, s Settings) (err error) {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	programs, err := find(s.Bin)
+	if err != nil {
+		return err
+	}
+	cpus, err := process.AvailableCPUs()
+	if err != nil {
+		return err
 	}
 	ledger, warning, err := process.Open()
 	if err != nil {
@@ -55,61 +92,67 @@ func benchLoad(ctx context.Context, w io.Writer, binDir string) (err error) {
 	if warning != nil {
 		fmt.Fprintf(w, "warning: %v\n", warning)
 	}
-	b := &loadBench{ledger: ledger, out: w, rounds: 5, seconds: 2}
-	if err := b.find(binDir); err != nil {
+	c := &contest{Settings: s, ledger: ledger, cpu: strconv.Itoa(cpus[0]), programs: programs, out: w, users: filepath.Join(ledger.Dir(), "users.jsonl")}
+	// The target knows only one user.
+	if err := os.WriteFile(c.users, []byte(strings.Repeat(`{"user":"`+user+`"}`+"\n", users)), 0o600); err != nil {
+		return fmt.Errorf("write the driver's credentials: %w", err)
+	}
+	last := strconv.Itoa(cpus[len(cpus)-1])
+	if c.target, err = stack.StartSite(ctx, ledger, last, answer); err != nil {
 		return err
 	}
-	cpus, err := process.AvailableCPUs()
-	if err != nil {
+	defer func() { err = errors.Join(err, c.target.Down(context.WithoutCancel(ctx))) }()
+	if c.probe, err = c.watch(ctx, cpus); err != nil {
 		return err
 	}
-	b.generator = strconv.Itoa(cpus[0])
-	if err := b.startNginx(ctx, strconv.Itoa(cpus[len(cpus)-1])); err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "Target: nginx on CPU %d, answering %d bytes from its configuration. Generators: CPU %d, %d connections.\n", cpus[len(cpus)-1], len(loadBody), cpus[0], loadConnections)
+	defer func() { err = errors.Join(err, c.probe.Close()) }()
+	fmt.Fprintf(w, "Target: nginx on CPU %s, answering %d bytes from its configuration. Generators: CPU %s, %d connections.\n", last, len(answer), c.cpu, connections)
 	if len(cpus) < 2 {
 		fmt.Fprintln(w, "There is one CPU: generator and target share it, so no figure below stands for the generator alone.")
 	}
-	if err := b.compare(ctx); err != nil {
+	if err := c.compare(ctx); err != nil {
 		return err
 	}
-	return b.memory(ctx)
+	return c.memory(ctx)
 }
 
 // find looks for everybody who takes part.
-func (b *loadBench) find(binDir string) (err error) {
-	if b.self, err = os.Executable(); err != nil {
-		return err
+func find(bin string) (map[string]string, error) {
+	programs := map[string]string{"wrk": stack.FindProgram("wrk")}
+	for _, name := range []string{"authbench", "vegeta", "k6"} {
+		programs[name], _ = exec.LookPath(filepath.Join(bin, name))
 	}
-	b.tools = map[string]string{}
-	for name, places := range map[string][]string{
-		"nginx": {"nginx", "/usr/sbin/nginx"}, "wrk": {"wrk"},
-		"vegeta": {filepath.Join(binDir, "vegeta")}, "k6": {filepath.Join(binDir, "k6")},
-	} {
-		for _, p := range places {
-			if path, err := exec.LookPath(p); err == nil {
-				b.tools[name] = path
-				break
-			}
-		}
-		if b.tools[name] == "" {
-			return fmt.Errorf("%s is missing: make bench-load installs it", name)
+	for _, name := range []string{"authbench", "wrk", "vegeta", "k6"} {
+		if programs[name] == "" {
+			return nil, fmt.Errorf("%s is missing: make bench-load installs it", name)
 		}
 	}
-	return nil
+	return programs, nil
 }
 
-// loadCase is a generator at a load.
-type loadCase struct {
-	tool, loop string
-	rate       float64 // 0 is its maximum
-	seconds    float64
-	run        func(ctx context.Context, c loadCase) (loadResult, error)
+// watch reads what else these CPUs do.
+func (c *contest) watch(ctx context.Context, cpus []int) (*probe.Probe, error) {
+	t := probe.Targets{}
+	for _, component := range c.target.Components {
+		t.Components = append(t.Components, component)
+	}
+	for _, n := range cpus {
+		t.CPUs = append(t.CPUs, strconv.Itoa(n))
+	}
+	return probe.New(ctx, t)
 }
 
-// loadResult is what one run of a generator showed.
-type loadResult struct {
+// entry is a generator at a load.
+type entry struct {
+	tool    string
+	mode    trial.Mode // open or closed
+	rate    float64    // requests per second; 0 is its maximum
+	seconds float64
+	run     func(context.Context, entry) (result, error)
+}
+
+// result is what one run of a generator showed.
+type result struct {
 	requests int64   // that were answered
 	seconds  float64 //
 	cpu      float64 // CPU-seconds of its process, from start to end
@@ -119,77 +162,57 @@ type loadResult struct {
 	lag99us  float64 //
 }
 
-func (r loadResult) rate() float64  { return float64(r.requests) / r.seconds }
-func (r loadResult) cpuUS() float64 { return r.cpu / float64(max(r.requests, 1)) * 1e6 }
+func (r result) rate() float64  { return float64(r.requests) / r.seconds }
+func (r result) cpuUS() float64 { return r.cpu / float64(max(r.requests, 1)) * 1e6 }
 
 // compare runs everybody at every load, round after round, and prints medians.
-func (b *loadBench) compare(ctx context.Context) error {
-	best, err := b.findMaximum(ctx)
+func (c *contest) compare(ctx context.Context) error {
+	most, err := c.maximum(ctx)
 	if err != nil {
 		return err
 	}
-	startup, err := b.k6Startup(ctx)
+	startup, err := c.k6Startup(ctx)
 	if err != nil {
 		return err
 	}
-	k6 := func(ctx context.Context, c loadCase) (loadResult, error) {
-		r, err := b.k6(ctx, c)
+	k6 := func(ctx context.Context, e entry) (result, error) {
+		r, err := c.k6(ctx, e)
 		r.cpu -= startup
 		return r, err
 	}
-	cases := []loadCase{
-		{"driver", "open", best, b.seconds, b.driver},
-		{"driver", "closed", 0, b.seconds, b.driver},
-		{"wrk", "closed", 0, b.seconds, b.wrk},
-		{"vegeta", "closed", 0, b.seconds, b.vegeta},
-		{"k6", "closed", 0, b.seconds, k6},
-		{"driver", "open", openRate, b.seconds, b.driver},
-		{"driver", "open", equalRate, b.seconds, b.driver},
-		{"vegeta", "open", equalRate, b.seconds, b.vegeta},
-		{"k6", "open", equalRate, b.seconds, k6},
+	seconds := float64(c.Seconds)
+	entries := []entry{
+		{"driver", trial.Open, most, seconds, c.driver},
+		{"driver", trial.Closed, 0, seconds, c.driver},
+		{"wrk", trial.Closed, 0, seconds, c.wrk},
+		{"vegeta", trial.Closed, 0, seconds, c.vegeta},
+		{"k6", trial.Closed, 0, seconds, k6},
+		{"driver", trial.Open, openRate, seconds, c.driver},
+		{"driver", trial.Open, equalRate, seconds, c.driver},
+		{"vegeta", trial.Open, equalRate, seconds, c.vegeta},
+		{"k6", trial.Open, equalRate, seconds, k6},
 	}
-	results := make([][]loadResult, len(cases))
-	var rounds []roundDoubt
-	for round := range b.rounds {
-		doubt, err := b.beside(func() error {
-			for i := range cases {
-				n := (i + round) % len(cases) // nobody is always first
-				r, err := cases[n].run(ctx, cases[n])
-				if err != nil {
-					return fmt.Errorf("%s, %s loop: %w", cases[n].tool, cases[n].loop, err)
-				}
-				results[n] = append(results[n], r)
+	results := make([][]result, len(entries))
+	var rounds []trial.Usage
+	for round := range c.Rounds {
+		before, err := c.probe.Read(ctx)
+		if err != nil {
+			return err
+		}
+		for i := range entries {
+			n := (i + round) % len(entries) // nobody is always first
+			r, err := entries[n].run(ctx, entries[n])
+			if err != nil {
+				return fmt.Errorf("%s, %s loop: %w", entries[n].tool, entries[n].mode, err)
 			}
-			return nil
-		})
+			results[n] = append(results[n], r)
+		}
+		after, err := c.probe.Read(ctx)
 		if err != nil {
 			return err
 		}
-		rounds = append(rounds, doubt)
+		rounds = append(rounds, probe.Between(before, after))
 	}
-	b.print(cases, results, rounds, startup)
+	c.print(entries, results, rounds, startup)
 	return nil
 }
-
-// memory shows what the driver holds at more and more requests.
-func (b *loadBench) memory(ctx context.Context) error {
-	counts := []float64{1e5, 1e6}
-	if os.Getenv(tenMillion) != "" {
-		counts = append(counts, 1e7)
-	}
-	fmt.Fprintf(b.out, "\nMemory of the driver's process, open loop at %.0f/s:\n", openRate)
-	for _, n := range counts {
-		r, err := b.generate(ctx, trial.Phase{Name: "memory", Mode: trial.Open, Rate: openRate, Seconds: n / openRate})
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(b.out, "  %10d requests: %5.1f MiB resident at most, %4.1f MiB heap, %.1f MiB obtained from the system\n",
-			r.Measurement.Completed, mib(r.MaxRSSBytes), mib(r.HeapBytes), mib(r.SysBytes))
-	}
-	if os.Getenv(tenMillion) == "" {
-		fmt.Fprintf(b.out, "  (%s=1 in the environment adds ten million)\n", tenMillion)
-	}
-	return nil
-}
-
-func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }

@@ -1,40 +1,28 @@
-package main
+package rivals
 
 import (
 	"bytes"
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"authbench/bench/process"
+	"authbench/bench/trial"
 )
+
+const bin = "../../bin" // make test builds what is in it
 
 // One short round with every real generator: each must have sent requests, none
 // may fail, and all must show in the table.
 func TestGeneratorsSideBySide(t *testing.T) {
-	ledger, _, err := process.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ledger.Close()
-	cpus, err := process.AvailableCPUs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	b := &loadBench{ledger: ledger, out: &out, rounds: 1, seconds: 1, generator: strconv.Itoa(cpus[0])}
-	if err := b.find("../bin"); err != nil {
-		t.Fatal(err)
-	}
-	b.self = authbench(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	if err := b.startNginx(ctx, strconv.Itoa(cpus[len(cpus)-1])); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.compare(ctx); err != nil {
+	var out bytes.Buffer
+	if err := Run(ctx, &out, Settings{Bin: bin, Rounds: 1, Seconds: 1, Memory: []int{3000}}); err != nil {
 		t.Fatal(err)
 	}
 	rows := map[string]int{}
@@ -53,25 +41,28 @@ func TestGeneratorsSideBySide(t *testing.T) {
 	if rows["driver"] != 4 || rows["wrk"] != 1 || rows["vegeta"] != 2 || rows["k6"] != 2 {
 		t.Errorf("rows %v in\n%s", rows, out.String())
 	}
+	if _, memory, _ := strings.Cut(out.String(), "Memory of"); !strings.Contains(memory, " 3000 requests: ") {
+		t.Errorf("no run of 3000 requests for memory in\n%s", out.String())
+	}
 }
 
-func TestLoadTable(t *testing.T) {
+func TestTable(t *testing.T) {
 	var out bytes.Buffer
-	b := &loadBench{out: &out, rounds: 3, seconds: 2}
-	result := func(cpu ...float64) (rs []loadResult) { // 10,000 requests each
-		for _, c := range cpu {
-			rs = append(rs, loadResult{requests: 10_000, seconds: 2, cpu: c, lag50us: 20, lag99us: 1200})
+	c := &contest{out: &out, Settings: Settings{Rounds: 3, Seconds: 2}}
+	of := func(cpu ...float64) (rs []result) { // 10,000 requests each
+		for _, s := range cpu {
+			rs = append(rs, result{requests: 10_000, seconds: 2, cpu: s, lag50us: 20, lag99us: 1200})
 		}
 		return rs
 	}
-	cases := []loadCase{
-		{tool: "driver", loop: "open", rate: 50_000}, {tool: "wrk", loop: "closed"}, {tool: "vegeta", loop: "closed"}, {tool: "k6", loop: "closed"},
-		{tool: "driver", loop: "open", rate: openRate}, {tool: "driver", loop: "open", rate: equalRate}, {tool: "vegeta", loop: "open", rate: equalRate}, {tool: "k6", loop: "open", rate: equalRate},
+	entries := []entry{
+		{tool: "driver", mode: trial.Open, rate: 50_000}, {tool: "wrk", mode: trial.Closed}, {tool: "vegeta", mode: trial.Closed}, {tool: "k6", mode: trial.Closed},
+		{tool: "driver", mode: trial.Open, rate: openRate}, {tool: "driver", mode: trial.Open, rate: equalRate}, {tool: "vegeta", mode: trial.Open, rate: equalRate}, {tool: "k6", mode: trial.Open, rate: equalRate},
 	}
-	lost := result(0.2, 0.2, 0.2)
+	lost := of(0.2, 0.2, 0.2)
 	lost[1].dropped = 7
-	b.print(cases, [][]loadResult{result(0.1, 9, 0.12), result(0.1, 0.1, 0.1), result(0.15, 0.1, 0.3), result(1, 1, 1), lost, result(0.3), result(0.6), result(1.2)},
-		[]roundDoubt{{0, 0.01}, {12, 0.02}, {1, 0}}, 0.25)
+	c.print(entries, [][]result{of(0.1, 9, 0.12), of(0.1, 0.1, 0.1), of(0.15, 0.1, 0.3), of(1, 1, 1), lost, of(0.3), of(0.6), of(1.2)},
+		[]trial.Usage{{Seconds: 10, Foreign: 0.1}, {Seconds: 10, Steal: 0.12, Foreign: 0.2}, {Seconds: 10, Missing: map[string]string{"foreign CPU": "nobody counted"}}}, 0.25)
 	for _, want := range []string{
 		"driver  open  50000  5000  12.0  0  0  20  1200",
 		"wrk  closed  max  5000  10.0  0  0  -  -",
@@ -82,7 +73,7 @@ func TestLoadTable(t *testing.T) {
 		"0.50 x vegeta\n", "0.25 x k6\n",
 		"7 dropped, bound 0: MISSED",
 		"pacer lag p99 1.20 ms, bound 1 ms: MISSED",
-		"0, 0.01  12, 0.02  1, 0.00",
+		"0.00, 0.01  0.12, 0.02  0.00, 0.00 (not known: foreign CPU: nobody counted)",
 		"Others used this machine",
 		"compares \"sub\" in every answer",
 	} {
@@ -99,4 +90,49 @@ func squeeze(s string) string {
 		lines = append(lines, strings.Join(strings.Fields(line), " ")+strings.Repeat("\n", strings.Count(line, "\n")))
 	}
 	return strings.Join(lines, "")
+}
+
+func TestBadSettings(t *testing.T) {
+	good := Settings{Bin: bin, Rounds: 1, Seconds: 1}
+	for want, change := range map[string]func(*Settings){
+		"rounds is 0: 1 to 100":         func(s *Settings) { s.Rounds = 0 },
+		"seconds is 61: 1 to 60":        func(s *Settings) { s.Seconds = 61 },
+		"memory is for 10 requests":     func(s *Settings) { s.Memory = []int{1000, 10} },
+		"authbench is missing: make be": func(s *Settings) { s.Bin = t.TempDir() },
+	} {
+		s := good
+		change(&s)
+		var out bytes.Buffer
+		if err := Run(t.Context(), &out, s); err == nil || !strings.Contains(err.Error(), want) || out.Len() > 0 {
+			t.Errorf("%+v: %v, want %q; printed %q", s, err, want, &out)
+		}
+	}
+}
+
+// A generator that fails ends the comparison with what it said itself; so does
+// whoever interrupts it.
+func TestFailingGenerator(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"authbench", "vegeta", "k6"} {
+		path, err := filepath.Abs(filepath.Join(bin, name))
+		if err == nil {
+			err = os.Symlink(path, filepath.Join(dir, name))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := Settings{Bin: dir, Rounds: 1, Seconds: 60}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := Run(ctx, &bytes.Buffer{}, s); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("interrupted: %v", err)
+	}
+	k6 := filepath.Join(dir, "k6")
+	if err := errors.Join(os.Remove(k6), os.WriteFile(k6, []byte("#!/bin/sh\necho out of users >&2\nexit 3\n"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(t.Context(), &bytes.Buffer{}, s); err == nil || !strings.Contains(err.Error(), "out of users") {
+		t.Errorf("a k6 that fails: %v", err)
+	}
 }

@@ -1,73 +1,26 @@
-package main
+package rivals
 
 import (
-	"authbench/bench/process"
 	"fmt"
+	"maps"
 	"math"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"text/tabwriter"
-	"time"
+
+	"authbench/bench/trial"
 )
 
-// roundDoubt is what disturbed a round.
-type roundDoubt struct {
-	stealTicks int64
-	foreign    float64 // CPUs that neither generator nor nginx nor an idle loop had
-}
-
-// beside notes what else the machine did while f ran.
-func (b *loadBench) beside(f func() error) (roundDoubt, error) {
-	started := time.Now()
-	busy0, steal0, err := machineTicks()
-	if err != nil {
-		return roundDoubt{}, err
-	}
-	ours0 := b.ownCPU()
-	if err := f(); err != nil {
-		return roundDoubt{}, err
-	}
-	busy1, steal1, err := machineTicks()
-	if err != nil {
-		return roundDoubt{}, err
-	}
-	foreign := (float64(busy1-busy0)/100 - (b.ownCPU() - ours0)) / time.Since(started).Seconds()
-	return roundDoubt{steal1 - steal0, max(foreign, 0)}, nil
-}
-
-func (b *loadBench) ownCPU() float64 {
-	nginx, _ := process.CPU(b.nginx.PID) // one that has died fails the run by itself
-	return nginx.Seconds() + childrenCPU()
-}
-
-// machineTicks reads the busy and the stolen time of all CPUs, in 1/100 s.
-func machineTicks() (busy, steal int64, err error) {
-	b, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0, 0, err
-	}
-	line, _, _ := strings.Cut(string(b), "\n")
-	f := strings.Fields(line) // cpu user nice system idle iowait irq softirq steal guest guest_nice
-	if len(f) < 9 {
-		return 0, 0, fmt.Errorf("/proc/stat begins with %q", line)
-	}
-	n := func(i int) int64 { v, _ := strconv.ParseInt(f[i], 10, 64); return v }
-	return n(1) + n(2) + n(3) + n(6) + n(7), n(8), nil
-}
-
-// summary is a case's medians over the rounds.
+// summary is an entry's medians over the rounds.
 type summary struct {
-	loadCase
+	entry
 	perSecond, cpuUS, lag50, lag99 float64
 	dropped, failed                int64 // in all rounds together
 }
 
-func summarise(c loadCase, rs []loadResult) summary {
-	s := summary{loadCase: c,
-		perSecond: medianOf(rs, loadResult.rate), cpuUS: medianOf(rs, loadResult.cpuUS),
-		lag50: medianOf(rs, func(r loadResult) float64 { return r.lag50us }), lag99: medianOf(rs, func(r loadResult) float64 { return r.lag99us })}
+func summarise(e entry, rs []result) summary {
+	s := summary{entry: e,
+		perSecond: medianOf(rs, result.rate), cpuUS: medianOf(rs, result.cpuUS),
+		lag50: medianOf(rs, func(r result) float64 { return r.lag50us }), lag99: medianOf(rs, func(r result) float64 { return r.lag99us })}
 	for _, r := range rs {
 		s.dropped += r.dropped
 		s.failed += r.failed
@@ -75,7 +28,7 @@ func summarise(c loadCase, rs []loadResult) summary {
 	return s
 }
 
-func medianOf(rs []loadResult, f func(loadResult) float64) float64 {
+func medianOf(rs []result, f func(result) float64) float64 {
 	if len(rs) == 0 {
 		return math.NaN()
 	}
@@ -87,64 +40,75 @@ func medianOf(rs []loadResult, f func(loadResult) float64) float64 {
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
-func (b *loadBench) print(cases []loadCase, results [][]loadResult, rounds []roundDoubt, k6Startup float64) {
-	fmt.Fprintf(b.out, "Medians of %d rounds of %.0f s; drops and failures are sums. Our driver has %d users and compares \"sub\" in every answer; the others check nothing.\n", len(rounds), b.seconds, loadUsers)
-	fmt.Fprintf(b.out, "CPU is the whole process', from start to end; from k6's, %.2f s to start are taken off.\n\n", k6Startup)
-	t := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+// print writes the table of all results, by entry and round.
+func (c *contest) print(entries []entry, results [][]result, rounds []trial.Usage, k6Startup float64) {
+	fmt.Fprintf(c.out, "Medians of %d rounds of %d s; drops and failures are sums. Our driver has %d users and compares \"sub\" in every answer; the others check nothing.\n", len(rounds), c.Seconds, users)
+	fmt.Fprintf(c.out, "CPU is the whole process', from start to end; from k6's, %.2f s to start are taken off.\n\n", k6Startup)
+	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "generator\tloop\tasked/s\tdone/s\tCPU us/request\tdropped\tfailed\tpacer lag p50 us\tp99 us\t")
 	var all []summary
-	for i, c := range cases {
-		s := summarise(c, results[i])
+	for i, e := range entries {
+		s := summarise(e, results[i])
 		all = append(all, s)
 		asked, lag := "max", "-\t-"
-		if c.rate > 0 {
-			asked = fmt.Sprintf("%.0f", c.rate)
+		if e.rate > 0 {
+			asked = fmt.Sprintf("%.0f", e.rate)
 		}
-		if c.tool == "driver" && c.loop == "open" {
+		if e.tool == "driver" && e.mode == trial.Open {
 			lag = fmt.Sprintf("%.0f\t%.0f", s.lag50, s.lag99)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%.0f\t%.1f\t%d\t%d\t%s\t\n", c.tool, c.loop, asked, s.perSecond, s.cpuUS, s.dropped, s.failed, lag)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.0f\t%.1f\t%d\t%d\t%s\t\n", e.tool, e.mode, asked, s.perSecond, s.cpuUS, s.dropped, s.failed, lag)
 	}
 	t.Flush()
-	b.printBounds(all)
-	fmt.Fprintf(b.out, "\nDisturbance by round (steal in ticks of 10 ms; CPUs that others used):")
+	c.printBounds(all)
+	fmt.Fprintf(c.out, "\nDisturbance by round (CPU-seconds stolen; CPUs that others used):")
 	disturbed := false
-	for _, r := range rounds {
-		fmt.Fprintf(b.out, "  %d, %.2f", r.stealTicks, r.foreign)
-		disturbed = disturbed || r.stealTicks > 10 || r.foreign > 0.1
+	for _, u := range rounds {
+		foreign := u.Foreign / u.Seconds
+		fmt.Fprintf(c.out, "  %.2f, %.2f", u.Steal, foreign)
+		disturbed = disturbed || u.Steal > stealBound || foreign > foreignBound
+		for _, what := range slices.Sorted(maps.Keys(u.Missing)) {
+			fmt.Fprintf(c.out, " (not known: %s: %s)", what, u.Missing[what])
+		}
 	}
-	fmt.Fprintln(b.out)
+	fmt.Fprintln(c.out)
 	if disturbed {
-		fmt.Fprintln(b.out, "Others used this machine meanwhile: take the figures as indications only, and lags and drops as theirs rather than the driver's.")
+		fmt.Fprintln(c.out, "Others used this machine meanwhile: take the figures as indications only, and lags and drops as theirs rather than the driver's.")
 	}
 }
 
+// Bounds of a round, beyond which the machine is said to have been disturbed.
+const (
+	stealBound   = 0.1 // CPU-seconds
+	foreignBound = 0.1 // CPUs
+)
+
 // printBounds sets the driver against its bounds.
-func (b *loadBench) printBounds(all []summary) {
-	find := func(tool, loop string, rate float64) (s summary) {
+func (c *contest) printBounds(all []summary) {
+	find := func(tool string, mode trial.Mode, rate float64) (s summary) {
 		for _, s := range all {
-			if s.tool == tool && s.loop == loop && (rate < 0 || s.rate == rate) {
+			if s.tool == tool && s.mode == mode && (rate < 0 || s.rate == rate) {
 				return s
 			}
 		}
 		return s
 	}
-	most := find("driver", "open", -1)
-	fmt.Fprintf(b.out, "\nCPU per request of the driver at its maximum (open loop, %.0f/s) against the others at theirs, closed loop:\n", most.rate)
+	most := find("driver", trial.Open, -1)
+	fmt.Fprintf(c.out, "\nCPU per request of the driver at its maximum (open loop, %.0f/s) against the others at theirs, closed loop:\n", most.rate)
 	for _, o := range []struct {
 		tool  string
 		bound float64
 	}{{"wrk", 2.5}, {"vegeta", 0.6}, {"k6", 0.25}} {
-		ratio := most.cpuUS / find(o.tool, "closed", 0).cpuUS
-		fmt.Fprintf(b.out, "  %.2f x %s, bound %.2f: %s\n", ratio, o.tool, o.bound, kept(ratio <= o.bound))
+		ratio := most.cpuUS / find(o.tool, trial.Closed, 0).cpuUS
+		fmt.Fprintf(c.out, "  %.2f x %s, bound %.2f: %s\n", ratio, o.tool, o.bound, kept(ratio <= o.bound))
 	}
-	fmt.Fprintf(b.out, "At an equal rate of %.0f/s:\n", equalRate)
-	ours := find("driver", "open", equalRate)
+	fmt.Fprintf(c.out, "At an equal rate of %.0f/s:\n", equalRate)
+	ours := find("driver", trial.Open, equalRate)
 	for _, tool := range []string{"vegeta", "k6"} {
-		fmt.Fprintf(b.out, "  %.2f x %s\n", ours.cpuUS/find(tool, "open", equalRate).cpuUS, tool)
+		fmt.Fprintf(c.out, "  %.2f x %s\n", ours.cpuUS/find(tool, trial.Open, equalRate).cpuUS, tool)
 	}
-	o := find("driver", "open", openRate)
-	fmt.Fprintf(b.out, "At %.0f/s open loop:\n  %d dropped, bound 0: %s\n  pacer lag p99 %.2f ms, bound 1 ms: %s\n",
+	o := find("driver", trial.Open, openRate)
+	fmt.Fprintf(c.out, "At %.0f/s open loop:\n  %d dropped, bound 0: %s\n  pacer lag p99 %.2f ms, bound 1 ms: %s\n",
 		openRate, o.dropped, kept(o.dropped == 0), o.lag99/1000, kept(o.lag99 <= 1000))
 }
 
