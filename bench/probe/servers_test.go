@@ -123,7 +123,7 @@ func startPostgres(t *testing.T, l *process.Ledger, settings ...string) (url str
 	}
 	credential := ordinaryUser(t, dir)
 	name, port := "probe", freePort(t)
-	initdb := exec.Command(filepath.Join(bin[len(bin)-1], "initdb"), "-D", filepath.Join(dir, "data"), "-U", name, "-A", "trust", "--no-sync")
+	initdb := exec.Command(filepath.Join(bin[len(bin)-1], "initdb"), "-D", filepath.Join(dir, "data"), "-U", name, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	initdb.Dir, initdb.SysProcAttr = dir, &syscall.SysProcAttr{Credential: credential}
 	if out, err := initdb.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
