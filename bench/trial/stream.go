@@ -1,13 +1,17 @@
 package trial
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // Stream is one flow of requests within a step; several run side by side, from
 // one generator. Streams of one name share their connections and users' route
-// cookies from step to step.
+// cookies from step to step, as long as nothing but their pacing changes.
 type Stream struct {
 	Name    string  `json:"name"`
-	Request string  `json:"request"`           // method and path: "GET /me", "POST /login", any documented route
+	Request string  `json:"request"`           // method and path: "GET /me", "POST /login", any of Requests
 	Present Present `json:"present,omitempty"` // the credential shown; empty is valid
 	Pacing  Pacing  `json:"pacing"`
 
@@ -32,8 +36,69 @@ const (
 	Revoked Present = "revoked" // logged out before the step: a success is an unauthorized success
 	Expired Present = "expired" // past its end: likewise
 	Forged  Present = "forged"  // altered so that no server made it: likewise
-	Nobody  Present = "none"    // no credential at all
+	Nobody  Present = "none"    // no credential at all: likewise, where the request needs one
 )
+
+// Presents lists all of them.
+func Presents() []Present { return []Present{Valid, Revoked, Expired, Forged, Nobody} }
+
+// Bounds of a stream.
+const (
+	maxConnections = 10_000
+	maxSources     = 254 // each is a /24 of 127.0/16
+	maxRate        = 1e6
+)
+
+// Check says what about a stream makes no sense.
+func (s Stream) Check() error {
+	if s.Name == "" {
+		return fmt.Errorf("a stream of %s has no name", s.Request)
+	}
+	if _, err := FindRequest(s.Request); err != nil {
+		return fmt.Errorf("stream %s: %w", s.Name, err)
+	}
+	if err := s.checkSize(); err != nil {
+		return fmt.Errorf("stream %s: %w", s.Name, err)
+	}
+	if err := s.Pacing.Check(s.Connections); err != nil {
+		return fmt.Errorf("stream %s: %w", s.Name, err)
+	}
+	return nil
+}
+
+func (s Stream) checkSize() error {
+	switch {
+	case s.Present != "" && !slices.Contains(Presents(), s.Present):
+		return fmt.Errorf("unknown kind of credential %q: want one of %v", s.Present, Presents())
+	case s.Connections < 1 || s.Connections > maxConnections:
+		return fmt.Errorf("connections is %d: want 1 to %d", s.Connections, maxConnections)
+	case s.Sources < 0 || s.Sources > maxSources:
+		return fmt.Errorf("sources is %d: want 0 to %d", s.Sources, maxSources)
+	case s.Zipf != 0 && !(s.Zipf > 1):
+		return fmt.Errorf("zipf is %g: want more than 1, or 0 to walk the users evenly", s.Zipf)
+	}
+	return nil
+}
+
+// Check says what about a pacing makes no sense on so many connections.
+func (p Pacing) Check(connections int) error {
+	switch p.Mode {
+	case Open:
+		if !(p.Rate > 0) || p.Rate > maxRate {
+			return fmt.Errorf("rate is %g requests per second: want more than 0 and at most a million", p.Rate)
+		}
+		if p.Arrivals != "" && p.Arrivals != Even && p.Arrivals != Poisson {
+			return fmt.Errorf("unknown arrivals %q: want %s or %s", p.Arrivals, Even, Poisson)
+		}
+	case Closed:
+		if p.Concurrency < 1 || p.Concurrency > connections {
+			return fmt.Errorf("concurrency is %d: want 1 to %d, the number of connections", p.Concurrency, connections)
+		}
+	default:
+		return fmt.Errorf("mode %q: want %s or %s", p.Mode, Open, Closed)
+	}
+	return nil
+}
 
 // StreamResult is what one stream of one step showed. Latency runs from a
 // request's intended start in open pacing, from its dispatch in closed.
@@ -50,7 +115,7 @@ type StreamResult struct {
 
 	Outcomes map[string]int64   `json:"outcomes"`         // by outcome class
 	Replicas map[string]int64   `json:"replicas"`         // completions by answering replica
-	Series   map[string][]int64 `json:"series,omitempty"` // completions in each slice of SeriesSlice, by outcome class
+	Series   map[string][]int64 `json:"series,omitempty"` // completions in each slice of SeriesSlice, by outcome class; all equally long
 
 	Latency   map[string]*Histogram `json:"latency"`             // by outcome class
 	PacerLag  *Histogram            `json:"pacerLag,omitempty"`  // intended start to dispatch: the generator's own fault

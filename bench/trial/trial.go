@@ -61,6 +61,8 @@ const (
 	Other     = "other"      // any other status
 	Transport = "transport"  // connection refused, reset, time-out: no answer
 	WrongUser = "wrong_user" // a 2xx that names somebody else: fails the run
+
+	UnauthorizedSuccess = "unauthorized_success" // a 2xx for a credential that should have been refused
 )
 
 // Measurement is what one phase of a trial showed. Latency runs from the
