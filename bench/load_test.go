@@ -117,7 +117,7 @@ func TestLoadRefusesBadInput(t *testing.T) {
 		{[]string{"--rate", "NaN"}, "rate is NaN"},
 		{[]string{"--closed", "2"}, "exclude each other"},
 		{[]string{"--rate", "0", "--closed", "65"}, "closed is 65"},
-		{[]string{"--connections", "0"}, "connections is 0: 1 to 10000"},
+		{[]string{"--connections", "0"}, "connections is 0: want 1 to 10000"},
 		{[]string{"--sources", "255"}, "sources is 255: 0 to 254"},
 		{[]string{"--for", "10"}, "--for"},
 		{[]string{"--for", "0s"}, "measure for is 0s"},

@@ -1,6 +1,8 @@
 package load
 
 import (
+	"context"
+	"errors"
 	"net"
 	"runtime"
 	"testing"
@@ -73,5 +75,61 @@ func TestMemoryDoesNotGrowWithRequests(t *testing.T) {
 	}
 	if objects2 > objects1+5000 || allocated2 > allocated1+2<<20 {
 		t.Errorf("%d more objects and %d more bytes were allocated for %d more requests", objects2-objects1, allocated2-allocated1, many-few)
+	}
+}
+
+// The same of several streams at once, one of which sends bodies and one of
+// which only meets refusals.
+func TestMemoryDoesNotGrowWithStreams(t *testing.T) {
+	target := steadyServer(t)
+	for i := range target.Credentials {
+		target.Credentials[i].Password = "secret"
+	}
+	forged := target
+	forged.Present = trial.Forged
+	closed := func(name, request string, p trial.Present) trial.Stream {
+		return trial.Stream{Name: name, Request: request, Present: p, Connections: 8, Sources: 8, Pacing: trial.Pacing{Mode: trial.Closed, Concurrency: 8}}
+	}
+	steady := open("steady", "GET /me", 500, 8)
+	step := Step{Seconds: 3600, Streams: map[string]Aim{"steady": {target, steady},
+		"me": {target, closed("me", "GET /me", trial.Valid)}, "log in": {target, closed("log in", "POST /login", trial.Valid)},
+		"forged": {forged, closed("forged", "GET /me", trial.Forged)}}}
+	g := generator(t)
+	measure := func(requests int64) (held, objects uint64) {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		ctx := &countdown{Context: context.Background(), done: func() bool {
+			var n int64
+			for _, s := range g.streams {
+				if s.leg != nil {
+					n += s.leg.completed
+				}
+			}
+			return n >= requests
+		}}
+		results, err := g.Run(ctx, step)
+		if !errors.Is(err, context.Canceled) || len(results) != 4 {
+			t.Fatalf("%d results, %v", len(results), err)
+		}
+		for key, r := range results {
+			streamConserved(t, key, r)
+		}
+		if n := results["forged"].Outcomes[trial.UnauthorizedSuccess]; n < 1000 || n != results["forged"].Completed {
+			t.Fatalf("forged: outcomes %v", results["forged"].Outcomes)
+		}
+		runtime.ReadMemStats(&after)
+		objects = after.Mallocs - before.Mallocs
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		runtime.KeepAlive(results)
+		return after.HeapAlloc, objects
+	}
+	measure(100_000) // every user learns the route cookie
+	held1, objects1 := measure(100_000)
+	held2, objects2 := measure(500_000)
+	t.Logf("100,000 requests: %d bytes held, %d objects allocated; 500,000: %d and %d", held1, objects1, held2, objects2)
+	if held2 > held1+held1/10+256<<10 || objects2 > objects1+5000 {
+		t.Errorf("400,000 more requests hold %d more bytes and allocate %d more objects", int64(held2-held1), int64(objects2-objects1))
 	}
 }

@@ -197,6 +197,20 @@ func TestCancelledPhaseKeepsWhatItHas(t *testing.T) {
 	}
 }
 
+// A path is sent as it is: only requests of the API have places for a user's own.
+func TestBracesInAPath(t *testing.T) {
+	asked := make(chan string, 100)
+	target := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path + " " + r.URL.Query().Get("q")
+		me(w, r)
+	})
+	target.Path = "/{name}?q={handle}"
+	m := run(t, driver(t, target, trial.Load{Connections: 1}), trial.Phase{Name: "braces", Mode: trial.Open, Rate: 100, Seconds: 0.1})
+	if got := <-asked; got != "/{name} {handle}" || m.Outcomes[trial.Success] != 10 {
+		t.Errorf("the server was asked for %q; outcomes %v, notes %q", got, m.Outcomes, m.Notes)
+	}
+}
+
 func TestNewDriverRefuses(t *testing.T) {
 	good := trial.Target{URL: "http://127.0.0.1:1", Path: "/me", Credentials: credentials(2)}
 	load := trial.Load{Connections: 2}
@@ -207,17 +221,17 @@ func TestNewDriverRefuses(t *testing.T) {
 		return target, l
 	}
 	for want, f := range map[string]func(*trial.Target, *trial.Load){
-		"not on this machine":     func(t *trial.Target, _ *trial.Load) { t.URL = "http://192.0.2.1:80" },
-		"http://HOST:PORT":        func(t *trial.Target, _ *trial.Load) { t.URL = "https://127.0.0.1:1" },
-		"port":                    func(t *trial.Target, _ *trial.Load) { t.URL = "http://127.0.0.1:0" },
-		"path":                    func(t *trial.Target, _ *trial.Load) { t.Path = "me HTTP/1.1" },
-		"no credentials":          func(t *trial.Target, _ *trial.Load) { t.Credentials = nil },
-		"control character":       func(t *trial.Target, _ *trial.Load) { t.Credentials[1].Header = "a\r\nb: c" },
-		"cannot be sent":          func(t *trial.Target, _ *trial.Load) { t.Credentials[1].Cookies = map[string]string{"a": "b; c=d"} },
-		"connections is 0":        func(_ *trial.Target, l *trial.Load) { l.Connections = 0 },
-		"2 sources share 1":       func(_ *trial.Target, l *trial.Load) { l.Sources, l.Connections = 2, 1 },
-		"zipf is 1":               func(_ *trial.Target, l *trial.Load) { l.Zipf = 1 },
-		"sources is 255: 0 to 25": func(_ *trial.Target, l *trial.Load) { l.Sources = 255 },
+		"not on this machine":          func(t *trial.Target, _ *trial.Load) { t.URL = "http://192.0.2.1:80" },
+		"http://HOST:PORT":             func(t *trial.Target, _ *trial.Load) { t.URL = "https://127.0.0.1:1" },
+		"port":                         func(t *trial.Target, _ *trial.Load) { t.URL = "http://127.0.0.1:0" },
+		"path":                         func(t *trial.Target, _ *trial.Load) { t.Path = "me HTTP/1.1" },
+		"no credentials":               func(t *trial.Target, _ *trial.Load) { t.Credentials = nil },
+		"control character":            func(t *trial.Target, _ *trial.Load) { t.Credentials[1].Header = "a\r\nb: c" },
+		"cannot be sent":               func(t *trial.Target, _ *trial.Load) { t.Credentials[1].Cookies = map[string]string{"a": "b; c=d"} },
+		"connections is 0":             func(_ *trial.Target, l *trial.Load) { l.Connections = 0 },
+		"2 sources share 1":            func(_ *trial.Target, l *trial.Load) { l.Sources, l.Connections = 2, 1 },
+		"zipf is 1":                    func(_ *trial.Target, l *trial.Load) { l.Zipf = 1 },
+		"sources is 255: want 0 to 25": func(_ *trial.Target, l *trial.Load) { l.Sources = 255 },
 	} {
 		if _, err := NewDriver(func() (trial.Target, trial.Load, uint64) { a, b := with(f); return a, b, 1 }()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v; want an error with %q", err, want)
@@ -250,7 +264,7 @@ func freeAddress(t *testing.T) string {
 // runUntil runs a phase and cancels it after so many completions.
 func runUntil(t *testing.T, d *Driver, p trial.Phase, completions int64) trial.Measurement {
 	t.Helper()
-	ctx := &countdown{Context: context.Background(), done: func() bool { return d.phase.completed >= completions }}
+	ctx := &countdown{Context: context.Background(), done: func() bool { return d.only.leg != nil && d.only.leg.completed >= completions }}
 	m, err := d.Run(ctx, p)
 	if !errors.Is(err, context.Canceled) || m.Completed < completions {
 		t.Fatalf("%d of %d completions, %v", m.Completed, completions, err)

@@ -128,12 +128,12 @@ func TestTimeOut(t *testing.T) {
 		return true
 	})
 	d := driver(t, target, trial.Load{Connections: 4})
-	d.timeout = 300 * time.Millisecond
+	d.g.timeout = 300 * time.Millisecond
 	m := run(t, d, trial.Phase{Name: "silent", Mode: trial.Open, Rate: 100, Seconds: 0.2})
 	if m.Outcomes[trial.Transport] != 1 || m.Outcomes[trial.Success] != 19 {
 		t.Errorf("outcomes %v", m.Outcomes)
 	}
-	if q := m.Latency[trial.Transport].Max(); q < d.timeout {
+	if q := m.Latency[trial.Transport].Max(); q < d.g.timeout {
 		t.Errorf("the time-out was counted after %v", q)
 	}
 	if m.Seconds < 0.3 {

@@ -29,6 +29,7 @@ type response struct {
 
 	setsRoute bool
 	route     span // value of the balancer's route cookie
+	replica   span // value of X-Replica
 }
 
 type span struct{ from, to int }

@@ -13,6 +13,10 @@ func (r *response) readHeader(b, line []byte) error {
 		return err
 	}
 	switch len(name) {
+	case len("X-Replica"):
+		if isName(name, "x-replica") {
+			r.replica = place(b, value)
+		}
 	case len("Content-Length"):
 		if isName(name, "content-length") {
 			return r.readLength(value)
@@ -89,9 +93,13 @@ func (r *response) readCookie(b, value []byte) {
 	if !ok || string(trimBlanks(name)) != trial.RouteCookie {
 		return
 	}
-	v = trimBlanks(v)
-	from := cap(b) - cap(v) // v is a part of b: the distance of their starts
-	r.route, r.setsRoute = span{from, from + len(v)}, true
+	r.route, r.setsRoute = place(b, trimBlanks(v)), true
+}
+
+// place is where in b its part v stands.
+func place(b, v []byte) span {
+	from := cap(b) - cap(v) // the distance of their starts
+	return span{from, from + len(v)}
 }
 
 // isName compares with a name in lower case, as HTTP compares names.

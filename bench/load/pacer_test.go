@@ -12,10 +12,7 @@ import (
 func TestPacers(t *testing.T) {
 	const rate, n = 30_000.0, 300_000
 	starts := func(a trial.Arrivals, seed uint64) []time.Duration {
-		p, err := newPacer(a, rate, rand.New(rand.NewPCG(seed, 0)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := newPacer(a, rate, 0, rand.New(rand.NewPCG(seed, 0)))
 		at := make([]time.Duration, n)
 		for i := range at {
 			at[i] = p()
