@@ -77,7 +77,8 @@ func NewGenerator(seed uint64) (*Generator, error) {
 // completed or dropped in the end; the result's Seconds reach from the step's
 // start to its scheduled end, or to the stream's last completion if that is
 // later. Closed: what completes within Seconds counts, and requests cut off by
-// its end count nowhere.
+// its end count nowhere. A note tells of any time at which the generator itself
+// stood still.
 func (g *Generator) Run(ctx context.Context, step Step) (map[string]*trial.StreamResult, error) {
 	if len(step.Streams) == 0 {
 		return nil, errors.New("the step has no streams: want at least one")
@@ -160,7 +161,7 @@ func (g *Generator) run(ctx context.Context, seconds float64, warmup bool, strea
 	g.legs = make([]*leg, len(streams))
 	for i, s := range streams {
 		// Streams of one even pace start in turn, not all at the same moments.
-		g.legs[i] = s.newLeg(seconds, float64(i)/float64(len(streams)))
+		g.legs[i] = s.newLeg(seconds, warmup, float64(i)/float64(len(streams)))
 	}
 	if warmup {
 		chooseJudges(g.legs)

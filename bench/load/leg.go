@@ -50,6 +50,7 @@ type leg struct {
 	trial.Pacing
 	stream  *stream
 	seconds float64
+	warmup  bool
 	pacer   pacer // nil in a closed loop
 	queue   *queue
 
@@ -67,14 +68,15 @@ type leg struct {
 	pacerLag, queueWait                            *trial.Histogram
 	series                                         [][classes]uint32
 	replicas                                       replicas
+	pauses                                         pauses
 	warmth                                         *warmth // nil where it does not decide how long a warm-up lasts
 	lastError                                      error
 }
 
-// newLeg prepares the stream for a step. An even pace begins the given share of
+// newLeg prepares the stream for a step or a warm-up. An even pace begins the given share of
 // a gap after the step's start.
-func (s *stream) newLeg(seconds, shift float64) *leg {
-	l := &leg{Pacing: s.aim.Stream.Pacing, stream: s, seconds: seconds, next: never, queue: newQueue(0)}
+func (s *stream) newLeg(seconds float64, warmup bool, shift float64) *leg {
+	l := &leg{Pacing: s.aim.Stream.Pacing, stream: s, seconds: seconds, warmup: warmup, next: never, queue: newQueue(0)}
 	// Answers to what starts late may come until the queue's and the request's time are over.
 	latest := time.Duration(seconds*float64(time.Second)) + queueGrace + s.g.timeout + time.Second
 	l.series = make([][classes]uint32, latest/trial.SeriesSlice+1)
@@ -194,6 +196,9 @@ func (l *leg) result(base time.Time) *trial.StreamResult {
 	}
 	if l.lastError != nil && l.outcomes[transport] > 0 {
 		r.Notes = append(r.Notes, fmt.Sprintf("the last of %d broken requests: %v", l.outcomes[transport], l.lastError))
+	}
+	if n := l.pauses.note(); n != "" {
+		r.Notes = append(r.Notes, n)
 	}
 	if l.interrupted {
 		r.Notes = append(r.Notes, fmt.Sprintf("interrupted after %.1f s", r.Seconds))

@@ -61,8 +61,14 @@ func (g *Generator) loop(ctx context.Context) error {
 	for _, l := range g.legs {
 		l.begin(start)
 	}
-	for nextTick := start; ; {
+	for last, nextTick := start, start; ; {
 		now := g.now()
+		if now-last > int64(standstill) {
+			for _, l := range g.legs {
+				l.turned(last, now)
+			}
+		}
+		last = now
 		if now >= nextTick {
 			g.look(ctx, now)
 			nextTick = now + int64(tick)
