@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -56,9 +57,15 @@ func (id ID) Alive() bool {
 	return err == nil && s.start == id.Start && s.state != "Z" && s.state != "X"
 }
 
-func (id ID) kill() {
+// runs says whether it is alive and not stopped by a signal.
+func (id ID) runs() bool {
+	s, err := readStat(id.PID)
+	return err == nil && s.start == id.Start && !strings.Contains("ZXTt", s.state)
+}
+
+func (id ID) signal(sig syscall.Signal) {
 	if id.Alive() {
-		unix.Kill(id.PID, unix.SIGKILL)
+		unix.Kill(id.PID, sig)
 	}
 }
 

@@ -171,13 +171,19 @@ func (p *Process) Signal(s syscall.Signal) error {
 // Stop ends the child and everything below it: its stop signal, then SIGKILL
 // after the grace or when ctx ends. It returns when the child is gone; how it
 // ended is no error. Stopping twice is fine.
-func (p *Process) Stop(ctx context.Context) error {
+func (p *Process) Stop(ctx context.Context) error { return p.StopBy(ctx, p.stop) }
+
+// StopBy is [Process.Stop] with another signal than the command's own.
+func (p *Process) StopBy(ctx context.Context, stop syscall.Signal) error {
 	if p.ended() {
 		return nil
 	}
 	p.asked.Store(true)
 	below := p.tree() // children of PostgreSQL lead groups of their own
-	p.signalGroup(p.stop)
+	p.signalGroup(stop)
+	for _, id := range below {
+		id.signal(unix.SIGCONT) // what is paused hears it only now
+	}
 	grace := time.NewTimer(p.grace)
 	defer grace.Stop()
 	select {
@@ -185,18 +191,92 @@ func (p *Process) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-grace.C:
 	}
+	return p.kill(below)
+}
+
+// Kill ends the child and everything below it by SIGKILL, as a crash of the
+// machine would. It returns when all are gone; Died does not report it. Killing
+// twice is fine.
+func (p *Process) Kill() error {
+	if p.ended() {
+		return nil
+	}
+	p.asked.Store(true)
+	return p.kill(p.tree())
+}
+
+// kill ends the child and what was below it, and waits until all are gone:
+// PostgreSQL does not start again while one of its own has the shared memory.
+func (p *Process) kill(below []ID) error {
 	p.signalGroup(unix.SIGKILL)
 	for _, id := range below {
 		if id.PID != p.PID {
-			id.kill()
+			id.signal(unix.SIGKILL)
 		}
 	}
+	late := time.After(killWait)
+	still := fmt.Errorf("%s (PID %d) is still there %v after SIGKILL", p.Name, p.PID, killWait)
 	select {
 	case <-p.done:
-		return nil
-	case <-time.After(killWait):
-		return fmt.Errorf("%s (PID %d) is still there %v after SIGKILL", p.Name, p.PID, killWait)
+	case <-late:
+		return still
 	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for slices.ContainsFunc(below, ID.Alive) {
+		select {
+		case <-tick.C:
+		case <-late:
+			return still
+		}
+	}
+	return nil
+}
+
+// Pause stops the child and everything below it from running, by SIGSTOP; their
+// connections and listeners stay open. It returns when all have stopped. A child
+// that has ended is an error.
+func (p *Process) Pause(ctx context.Context) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for { // what is born meanwhile is stopped too: its parent no longer runs
+		all := p.tree()
+		if p.ended() || len(all) == 0 {
+			return fmt.Errorf("pause %s (PID %d): %w", p.Name, p.PID, os.ErrProcessDone)
+		}
+		running := false
+		for _, id := range all {
+			if id.runs() {
+				running = true
+				id.signal(unix.SIGSTOP)
+			}
+		}
+		if !running {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("pause %s (PID %d): %w", p.Name, p.PID, ctx.Err())
+		}
+	}
+}
+
+// Resume lets the child and everything below it go on. One that runs is fine.
+func (p *Process) Resume() {
+	for _, id := range p.tree() {
+		id.signal(unix.SIGCONT)
+	}
+}
+
+// CPU is the CPU time of the child and everything below it. Of a child that has
+// ended it is what the kernel has added to ours (see ChildrenCPU).
+func (p *Process) CPU() (used time.Duration, collected bool) {
+	if p.ended() {
+		return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime(), true
+	}
+	used, _ = CPU(p.PID)
+	return used, false
 }
 
 // signalGroup is silent once the child has been collected: the group's number

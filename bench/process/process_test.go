@@ -145,6 +145,12 @@ func (l *lines) await(want string) bool {
 	}
 }
 
+func (l *lines) size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Len()
+}
+
 // eventually polls until the condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
@@ -392,5 +398,79 @@ func TestCPULists(t *testing.T) {
 		if cpus, err := process.ParseCPUs(list); err == nil {
 			t.Errorf("%q was read as %v", list, cpus)
 		}
+	}
+}
+
+// A paused child and what is below it do not run; they go on, end politely, or
+// are killed, and none of that is a death.
+func TestPauseResumeAndKill(t *testing.T) {
+	l := open(t)
+	start := func() (*process.Process, *lines) {
+		out := newLines()
+		p, err := l.Start(process.Command{Name: "counts", Path: "sh", Stdout: out,
+			Args: []string{"-c", `trap 'echo bye; exit 0' TERM; sh -c 'while :; do :; done' & while :; do echo x; sleep 0.01; done`}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !out.await("x") {
+			t.Fatal("the child does not count")
+		}
+		return p, out
+	}
+	p, out := start()
+	for range 2 {
+		if err := p.Pause(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, _ := p.CPU()
+	states := map[string]bool{}
+	for _, pid := range p.PIDs() {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(b), ") ")
+		states[rest[:1]] = true
+	}
+	if delete(states, "T"); len(p.PIDs()) < 2 || len(states) > 0 {
+		t.Errorf("%d processes, also in states %v; want all stopped", len(p.PIDs()), states)
+	}
+	if after, _ := p.CPU(); after != before {
+		t.Errorf("a paused child used %v", after-before)
+	}
+	p.Resume()
+	n := out.size()
+	eventually(t, "the child counts on", func() bool { return out.size() > n })
+	if err := p.Pause(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Stop(t.Context()); err != nil { // it hears it although it is paused
+		t.Fatal(err)
+	}
+	if !out.await("bye") {
+		t.Error("a paused child was not asked to end")
+	}
+	if err := p.Pause(t.Context()); !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("pause what has ended: %v", err)
+	}
+
+	p, _ = start()
+	ids := process.Tree(p.PID)
+	for range 2 {
+		if err := p.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range ids {
+		if id.Alive() {
+			t.Errorf("process %d lives on", id.PID)
+		}
+	}
+	if err := p.Died(); err != nil {
+		t.Errorf("what was asked for is a death: %v", err)
+	}
+	if used, collected := p.CPU(); !collected || used <= 0 {
+		t.Errorf("a child that has ended used %v, collected: %v", used, collected)
 	}
 }

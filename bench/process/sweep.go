@@ -144,7 +144,7 @@ func endLeftover(id ID) {
 	below := Tree(id.PID)
 	unix.Kill(-id.PID, unix.SIGKILL)
 	for _, b := range below {
-		b.kill()
+		b.signal(unix.SIGKILL)
 	}
 }
 
@@ -167,7 +167,7 @@ func endMarked(dir string) {
 		}
 		for v := range bytes.SplitSeq(env, []byte{0}) {
 			if bytes.Equal(v, want) {
-				id.kill()
+				id.signal(unix.SIGKILL)
 			}
 		}
 	}
