@@ -2,7 +2,7 @@ package stack
 
 import (
 	"fmt"
-	"os"
+	"sync/atomic"
 
 	"authbench/bench/process"
 	"authbench/bench/trial"
@@ -16,6 +16,11 @@ type Component struct {
 	unit  unit
 	group *group                   // nil where control groups cannot be used
 	limit func(cpus float64) error // sets a budget, 0 lifts it; nil where there are none
+
+	contents contents // of a store; else nil
+	way      *Link    // to a store, once a trial has asked for one
+	link     *Link    // the same, in a trial that asks for it
+	paused   atomic.Bool
 }
 
 // Name is nginx, r1, r2, ..., redis or postgres; and docker-proxy, the engine's
@@ -29,17 +34,13 @@ func (c *Component) Tier() trial.Tier { return c.tier }
 func (c *Component) PIDs() []int { return c.unit.PIDs() }
 
 // CPU is the CPU time used so far, in seconds, to the
-// microsecond or finer. It only grows; where it starts is of no meaning.
+// microsecond or finer. It only grows, over restarts too; where it starts is of
+// no meaning.
 func (c *Component) CPU() (seconds float64, err error) {
-	if c.group != nil {
-		return c.group.used()
+	if seconds, _, err = c.unit.CPU(); err != nil {
+		err = fmt.Errorf("read the CPU time of %s: %w", c.name, err)
 	}
-	pids := c.unit.PIDs()
-	if len(pids) == 0 {
-		return 0, fmt.Errorf("read the CPU time of %s: %w", c.name, os.ErrProcessDone)
-	}
-	d, err := process.CPU(pids[0]) // and of all below it
-	return d.Seconds(), err
+	return seconds, err
 }
 
 // Throttle is what a budget has withheld so far. Without a budget it is zero.
@@ -56,7 +57,10 @@ func (c *Component) RSS() int64 { return process.RSS(c.unit.PIDs()) }
 
 // Collected is the part of CPU that the kernel counts as ours: of processes of the
 // component that have ended, in seconds.
-func (c *Component) Collected() float64 { return 0 }
+func (c *Component) Collected() float64 {
+	_, collected, _ := c.unit.CPU()
+	return collected
+}
 
 // setBudget limits the component to so many CPUs; 0 lifts the limit.
 func (c *Component) setBudget(cpus float64) error {

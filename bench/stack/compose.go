@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,6 +68,7 @@ func NewCompose(ctx context.Context, opts Options) (*Runtime, error) {
 	}
 	c := &compose{opts: opts, ledger: l, project: projectPrefix + owner, file: filepath.Join(l.Dir(), "compose.json"),
 		caps: e.capabilities()}
+	c.caps.NoProxy = "the proxy is a part of this process, on loopback, where containers do not reach it: use the native runtime"
 	warning := errors.Join(leftovers, sweepProjects(ctx))
 	if err := c.open(ctx, e); err != nil {
 		return nil, errors.Join(err, c.close())
@@ -206,7 +208,17 @@ type program struct {
 
 // start starts programs at once and returns them in their order. After an error
 // none of them is left.
-func (c *compose) start(ctx context.Context, programs ...program) (started []*container, err error) {
+func (c *compose) start(ctx context.Context, programs ...program) ([]*container, error) {
+	n := 0
+	for _, p := range programs {
+		n += len(p.ports)
+	}
+	// The engine would choose ports, and others at the next start of the same container.
+	return onFreePort(n, func(addr []string) ([]*container, error) { return c.startAt(ctx, addr, programs) })
+}
+
+// startAt publishes the programs' ports at loopback addresses, in their order.
+func (c *compose) startAt(ctx context.Context, addr []string, programs []program) (started []*container, err error) {
 	services, names := map[string]any{}, []string{}
 	for _, p := range programs {
 		s, ok := c.template(p.template)
@@ -218,7 +230,12 @@ func (c *compose) start(ctx context.Context, programs ...program) (started []*co
 		}
 		var ports []any
 		for _, port := range p.ports {
-			ports = append(ports, map[string]any{"target": port, "host_ip": "127.0.0.1", "protocol": "tcp"})
+			host, published, err := net.SplitHostPort(addr[0])
+			if err != nil {
+				return nil, err
+			}
+			addr = addr[1:]
+			ports = append(ports, map[string]any{"target": port, "published": published, "host_ip": host, "protocol": "tcp"})
 		}
 		name := c.project + "-" + p.name
 		s["ports"], s["container_name"] = ports, name
@@ -267,20 +284,31 @@ func (c *compose) one(ctx context.Context, p program, ok func(context.Context, *
 		return nil, err
 	}
 	u := started[0]
-	return u, ready(ctx, p.name, u, func(ctx context.Context) error { return ok(ctx, u) })
+	u.serves = func(ctx context.Context) error { return ok(ctx, u) }
+	return u, ready(ctx, p.name, u, u.serves)
 }
 
 // redis implements host.
 func (c *compose) redis(ctx context.Context) (s store, err error) {
 	const port = 6379
 	// Only the project's network and loopback reach it, and it has no password.
-	args := append([]string{"--bind", "0.0.0.0", "--protected-mode", "no"}, redisArgs()...)
-	u, err := c.one(ctx, program{name: "redis", template: "redis", cpus: c.opts.SystemCPUs, ports: []int{port}, set: map[string]any{"entrypoint": []string{"redis-server"}, "command": args}},
+	args := append([]string{"--bind", "0.0.0.0", "--protected-mode", "no", "--dir", "/data"}, redisArgs()...)
+	// The image's own user writes a snapshot there if a fault asks for it, and we remove it again.
+	if s.folder, err = c.ledger.Folder("redis"); err == nil {
+		err = os.Chmod(s.folder, 0o777) // in a folder whose name nobody else can list
+	}
+	if err != nil {
+		return s, err
+	}
+	data := []any{map[string]any{"type": "bind", "source": strings.ReplaceAll(s.folder, "$", "$$"), "target": "/data"}}
+	u, err := c.one(ctx, program{name: "redis", template: "redis", cpus: c.opts.SystemCPUs, ports: []int{port},
+		set: map[string]any{"entrypoint": []string{"redis-server"}, "command": args, "tmpfs": []string{}, "volumes": data}},
 		func(ctx context.Context, u *container) error { return redisAnswers(ctx, u.address(port)) })
 	if err != nil {
 		return s, err
 	}
-	return store{component: u.component("redis", trial.StoreTier), url: "redis://" + u.address(port) + "/0", inside: fmt.Sprintf("redis://redis:%d/0", port)}, nil
+	s.component, s.url, s.inside = u.component("redis", trial.StoreTier), "redis://"+u.address(port)+"/0", fmt.Sprintf("redis://redis:%d/0", port)
+	return s, nil
 }
 
 // postgres implements host.
@@ -295,7 +323,7 @@ func (c *compose) postgres(ctx context.Context) (s store, err error) {
 		env = map[string]any{}
 	}
 	maps.Copy(env, map[string]any{"POSTGRES_USER": postgresUser, "POSTGRES_PASSWORD": password, "POSTGRES_DB": "postgres"})
-	u, err := c.one(ctx, program{name: "postgres", template: "postgres", cpus: c.opts.SystemCPUs, ports: []int{port}, set: map[string]any{"command": args, "environment": env}},
+	u, err := c.one(ctx, program{name: "postgres", template: "postgres", cpus: c.opts.SystemCPUs, ports: []int{port}, set: map[string]any{"command": args, "environment": env, "stop_signal": "SIGINT"}},
 		func(ctx context.Context, u *container) error {
 			s.url = postgresURL(u.address(port), password)
 			return s.do(ctx, "SELECT 1")
@@ -329,6 +357,7 @@ func (c *compose) replicas(ctx context.Context, launches []launch) (all []Replic
 			component: u.component(l.name, trial.ReplicaTier), upstream: fmt.Sprintf("%s:%d", l.name, port), says: []setting{{"pid", "1"}}})
 	}
 	for i, r := range all {
+		started[i].serves = func(ctx context.Context) error { return answers(ctx, r.URL+"/healthz") }
 		if err := ready(ctx, r.Name, started[i], func(ctx context.Context) error { return answers(ctx, r.URL+"/readyz") }); err != nil {
 			return all, fmt.Errorf("replica %s does not start: %w", r.Name, err)
 		}

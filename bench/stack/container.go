@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -19,11 +20,28 @@ import (
 
 // container is one that this runtime has started.
 type container struct {
-	name  string
+	name    string
+	serves  func(context.Context) error // nil once it does
+	ports   map[int]string              // published on loopback, the same in every life
+	asked   atomic.Bool                 // its end was asked for
+	removed atomic.Bool
+
+	mu   sync.Mutex
+	life life    // the present one, or the last
+	past float64 // CPU-seconds of those before, as read just before they were ended
+}
+
+// life is a container from one start to its end.
+type life struct {
 	main  process.ID // its first process, as this machine knows it
 	group *group     // the engine's control group of it, for reading
-	ports map[int]string
-	asked atomic.Bool // Stop was called
+	inner string     // its address within the network, which nginx asks the engine for once
+}
+
+func (c *container) now() life {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.life
 }
 
 // inspect finds out about running containers. One that has ended already is an
@@ -37,7 +55,8 @@ func inspect(ctx context.Context, names ...string) ([]*container, error) {
 		ID              string `json:"Id"`
 		State           struct{ Pid int }
 		NetworkSettings struct {
-			Ports map[string][]struct{ HostIp, HostPort string }
+			Ports    map[string][]struct{ HostIp, HostPort string }
+			Networks map[string]struct{ IPAddress string }
 		}
 	}
 	if err := json.Unmarshal(out, &said); err != nil {
@@ -55,17 +74,20 @@ func inspect(ctx context.Context, names ...string) ([]*container, error) {
 		if s.State.Pid == 0 {
 			return nil, c.ended()
 		}
-		if c.main, err = process.Identify(s.State.Pid); err != nil {
+		if c.life.main, err = process.Identify(s.State.Pid); err != nil {
 			if again, _ := docker(ctx, "container", "inspect", "--format", "{{.State.Running}}", c.name); strings.TrimSpace(string(again)) != "true" {
 				return nil, c.ended()
 			}
 			return nil, notHere(c.name)
 		}
-		if c.group, err = groupOfContainer(c.main.PID); err != nil {
+		if c.life.group, err = groupOfContainer(c.life.main.PID); err != nil {
 			return nil, err
 		}
-		if !strings.Contains(c.group.account, s.ID) { // the number is somebody else's here
+		if !strings.Contains(c.life.group.account, s.ID) { // the number is somebody else's here
 			return nil, notHere(c.name)
+		}
+		for _, n := range s.NetworkSettings.Networks { // there is one
+			c.life.inner = n.IPAddress
 		}
 		all = append(all, c)
 	}
@@ -95,7 +117,7 @@ func (c *container) address(port int) string { return c.ports[port] }
 
 // Died implements unit.
 func (c *container) Died() error {
-	if c.asked.Load() || c.main.Alive() {
+	if c.asked.Load() || c.now().main.Alive() {
 		return nil
 	}
 	return c.ended()
@@ -113,7 +135,8 @@ func (c *container) ended() error {
 
 // Stop implements unit: it ends and removes the container.
 func (c *container) Stop(ctx context.Context) error {
-	if c.asked.Swap(true) {
+	c.asked.Store(true)
+	if c.removed.Swap(true) {
 		return nil
 	}
 	_, err := docker(ctx, "container", "stop", "--time", "3", c.name)
@@ -132,7 +155,7 @@ func (c *container) Signal(sig syscall.Signal) error {
 
 // PIDs implements unit.
 func (c *container) PIDs() (pids []int) {
-	b, _ := os.ReadFile(filepath.Join(c.group.account, "cgroup.procs"))
+	b, _ := os.ReadFile(filepath.Join(c.now().group.account, "cgroup.procs"))
 	for _, f := range strings.Fields(string(b)) {
 		if pid, err := strconv.Atoi(f); err == nil {
 			pids = append(pids, pid)
@@ -152,7 +175,7 @@ func (c *container) Tail() string {
 
 // component accounts for a container on its own.
 func (c *container) component(name string, tier trial.Tier) *Component {
-	return &Component{name: name, tier: tier, unit: c, group: c.group, limit: func(cpus float64) error {
+	return &Component{name: name, tier: tier, unit: c, group: c.now().group, limit: func(cpus float64) error {
 		quota := "-1"
 		if cpus > 0 {
 			quota = strconv.Itoa(int(cpus * budgetPeriod))
@@ -191,6 +214,12 @@ func findForwarder(address string) (forwarder, bool) {
 func (f forwarder) Died() error                { return nil }
 func (f forwarder) Stop(context.Context) error { return nil }
 func (f forwarder) Tail() string               { return "" }
+
+// CPU implements unit.
+func (f forwarder) CPU() (used, collected float64, err error) {
+	d, err := process.CPU(f.id.PID)
+	return d.Seconds(), 0, err
+}
 
 // Signal implements unit.
 func (f forwarder) Signal(syscall.Signal) error {

@@ -47,8 +47,14 @@ func playRun() {
 			if s, err = n.Up(context.Background(), cell(arm, 1, trial.RoundRobin)); err != nil {
 				break
 			}
+			store, _ := s.Component("store") // a fault has ended it: what came back must end as well
+			if err = errors.Join(store.Halt(context.Background(), false), store.Start(context.Background())); err != nil {
+				break
+			}
 			if arm == "session/postgres" {
 				s.Down(context.Background()) // its PostgreSQL lives on
+			} else {
+				err = store.Pause(context.Background()) // what hangs too
 			}
 		}
 	}
@@ -235,7 +241,7 @@ func TestPortClashes(t *testing.T) {
 	script := fmt.Sprintf("echo 'bind() to %s failed (98: Address already in use)' >&2; exit 1", taken.Addr())
 	for clashes, works := range map[int]bool{1: true, portTries - 1: true, portTries: false} {
 		tries := 0
-		p, err := onFreePort(1, func(addr []string) (*process.Process, error) {
+		p, err := onFreePort(1, func(addr []string) (*child, error) {
 			if addr[0] == taken.Addr().String() {
 				t.Error("a taken port was offered")
 			}
@@ -244,11 +250,7 @@ func TestPortClashes(t *testing.T) {
 			if tries > clashes {
 				run = "while :; do :; done"
 			}
-			p, err := n.host.(*native).ledger.Start(process.Command{Name: "clash", Path: "sh", Args: []string{"-c", run}})
-			if err != nil {
-				return nil, err
-			}
-			return p, ready(t.Context(), p.Name, p, func(context.Context) error {
+			return n.host.(*native).child(t.Context(), &Component{}, process.Command{Name: "clash", Path: "sh", Args: []string{"-c", run}}, func(context.Context) error {
 				if tries > clashes {
 					return nil
 				}

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -75,12 +76,11 @@ func burner(t *testing.T, n *Runtime) *Component {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := n.host.(*native).ledger.Start(process.Command{Name: "burner", Path: os.Args[0], Env: []string{"STACK_TEST_ROLE=burner", "GOMAXPROCS=1"},
-		CPUs: n.opts.SystemCPUs, Groups: c.group.dirs()})
+	_, err = n.host.(*native).child(t.Context(), c, process.Command{Name: "burner", Path: os.Args[0], Env: []string{"STACK_TEST_ROLE=burner", "GOMAXPROCS=1"},
+		CPUs: n.opts.SystemCPUs}, func(context.Context) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.unit = p
 	return c
 }
 

@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"syscall"
+	"time"
 
 	"authbench/bench/trial"
 )
@@ -33,6 +34,10 @@ type unit interface {
 	Signal(sig syscall.Signal) error
 	// PIDs lists its processes as this machine knows them, the main one first.
 	PIDs() []int
+	// CPU is the CPU time used so far, in seconds, over all its starts: it never
+	// falls. Collected is the part that the kernel counts as ours: of processes of
+	// it that were our children and have ended.
+	CPU() (used, collected float64, err error)
 	// Tail is the end of its log.
 	Tail() string
 }
@@ -42,8 +47,23 @@ type Capabilities struct {
 	Budgets   bool   // CPU budgets can be enforced
 	Budgeting string // "cgroup v1", "cgroup v2", "none"
 	Reason    string // why there are no budgets
+	NoProxy   string // why no proxy can stand between replicas and a store; empty where one can
 
 	Images []trial.Software // that its containers run; none where there are no containers
+}
+
+// Capability is something that not every runtime can do, in words for an error.
+type Capability string
+
+// CanProxy lets slow and cut act upon the link between replicas and a store.
+const CanProxy Capability = "a proxy between replicas and store"
+
+// Lacks says why a runtime cannot do something; empty is that it can.
+func (c Capabilities) Lacks(need Capability) string {
+	if need == CanProxy {
+		return c.NoProxy
+	}
+	return ""
 }
 
 // store is a running Redis or PostgreSQL.
@@ -51,10 +71,43 @@ type store struct {
 	component *Component
 	url       string // for us; PostgreSQL's holds a password
 	inside    string // for the replicas
+	folder    string // of Redis' snapshots, as this machine knows it
 }
 
-// running says whether it has been started and has not died since.
-func (s store) running() bool { return s.component != nil && s.component.unit.Died() == nil }
+// running says whether it has been started and has not ended since.
+func (s store) running() bool {
+	return s.component != nil && s.component.unit.Died() == nil && s.component.Running()
+}
+
+// retire ends the way to a store that another one takes the place of.
+func (s store) retire() {
+	if s.component != nil && s.component.way != nil {
+		s.component.way.close()
+	}
+}
+
+// proxied puts a proxy between the store and the replicas of a trial that asks
+// for one. It is opened once and stays.
+func (s *store) proxied(spec trial.Spec, ask func(context.Context, string, int) (time.Duration, error)) (err error) {
+	c := s.component
+	c.link = nil
+	if !spec.Proxied {
+		return nil
+	}
+	if c.way == nil {
+		c.way, err = openLink(c.name, hostPort(s.url), ask)
+	}
+	c.link = c.way
+	return err
+}
+
+// forReplicas is where the replicas of a trial find the store.
+func (s *store) forReplicas() string {
+	if s.component != nil && s.component.link != nil {
+		return at(s.inside, s.component.link.address())
+	}
+	return s.inside
+}
 
 // balancer is a running nginx.
 type balancer struct {

@@ -54,7 +54,7 @@ func (n *native) startNginx(ctx context.Context, config func(dir, listen, status
 	if err != nil {
 		return up, err
 	}
-	p, err := onFreePort(2, func(addr []string) (*process.Process, error) {
+	_, err = onFreePort(2, func(addr []string) (*child, error) {
 		text, err := config(dir, addr[0], addr[1]).render()
 		if err != nil {
 			return nil, err
@@ -63,21 +63,16 @@ func (n *native) startNginx(ctx context.Context, config func(dir, listen, status
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			return nil, fmt.Errorf("write the nginx configuration: %w", err)
 		}
-		p, err := n.ledger.Start(process.Command{
-			Name: "nginx", Path: n.programs.nginx, Args: []string{"-e", "stderr", "-p", dir, "-c", file},
-			CPUs: n.opts.SystemCPUs, Groups: component.group.dirs(), Credential: n.user.credential(),
-			StopSignal: syscall.SIGTERM, DeathSignal: syscall.SIGTERM, // the master takes its worker along
-		})
-		if err != nil {
-			return nil, err
-		}
 		up.url, up.statusURL = "http://"+addr[0], "http://"+addr[1]
-		return p, ready(ctx, p.Name, p, func(ctx context.Context) error { return answers(ctx, up.statusURL+"/status") })
+		return n.child(ctx, component, process.Command{
+			Name: "nginx", Path: n.programs.nginx, Args: []string{"-e", "stderr", "-p", dir, "-c", file},
+			CPUs: n.opts.SystemCPUs, Credential: n.user.credential(),
+			StopSignal: syscall.SIGTERM, DeathSignal: syscall.SIGTERM, // the master takes its worker along
+		}, func(ctx context.Context) error { return answers(ctx, up.statusURL+"/status") })
 	})
 	if err != nil {
 		return up, fmt.Errorf("nginx does not start: %w", err)
 	}
-	component.unit = p
 	up.components = []*Component{component}
 	return up, nil
 }

@@ -36,26 +36,27 @@ func (n *native) replica(ctx context.Context, l launch) (r Replica, err error) {
 		env = append(env, k+"="+v)
 	}
 	var line firstLine
-	p, err := n.ledger.Start(process.Command{
-		Name: l.name, Path: n.programs.server, Args: l.args("127.0.0.1:0", "127.0.0.1:0", n.keys), Env: env,
-		CPUs: l.cpus, Groups: r.component.group.dirs(), Stdout: &line,
-		StopSignal: syscall.SIGTERM, Grace: 3 * time.Second,
-	})
-	if err != nil {
-		return r, err
-	}
-	r.component.unit = p
 	var said struct{ Listen, Private string }
-	err = ready(ctx, p.Name, p, func(context.Context) error {
+	u, err := n.child(ctx, r.component, process.Command{
+		Name: l.name, Path: n.programs.server, Args: l.args("127.0.0.1:0", "127.0.0.1:0", n.keys), Env: env,
+		CPUs: l.cpus, Stdout: &line,
+		StopSignal: syscall.SIGTERM, Grace: 3 * time.Second,
+	}, func(context.Context) error {
 		text, ok := line.get()
 		if !ok {
 			return fmt.Errorf("it has not said where it listens")
 		}
 		return json.Unmarshal(text, &said)
 	})
+	if err != nil {
+		return r, err
+	}
 	r.URL, r.PrivateURL, r.upstream = "http://"+said.Listen, "http://"+said.Private, said.Listen
-	r.says = []setting{{"pid", strconv.Itoa(p.PID)}, {"listen", said.Listen}, {"private", said.Private}}
-	return r, err
+	r.says = []setting{{"pid", strconv.Itoa(u.PIDs()[0])}, {"listen", said.Listen}, {"private", said.Private}}
+	// nginx and the driver know it by these addresses: a later start must have them too.
+	u.command.Args, u.command.Stdout = l.args(said.Listen, said.Private, n.keys), nil
+	u.serves = func(ctx context.Context) error { return answers(ctx, r.URL+"/healthz") }
+	return r, nil
 }
 
 // firstLine keeps the first line that is written to it.

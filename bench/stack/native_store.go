@@ -22,24 +22,20 @@ func (n *native) redis(ctx context.Context) (s store, err error) {
 	if s.component, err = n.component("redis", trial.StoreTier); err != nil {
 		return s, err
 	}
-	p, err := onFreePort(1, func(addr []string) (*process.Process, error) {
+	_, err = onFreePort(1, func(addr []string) (*child, error) {
 		host, port, err := net.SplitHostPort(addr[0])
 		if err != nil {
 			return nil, err
 		}
-		p, err := n.ledger.Start(process.Command{
+		s.url = "redis://" + addr[0] + "/0"
+		return n.child(ctx, s.component, process.Command{
 			Name: "redis", Path: n.programs.redis, Dir: dir,
 			Args: append([]string{"--bind", host, "--port", port, "--dir", dir}, redisArgs()...),
-			CPUs: n.opts.SystemCPUs, Groups: s.component.group.dirs(), Credential: n.user.credential(),
+			CPUs: n.opts.SystemCPUs, Credential: n.user.credential(),
 			StopSignal: syscall.SIGTERM, DeathSignal: syscall.SIGKILL,
-		})
-		if err != nil {
-			return nil, err
-		}
-		s.url = "redis://" + addr[0] + "/0"
-		return p, ready(ctx, p.Name, p, func(ctx context.Context) error { return redisAnswers(ctx, addr[0]) })
+		}, func(ctx context.Context) error { return redisAnswers(ctx, addr[0]) })
 	})
-	s.component.unit, s.inside = p, s.url
+	s.inside, s.folder = s.url, dir
 	return s, err
 }
 
@@ -56,7 +52,7 @@ func (n *native) postgres(ctx context.Context) (s store, err error) {
 	if err := n.initdb(dir, data, password); err != nil {
 		return s, err
 	}
-	p, err := onFreePort(1, func(addr []string) (*process.Process, error) {
+	_, err = onFreePort(1, func(addr []string) (*child, error) {
 		host, port, err := net.SplitHostPort(addr[0])
 		if err != nil {
 			return nil, err
@@ -68,19 +64,19 @@ func (n *native) postgres(ctx context.Context) (s store, err error) {
 		if n.hasStatements() {
 			args = append(args, "-c", "shared_preload_libraries=pg_stat_statements")
 		}
-		p, err := n.ledger.Start(process.Command{
+		s.url = postgresURL(addr[0], password)
+		u, err := n.child(ctx, s.component, process.Command{
 			Name: "postgres", Path: n.programs.postgres, Args: args, Dir: dir,
-			CPUs: n.opts.SystemCPUs, Groups: s.component.group.dirs(), Credential: n.user.credential(),
+			CPUs: n.opts.SystemCPUs, Credential: n.user.credential(),
 			// Immediate shutdown: the data is thrown away, and shared memory is still released.
 			StopSignal: syscall.SIGQUIT, DeathSignal: syscall.SIGQUIT,
-		})
-		if err != nil {
-			return nil, err
+		}, func(ctx context.Context) error { return s.do(ctx, "SELECT 1") })
+		if err == nil {
+			u.polite = syscall.SIGINT // a restart finds the data in order, and its statistics
 		}
-		s.url = postgresURL(addr[0], password)
-		return p, ready(ctx, p.Name, p, func(ctx context.Context) error { return s.do(ctx, "SELECT 1") })
+		return u, err
 	})
-	s.component.unit, s.inside = p, s.url
+	s.inside = s.url
 	return s, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -62,8 +63,36 @@ func (n *Runtime) startPostgres(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("PostgreSQL does not start: %w", err)
 	}
+	n.postgres.retire()
 	n.postgres = postgresStore{store: s}
+	s.component.contents = &n.postgres
 	return nil
+}
+
+// keep implements contents: all that was committed outlives it by itself.
+func (p *postgresStore) keep(context.Context) error { return nil }
+
+// lose implements contents. What is committed between this and the end stays.
+func (p *postgresStore) lose(ctx context.Context) error { return p.empty(ctx) }
+
+func (p *postgresStore) restarted() error { return nil }
+
+func (p *postgresStore) forget() { p.holds = mintKey{} }
+
+// ask has the PostgreSQL at an address answer so many bytes.
+func (p *postgresStore) ask(ctx context.Context, address string, bytes int) (time.Duration, error) {
+	conn, err := pgx.Connect(ctx, at(p.url, address))
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if !conn.IsClosed() {
+			conn.Close(ctx)
+		}
+	}()
+	began := time.Now()
+	_, err = conn.Exec(ctx, fmt.Sprintf("SELECT repeat('x', %d)", bytes))
+	return time.Since(began), err
 }
 
 // do runs statements, each on its own: some may not be in a transaction.

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"authbench/bench/process"
 )
 
 const (
@@ -46,17 +44,24 @@ func ready(ctx context.Context, name string, u unit, ok func(context.Context) er
 
 // onFreePort calls start with n free loopback addresses, again with others when
 // somebody else took one in between.
-func onFreePort(n int, start func(addr []string) (*process.Process, error)) (p *process.Process, err error) {
+func onFreePort[U any](n int, start func(addr []string) (U, error)) (u U, err error) {
 	for range portTries {
 		var addr []string
 		if addr, err = freePorts(n); err != nil {
-			return nil, err
+			return u, err
 		}
-		if p, err = start(addr); err == nil || !strings.Contains(strings.ToLower(err.Error()), clashWords) {
-			return p, err
+		if u, err = start(addr); err == nil || !portClash(err) {
+			return u, err
 		}
 	}
-	return nil, fmt.Errorf("a port was taken by somebody else %d times in a row: %w", portTries, err)
+	return u, fmt.Errorf("a port was taken by somebody else %d times in a row: %w", portTries, err)
+}
+
+// portClash says whether somebody else has the port; a Docker engine has words
+// of its own for that.
+func portClash(err error) bool {
+	said := strings.ToLower(err.Error())
+	return strings.Contains(said, clashWords) || strings.Contains(said, "port is already allocated")
 }
 
 // answers says whether a URL answers 200.

@@ -2,8 +2,14 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -30,8 +36,48 @@ func (n *Runtime) startRedis(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("redis does not start: %w", err)
 	}
+	n.redis.retire()
 	n.redis = redisStore{store: s}
+	s.component.contents = &n.redis
 	return nil
+}
+
+// snapshot is Redis' file, if it was ever asked to keep what it holds.
+func (r *redisStore) snapshot() string { return filepath.Join(r.folder, "dump.rdb") }
+
+// keep implements contents. Redis answers nobody else while it writes.
+func (r *redisStore) keep(ctx context.Context) error {
+	if err := withRedis(r.url, func(c *redis.Client) error { return c.Save(ctx).Err() }); err != nil {
+		return fmt.Errorf("have redis keep what it holds: %w", err)
+	}
+	return nil
+}
+
+// lose implements contents: it keeps nothing unless it is asked to.
+func (r *redisStore) lose(context.Context) error { return r.restarted() }
+
+// restarted implements contents: the snapshot has been read, and must not be
+// there for the next death.
+func (r *redisStore) restarted() error {
+	if err := os.Remove(r.snapshot()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the snapshot of redis: %w", err)
+	}
+	return nil
+}
+
+func (r *redisStore) forget() { r.holds = mintKey{} }
+
+// askRedis has a Redis at an address answer so many bytes.
+func askRedis(ctx context.Context, address string, bytes int) (took time.Duration, err error) {
+	err = withRedis("redis://"+address, func(c *redis.Client) error {
+		if err := c.Ping(ctx).Err(); err != nil { // connects
+			return err
+		}
+		began := time.Now()
+		defer func() { took = time.Since(began) }()
+		return c.Echo(ctx, strings.Repeat("x", bytes)).Err()
+	})
+	return took, err
 }
 
 // redisAnswers says whether a Redis serves at host:port.
@@ -52,6 +98,8 @@ func withRedis(url string, f func(*redis.Client) error) error {
 		return err
 	}
 	opts.DisableIdentity, opts.PoolSize = true, 1
+	opts.ContextTimeoutEnabled, opts.MaxRetries, opts.DialerRetries = true, -1, 1 // the caller bounds and repeats
+	opts.ReadTimeout = 10 * time.Second                                           // a snapshot takes a while
 	c := redis.NewClient(opts)
 	defer c.Close()
 	return f(c)

@@ -39,10 +39,10 @@ type launch struct {
 func (n *Runtime) launch(spec trial.Spec, number int) launch {
 	l := launch{spec: spec, kind: arm.Of(spec.Arm), name: "r" + strconv.Itoa(number), number: number, cpus: n.opts.SystemCPUs, single: n.oneThread(spec)}
 	if there, _ := l.kind.Uses("redis"); there {
-		l.redis = n.redis.inside
+		l.redis = n.redis.forReplicas()
 	}
 	if there, _ := l.kind.Uses("postgres"); there {
-		l.postgres = n.postgres.inside
+		l.postgres = n.postgres.forReplicas()
 	}
 	return l
 }

@@ -42,7 +42,11 @@ func (n *Runtime) Capabilities() Capabilities { return n.host.capabilities() }
 func (n *Runtime) Warnings() []string { return n.warnings }
 
 // Close ends the stores too and removes every trace.
-func (n *Runtime) Close() error { return n.host.close() }
+func (n *Runtime) Close() error {
+	n.redis.retire()
+	n.postgres.retire()
+	return n.host.close()
+}
 
 // Up starts what the spec asks for and returns when it serves. Any difference
 // between the spec and what a replica says of itself is an error. After an error
@@ -101,6 +105,9 @@ func (n *Runtime) check(spec trial.Spec) error {
 		return fmt.Errorf("%d replicas with %d connections each: PostgreSQL is started for %d", spec.Replicas, spec.Pool, postgresConnections)
 	}
 	caps := n.Capabilities()
+	if why := caps.Lacks(CanProxy); spec.Proxied && why != "" {
+		return fmt.Errorf("%s: %s", CanProxy, why)
+	}
 	for tier, cpus := range spec.Budgets {
 		if cpus != 0 && !caps.Budgets {
 			return fmt.Errorf("a CPU budget for the %s needs control groups, which cannot be used here: %s", tier, caps.Reason)

@@ -21,6 +21,7 @@ var contract = []struct {
 	{"cookies keep users at their session", checkCookieBalancersKeepUsersAtTheirSession},
 	{"sticky fails over when its replica dies", checkStickyFailsOverWhenItsReplicaDies},
 	{"shared credentials are minted once", checkSharedCredentialsAreMintedOnce},
+	{"what is left broken is mended", checkWhatIsLeftBrokenIsMended},
 	{"specs that cannot be started", checkSpecsThatCannotBeStarted},
 }
 

@@ -12,8 +12,7 @@ package stack
 import (
 	"context"
 	"errors"
-	"fmt"
-	"syscall"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -33,7 +32,8 @@ type Stack struct {
 	Warnings    []string
 
 	spec     trial.Spec
-	routeURL string // says which replica a request would go to
+	standby  []*Component // a store that stands there and is not the arm's own
+	routeURL string       // says which replica a request would go to
 }
 
 // ReplicaURLs are the public listeners of the replicas, past the balancer.
@@ -50,8 +50,8 @@ func (s *Stack) Target() trial.Target {
 	return trial.Target{URL: s.URL, Path: "/me", Credentials: s.Credentials, CheckUser: true}
 }
 
-// Died returns an error for each component that has ended by itself. A restart
-// is a death: nothing here restarts what died.
+// Died returns an error for each component that has ended by itself. What was
+// ended by [Component.Halt] is none; any other restart is a death.
 func (s *Stack) Died() error {
 	var errs []error
 	for _, c := range s.Components {
@@ -60,21 +60,13 @@ func (s *Stack) Died() error {
 	return errors.Join(errs...)
 }
 
-// Signal sends a signal to a component's main process: a fault. A component
-// that dies of it is reported by Died and Down.
-func (s *Stack) Signal(component string, sig syscall.Signal) error {
-	for _, c := range s.Components {
-		if c.name == component {
-			return c.unit.Signal(sig)
-		}
-	}
-	return fmt.Errorf("signal: there is no component %q", component)
-}
-
 // Down ends nginx and then the replicas; stores live on. The error names what
 // had died before, and what could not be ended.
 func (s *Stack) Down(ctx context.Context) error {
 	errs := []error{s.Died()}
+	for _, c := range slices.Concat(s.Components, s.standby) {
+		errs = append(errs, c.mend(ctx))
+	}
 	for _, tier := range []trial.Tier{trial.BalancerTier, trial.ReplicaTier} {
 		var stops errgroup.Group
 		for _, c := range s.Components {

@@ -8,25 +8,33 @@ import (
 )
 
 // startStore starts the arm's stores that do not run yet. One that only stands
-// there (see arm.StoreUse) is no component, so none of its idling is charged to
-// the arm, but its counters are read.
+// there (see arm.StoreUse) is no component that is accounted for, so none of its
+// idling is charged to the arm; but its counters are read, and faults find it.
 func (n *Runtime) startStore(ctx context.Context, s *Stack, spec trial.Spec) error {
 	for _, use := range arm.Of(spec.Arm).Stores {
 		var component *Component
+		var err error
 		switch use.Store {
 		case "redis":
 			if err := n.startRedis(ctx); err != nil {
 				return err
 			}
 			s.RedisURL, component = n.redis.url, n.redis.component
+			err = n.redis.proxied(spec, askRedis)
 		case "postgres":
 			if err := n.startPostgres(ctx); err != nil {
 				return err
 			}
 			s.PostgresURL, component = n.postgres.url, n.postgres.component
+			err = n.postgres.proxied(spec, n.postgres.ask)
+		}
+		if err != nil {
+			return err
 		}
 		if use.Asked {
 			s.Components = append(s.Components, component)
+		} else {
+			s.standby = append(s.standby, component)
 		}
 	}
 	return nil

@@ -27,6 +27,10 @@ type Spec struct {
 	// default. Under a budget it must be well above the longest freeze.
 	StoreTimeout Duration `json:"storeTimeout,omitempty"`
 
+	// Proxied puts a proxy between the replicas and the store, which faults can slow and cut. It costs every call some
+	// tens of microseconds, so it stands in all arms of an experiment or in none.
+	Proxied bool `json:"proxied,omitempty"`
+
 	// Budgets in CPUs: of each replica, the balancer, the store. Absent or 0 is unlimited.
 	Budgets map[Tier]float64 `json:"budgets,omitempty"`
 
