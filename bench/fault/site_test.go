@@ -1,0 +1,154 @@
+package fault
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"authbench/bench/stack"
+	"authbench/bench/trial"
+)
+
+var serverBinary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "authbench-fault-test-")
+	if err == nil {
+		serverBinary = filepath.Join(dir, "server")
+		var out []byte
+		if out, err = exec.Command("go", "build", "-o", serverBinary, "authbench/servers").CombinedOutput(); err != nil {
+			err = fmt.Errorf("build the server: %w: %s", err, out)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
+}
+
+// open makes a runtime whose folder is the test's own.
+func open(t *testing.T, kind string) *stack.Runtime {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "fault-test-") // t.TempDir is not open to the stores' user
+	if err == nil {
+		err = os.Chmod(dir, 0o711)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Setenv("TMPDIR", dir)
+	rt, err := stack.Open(t.Context(), kind, stack.Options{ServerBinary: serverBinary, Project: "../..", Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := rt.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return rt
+}
+
+// site is a stack that is started anew when its credentials have been lost.
+type site struct {
+	*stack.Stack
+	rt   *stack.Runtime
+	spec trial.Spec
+}
+
+func (s *site) up(t *testing.T) {
+	t.Helper()
+	if s.Stack != nil {
+		if err := s.Down(t.Context()); err != nil {
+			t.Errorf("a fault left something: %v", err)
+		}
+	}
+	var err error
+	if s.Stack, err = s.rt.Up(t.Context(), s.spec); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// answer is what a user of the site gets.
+type answer struct {
+	status     int // 0: none came
+	retryAfter string
+	sub        string
+	took       time.Duration
+}
+
+// ask sends GET /me with one of the credentials to a replica or the balancer.
+func ask(t *testing.T, url string, c trial.Credential) (a answer) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/me", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Header != "" {
+		req.Header.Set("Authorization", c.Header)
+	}
+	for name, value := range c.Cookies {
+		req.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	began := time.Now()
+	resp, err := http.DefaultClient.Do(req)
+	a.took = time.Since(began)
+	if err != nil {
+		return a
+	}
+	defer resp.Body.Close()
+	var me struct{ Sub string }
+	json.NewDecoder(resp.Body).Decode(&me)
+	a.status, a.retryAfter, a.sub = resp.StatusCode, resp.Header.Get("Retry-After"), me.Sub
+	return a
+}
+
+// serves waits until the site answers as it should.
+func serves(t *testing.T, url string, c trial.Credential, status int) {
+	t.Helper()
+	var a answer
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		if a = ask(t, url, c); a.status == status && (status != http.StatusOK || a.sub == c.User) {
+			return
+		}
+	}
+	t.Errorf("10 s after the fault had ended: %+v; want %d of %s", a, status, c.User)
+}
+
+func component(t *testing.T, s *site, target string) *stack.Component {
+	t.Helper()
+	c, err := s.Component(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func usage(t *testing.T, s *site, target string) float64 {
+	t.Helper()
+	used, err := component(t, s, target).CPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return used
+}
+
+func newSite(t *testing.T, rt *stack.Runtime, arm trial.Arm) *site {
+	t.Helper()
+	s := &site{rt: rt, spec: trial.Spec{Experiment: "fault", Arm: arm, Replicas: 1, Balancer: trial.RoundRobin, Lifetime: trial.Duration(time.Hour),
+		Users: 20, Argon2: "m=64,t=1,p=1", Pool: 4, Proxied: rt.Capabilities().Lacks(stack.CanProxy) == ""}}
+	s.up(t)
+	return s
+}
