@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 
+	"authbench/bench/campaign"
 	"authbench/bench/load"
 	"authbench/bench/probe"
 	"authbench/bench/process"
@@ -100,10 +101,10 @@ func (o opened) warnings() []string {
 	return all
 }
 
-// newConductor opens the runtime, writes down machine and software in the run's
-// manifest, and returns what carries out its trials.
-func newConductor(ctx context.Context, r *runner) (*conductor, error) {
-	rt, err := openRuntime(ctx, r.run.Runtime, r.run.Seed)
+// open opens the runtime, writes down machine and software in the run's
+// manifest, and returns what makes its trials.
+func (r *runner) open(ctx context.Context) (campaign.Maker, error) {
+	rt, err := openRuntime(ctx, r.Run.Runtime, r.Run.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -113,35 +114,32 @@ func newConductor(ctx context.Context, r *runner) (*conductor, error) {
 	}
 	for _, w := range append(rt.warnings(), text(warning)) {
 		if w != "" {
-			r.warn("%s", w)
+			r.Warn("%s", w)
 		}
 	}
 	bin, err := binDir()
 	if err != nil {
 		return nil, errors.Join(err, rt.Close(), ledger.Close())
 	}
-	r.run.Machine = probe.Machine()
-	r.run.Machine.GeneratorCPUs, r.run.Machine.SystemCPUs = rt.generator, rt.system
-	r.run.Budgeting = rt.Capabilities().Budgeting
-	r.run.PostgreSQL = stack.PostgresSettings()
-	r.run.Software = nil
+	r.Run.Machine = probe.Machine()
+	r.Run.Machine.GeneratorCPUs, r.Run.Machine.SystemCPUs = rt.generator, rt.system
+	r.Run.Budgeting = rt.Capabilities().Budgeting
+	r.Run.PostgreSQL = stack.PostgresSettings()
+	r.Run.Software = nil
 	for _, t := range programs(bin) {
-		if t.path == "" || t.use != useRun && (t.use != useNative || r.run.Runtime != stack.KindNative) {
+		if t.path == "" || t.use != useRun && (t.use != useNative || r.Run.Runtime != stack.KindNative) {
 			continue
 		}
 		s, err := probe.Software(t.name, t.path, t.version...)
 		if err != nil {
-			r.warn("version of %s: %v", t.name, err)
+			r.Warn("version of %s: %v", t.name, err)
 		}
-		r.run.Software = append(r.run.Software, s)
+		r.Run.Software = append(r.Run.Software, s)
 	}
-	r.run.Software = append(append(r.run.Software, rt.Capabilities().Images...), trial.Software{Name: "go", Version: runtime.Version()})
-	return &conductor{runtime: rt.Runtime, ledger: ledger, cpus: rt.cpus(), judge: newInstrument(rt.machine), seed: r.run.Seed,
-		k6: load.K6{Binary: filepath.Join(bin, "k6"), Scripts: filepath.Join(r.project, "loadtests"), CPUs: rt.generator, Ledger: ledger}}, nil
+	r.Run.Software = append(append(r.Run.Software, rt.Capabilities().Images...), trial.Software{Name: "go", Version: runtime.Version()})
+	return &campaign.Conductor{House: house{rt, ledger}, NewGenerator: newGenerator, Instrument: campaign.NewInstrument(rt.generator, rt.system),
+		Journeys: load.K6{Binary: filepath.Join(bin, "k6"), Scripts: filepath.Join(r.project, "loadtests"), CPUs: rt.generator, Ledger: ledger}}, nil
 }
-
-// close ends everything that the conductor's trials may have left.
-func (c *conductor) close() error { return errors.Join(c.runtime.Close(), c.ledger.Close()) }
 
 func text(err error) string {
 	if err == nil {

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"authbench/bench/campaign"
 	"authbench/bench/experiment"
 	"authbench/bench/stack"
 	"authbench/bench/trial"
@@ -79,6 +80,9 @@ func (o *runOptions) question() (p experiment.Profile, es []experiment.Experimen
 	if !stack.SeesSources(o.runtime) {
 		p.StickyBalancers = slices.DeleteFunc(slices.Clone(p.StickyBalancers), func(b trial.Balancer) bool { return b == trial.IPHash })
 	}
+	if !stack.Proxies(o.runtime) {
+		p.OutageFaults = slices.DeleteFunc(slices.Clone(p.OutageFaults), func(f string) bool { return slices.Contains(experiment.LinkFaults, f) })
+	}
 	es, err = experiment.Choose(experiment.All(p), o.experiments)
 	return p, es, why, usage(err)
 }
@@ -88,7 +92,8 @@ func runRun(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r := &runner{project: project, noGoBench: o.noGoBench, progress: newProgress(stderr, time.Now)}
+	r := &runner{project: project, noGoBench: o.noGoBench}
+	r.Progress, r.Now = campaign.NewProgress(stderr, time.Now), time.Now
 	defer func() {
 		if r.unlock != nil {
 			r.unlock()
@@ -106,15 +111,15 @@ func runRun(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
 		return printPlan(stdout, r)
 	}
 	err = r.measure(ctx)
-	r.progress.clear()
-	if len(r.trials) == 0 {
+	r.Progress.Clear()
+	if len(r.Trials) == 0 {
 		if err == nil {
 			err = errors.New("nothing was measured: every experiment was skipped, for the reasons given above")
 		}
 		return err
 	}
 	// What was measured is shown, even after an interruption.
-	return errors.Join(err, writeReport(r.folder, stdout))
+	return errors.Join(err, writeReport(r.Folder, stdout))
 }
 
 // printPlan lists the cells of every experiment and how long they take.
@@ -122,15 +127,19 @@ func printPlan(w io.Writer, r *runner) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "EXPERIMENT\tCELL\tBLOCKS\tMINUTES")
 	total := 0.0
-	for _, e := range r.experiments {
+	for _, e := range r.Experiments {
 		type row struct {
 			jobs    int
 			seconds float64
 		}
 		rows, order := map[string]*row{}, []string{}
-		for _, j := range r.plan(e).Jobs(r.trials) {
-			cell := fmt.Sprintf("%s, N=%d, %s, lifetime %s", j.Spec.Arm, j.Spec.Replicas, j.Spec.Balancer, j.Spec.Lifetime)
-			if j.Spec.Label != "" {
+		for _, j := range r.Jobs(e) {
+			var cells []string
+			for _, c := range j.Spec.Cells {
+				cells = append(cells, c.Cell.Words())
+			}
+			cell := strings.Join(cells, " beside ")
+			if j.Spec.Label() != "" {
 				cell += ", again (A/A)"
 			}
 			if j.Block == 0 {
@@ -152,7 +161,7 @@ func printPlan(w io.Writer, r *runner) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nprofile %s: about %.0f minutes, and the Go micro-benchmarks\n", r.run.Profile, total/60)
+	_, err := fmt.Fprintf(w, "\nprofile %s: about %.0f minutes, and the Go micro-benchmarks\n", r.Run.Profile, total/60)
 	return err
 }
 

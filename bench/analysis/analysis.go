@@ -154,8 +154,10 @@ func doubts(r trial.Rule, trials []trial.Trial, blocks []Block) (warnings []stri
 			if !uses(r, t.Spec) {
 				continue
 			}
-			if t.Journey != nil {
-				alive += t.Journey.Counters["still_alive_users"]
+			for _, m := range t.Steps {
+				if m.Journey != nil {
+					alive += m.Journey.Counters["still_alive_users"]
+				}
 			}
 			remarks := t.Remarks()
 			if len(remarks) > 0 && first == "" {
@@ -175,13 +177,13 @@ func doubts(r trial.Rule, trials []trial.Trial, blocks []Block) (warnings []stri
 	return warnings
 }
 
-// leftOut counts the measurements that a rule looks at, each attempt's phase
+// leftOut counts the measurements that a rule looks at, each attempt's step
 // once, and by cause those that its metric leaves out.
 func leftOut(r trial.Rule, m Metric, blocks []Block) (measured int, causes []trial.LeftOut) {
-	phases := map[string]bool{}
+	steps := map[string]bool{}
 	for _, c := range r.Compare {
 		for _, s := range sidesOf(r, c) {
-			phases[s.Phase] = true
+			steps[s.Step] = true
 		}
 	}
 	byCause := map[string]int{}
@@ -191,12 +193,12 @@ func leftOut(r trial.Rule, m Metric, blocks []Block) (measured int, causes []tri
 			if !uses(r, t.Spec) {
 				continue
 			}
-			for phase := range phases {
-				if _, there := t.Phase(phase); !there && phase != "" {
+			for step := range steps {
+				if _, there := t.Step(0, step); !there {
 					continue
 				}
 				measured++
-				if d, spoiled := t.Spoiled(phase, m.Aspect); spoiled {
+				if d, spoiled := t.Spoiled(step, m.Aspect); spoiled {
 					byCause[d.Cause]++
 				}
 			}
@@ -222,10 +224,12 @@ func leftOutText(v trial.Verdict) string {
 	return fmt.Sprintf("%d of %d measurements were left out (%s); with doubts ignored the answer %s", n, v.Measured, strings.Join(parts, ", "), same)
 }
 
-// uses says whether a rule's figures rest on a cell: one it names, or the control.
+// uses says whether a rule's figures rest on a trial: one of its cells is named,
+// or is the control.
 func uses(r trial.Rule, s trial.Spec) bool {
-	return s.Arm == trial.Control || slices.ContainsFunc(r.Compare, func(c trial.Comparison) bool {
-		paired := r.Contrast == trial.Difference || r.Contrast == trial.Ratio
-		return c.A.Matches(s) || paired && c.B.Matches(s)
+	return slices.ContainsFunc(s.Cells, func(cell trial.CellSpec) bool {
+		return cell.System.Arm == trial.Control || slices.ContainsFunc(r.Compare, func(c trial.Comparison) bool {
+			return slices.ContainsFunc(sidesOf(r, c), func(s trial.Selector) bool { return s.Matches(cell) })
+		})
 	})
 }

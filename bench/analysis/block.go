@@ -15,32 +15,35 @@ import (
 type Block struct {
 	Experiment string
 	Number     int           // from 1
-	Trials     []trial.Trial // by cell and label, earlier attempts first
+	Trials     []trial.Trial // of one identity and label together, earlier attempts first
 
-	aspect trial.Aspect
+	identities []string // of Trials
+	aspect     trial.Aspect
 }
 
 // Blocks gathers an experiment's trials by block, in order. The order of trials
 // does not matter.
 func Blocks(trials []trial.Trial, experiment string) []Block {
-	byNumber := map[int]*Block{}
+	type entry struct {
+		identity string
+		trial    trial.Trial
+	}
+	byNumber := map[int][]entry{}
 	for _, t := range trials {
-		if t.Spec.Experiment != experiment || t.Status != trial.OK || t.Block < 1 {
-			continue
+		if t.Spec.Experiment == experiment && t.Status == trial.OK && t.Block >= 1 {
+			byNumber[t.Block] = append(byNumber[t.Block], entry{t.Spec.Key(0, 0), t})
 		}
-		b := byNumber[t.Block]
-		if b == nil {
-			b = &Block{Experiment: experiment, Number: t.Block}
-			byNumber[t.Block] = b
-		}
-		b.Trials = append(b.Trials, t)
 	}
 	var blocks []Block
 	for _, n := range slices.Sorted(maps.Keys(byNumber)) {
-		b := *byNumber[n]
-		slices.SortFunc(b.Trials, func(x, y trial.Trial) int {
-			return cmp.Or(cmp.Compare(x.Spec.Key(0, 0), y.Spec.Key(0, 0)), cmp.Compare(x.Attempt, y.Attempt))
+		entries := byNumber[n]
+		slices.SortFunc(entries, func(x, y entry) int {
+			return cmp.Or(cmp.Compare(x.identity, y.identity), cmp.Compare(x.trial.Attempt, y.trial.Attempt))
 		})
+		b := Block{Experiment: experiment, Number: n}
+		for _, e := range entries {
+			b.Trials, b.identities = append(b.Trials, e.trial), append(b.identities, e.identity)
+		}
 		blocks = append(blocks, b)
 	}
 	return blocks
@@ -54,76 +57,112 @@ func (b Block) For(a trial.Aspect) Block {
 	return b
 }
 
-// First returns the first attempt of every cell and label.
+// First returns the first attempt of every trial.
 func (b Block) First() []*trial.Trial {
 	var first []*trial.Trial
 	for i := range b.Trials {
-		t := &b.Trials[i]
-		if n := len(first); n == 0 || first[n-1].Spec.Label != t.Spec.Label || first[n-1].Spec.Hash() != t.Spec.Hash() {
-			first = append(first, t)
+		if i == 0 || b.identities[i] != b.identities[i-1] {
+			first = append(first, &b.Trials[i])
 		}
 	}
 	return first
 }
 
-// attempts are all trials of the one cell that a selector means. More than one cell is an error.
-func (b Block) attempts(s trial.Selector) (ts []*trial.Trial, err error) {
-	for i := range b.Trials {
-		t := &b.Trials[i]
-		if !s.Matches(t.Spec) {
-			continue
-		}
-		if len(ts) > 0 && ts[0].Spec.Hash() != t.Spec.Hash() {
-			return nil, fmt.Errorf("%s means more than one trial of a block: name its balancer, replicas or lifetime", cellName(s))
-		}
-		ts = append(ts, t)
-	}
-	return ts, nil
+// At is a cell of a trial: one of those that stand side by side in it.
+type At struct {
+	Trial *trial.Trial
+	Cell  int // position among the spec's cells
 }
 
-// Find returns the one trial that a selector means and that counts. The error
-// names the doubt where there are trials and none counts.
-func (b Block) Find(s trial.Selector) (*trial.Trial, error) {
-	ts, err := b.attempts(s)
+// Spec is the cell's own part of the trial's.
+func (at At) Spec() trial.CellSpec { return at.Trial.Spec.Cells[at.Cell] }
+
+// attempts are all trials that hold the one cell that a selector means. More than one cell is an error.
+func (b Block) attempts(s trial.Selector) (ats []At, err error) {
+	identity := ""
+	for i := range b.Trials {
+		for c, cell := range b.Trials[i].Spec.Cells {
+			if !s.Matches(cell) {
+				continue
+			}
+			if identity != "" && (identity != b.identities[i] || c != ats[0].Cell) {
+				return nil, fmt.Errorf("%s means more than one cell of a block: name more of its factors", cellName(s))
+			}
+			identity = b.identities[i]
+			ats = append(ats, At{&b.Trials[i], c})
+		}
+	}
+	return ats, nil
+}
+
+// Find returns the one cell that a selector means, in the trial that counts. The
+// error names the doubt where there are trials and none counts.
+func (b Block) Find(s trial.Selector) (At, error) {
+	ats, err := b.attempts(s)
 	if err != nil {
-		return nil, err
+		return At{}, err
 	}
 	var why trial.Doubt
-	for _, t := range ts {
-		d, spoiled := t.Spoiled(s.Phase, b.aspect)
+	for _, at := range ats {
+		d, spoiled := at.Trial.Spoiled(s.Step, b.aspect)
 		if !spoiled {
-			return t, nil
+			return at, nil
 		}
 		why = d
 	}
 	if why.Cause != "" {
-		return nil, fmt.Errorf("no trial of %s counts: %s", cellName(s), why.Cause)
+		return At{}, fmt.Errorf("no trial of %s counts: %s", cellName(s), why.Cause)
 	}
-	return nil, fmt.Errorf("no good trial of %s", cellName(s))
+	return At{}, fmt.Errorf("no good trial of %s", cellName(s))
 }
 
-// measurement returns the selected phase of the selected trial.
+// sample is a step of a cell and the stream that a selector means.
+type sample struct {
+	*trial.Measurement
+	*trial.StreamResult // nil where a k6 script alone made the step
+}
+
+// measurement returns the selected step of the selected cell.
 func (b Block) measurement(s trial.Selector) (*trial.Measurement, error) {
-	t, err := b.Find(s)
+	at, err := b.Find(s)
 	if err != nil {
 		return nil, err
 	}
-	m, ok := t.Phase(s.Phase)
+	m, ok := at.Trial.Step(at.Cell, s.Step)
 	if !ok {
-		return nil, fmt.Errorf("%s has no phase %q", cellName(s), s.Phase)
+		return nil, fmt.Errorf("%s has no step %q", cellName(s), s.Step)
 	}
 	return m, nil
 }
 
-// charged finds a measurement whose CPU, store operations and bytes are those of
-// the requests that it counts. A closed phase leaves out what was in flight at
-// its end, and a search tells of one of its steps only, so they have none.
-func (b Block) charged(s trial.Selector) (*trial.Measurement, error) {
+// sample returns the selected stream of the selected step.
+func (b Block) sample(s trial.Selector) (sample, error) {
 	m, err := b.measurement(s)
-	if err == nil && (m.Phase.Mode == trial.Closed || m.Phase.Mode == trial.Search) {
-		return nil, fmt.Errorf("%s, %s: a %s phase does not say what one request costs", cellName(s), s.Phase, m.Phase.Mode)
+	if err != nil {
+		return sample{}, err
 	}
-	return m, err
+	r, ok := m.Result(s.Stream)
+	if !ok {
+		return sample{}, fmt.Errorf("%s, %s: no stream %q", cellName(s), s.Step, s.Stream)
+	}
+	return sample{m, r}, nil
+}
+
+// charged finds a sample whose CPU, store operations and bytes are those of the
+// requests that it counts. A closed stream leaves out what was in flight at its
+// end, and a search tells of one of its steps only, so they have none.
+func (b Block) charged(s trial.Selector) (sample, error) {
+	x, err := b.sample(s)
+	switch {
+	case err != nil:
+	case x.Stream.Pacing.Mode == trial.Closed:
+		err = fmt.Errorf("%s, %s: a closed loop does not say what one request costs", cellName(s), s.Step)
+	case x.Search != nil:
+		err = fmt.Errorf("%s, %s: a search does not say what one request costs", cellName(s), s.Step)
+	case len(x.Streams) > 1:
+		err = fmt.Errorf("%s, %s: what several streams cost together cannot be charged to one", cellName(s), s.Step)
+	}
+	return x, err
 }
 
 // Values lists one metric of one cell over blocks, leaving out the blocks that
@@ -142,14 +181,33 @@ func Values(name string, blocks []Block, s trial.Selector) ([]float64, error) {
 	return vs, nil
 }
 
+// Pooled is the share (or rate) of a counted metric's events in its chances over
+// all blocks, with its exact interval; N is 0 where no block has it.
+func Pooled(name string, blocks []Block, s trial.Selector) trial.Interval {
+	m, err := metric(name)
+	if err != nil || m.count == nil {
+		return trial.Interval{}
+	}
+	var tallies []tally
+	for _, b := range blocks {
+		if events, chances, err := m.count(b.For(m.Aspect), s); err == nil {
+			tallies = append(tallies, tally{events, chances, m.many})
+		}
+	}
+	if len(tallies) == 0 {
+		return trial.Interval{}
+	}
+	return pooled(tallies).interval()
+}
+
 // Merged merges the latencies of one outcome class of one cell over blocks, and
 // says how many trials are in it. Percentiles for a chart are read from this,
 // never averaged; it rests on the tail.
 func Merged(blocks []Block, s trial.Selector, class string) (h *trial.Histogram, trials int) {
 	h = trial.NewHistogram()
 	for _, b := range blocks {
-		if m, err := b.For(trial.Tail).measurement(s); err == nil {
-			h.Merge(m.Latency[class])
+		if x, err := b.For(trial.Tail).sample(s); err == nil {
+			h.Merge(x.Latency[class])
 			trials++
 		}
 	}
@@ -158,16 +216,7 @@ func Merged(blocks []Block, s trial.Selector, class string) (h *trial.Histogram,
 
 // cellName describes a selector for a person.
 func cellName(s trial.Selector) string {
-	name := s.Arm.String()
-	if s.Balancer != "" {
-		name += ", " + string(s.Balancer)
-	}
-	if s.Replicas > 0 {
-		name += fmt.Sprintf(", N=%d", s.Replicas)
-	}
-	if s.Lifetime > 0 {
-		name += ", lifetime " + s.Lifetime.String()
-	}
+	name := s.Cell.Words()
 	if s.Label != "" {
 		name += ", half " + s.Label
 	}

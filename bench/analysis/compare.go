@@ -82,18 +82,18 @@ func effect(contrast trial.Contrast, x, y float64) (float64, error) {
 // raiseMargin takes the noise floor as the margin that an effect must pass where
 // that is larger. It makes nothing the same: for that the rule's margin stands.
 func (f *compared) raiseMargin(r trial.Rule, m Metric, blocks []Block) {
-	floors := []string{f.Comparison.A.Phase}
-	if p := f.Comparison.B.Phase; r.Contrast != trial.Against && p != floors[0] {
+	floors := []string{f.Comparison.A.Step}
+	if p := f.Comparison.B.Step; r.Contrast != trial.Against && p != floors[0] {
 		floors = append(floors, p)
 	}
-	for _, phase := range floors {
-		floor, ok := noiseFloor(blocks, m, phase, r.Contrast)
+	for _, step := range floors {
+		floor, ok := noiseFloor(blocks, m, step, r.Contrast)
 		if !ok || floor <= f.Margin {
 			continue
 		}
 		f.Margin = floor
 		f.warnings = append(f.warnings, fmt.Sprintf("two identical cells differ by %s in %s%s, more than the margin of %s: no effect below that noise floor counts",
-			marginText(floor, r.Contrast, m.Unit), m.Name, at(phase), marginText(r.Margin, r.Contrast, m.Unit)))
+			marginText(floor, r.Contrast, m.Unit), m.Name, at(step), marginText(r.Margin, r.Contrast, m.Unit)))
 	}
 }
 

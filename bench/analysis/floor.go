@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -12,22 +13,22 @@ import (
 // square of the effects over blocks, the largest if several cells have pairs.
 // For [trial.Ratio] it is a share as a margin is, for other contrasts it is in
 // the metric's unit. ok is false if the experiment has no A/A pair that gives
-// the metric in that phase.
+// the metric in that step.
 //
 // A root mean square neither grows nor shrinks with the number of blocks, and is
 // never below the mean effect: an A/A comparison never passes its own floor.
-func NoiseFloor(blocks []Block, name, phase string, contrast trial.Contrast) (floor float64, ok bool) {
+func NoiseFloor(blocks []Block, name, step string, contrast trial.Contrast) (floor float64, ok bool) {
 	m, err := metric(name)
 	if err != nil {
 		return 0, false
 	}
-	return noiseFloor(seen(blocks, m.Aspect), m, phase, contrast)
+	return noiseFloor(seen(blocks, m.Aspect), m, step, contrast)
 }
 
-func noiseFloor(blocks []Block, m Metric, phase string, contrast trial.Contrast) (floor float64, ok bool) {
+func noiseFloor(blocks []Block, m Metric, step string, contrast trial.Contrast) (floor float64, ok bool) {
 	effects := map[string][]float64{} // by the cell's identity
 	for _, b := range blocks {
-		for _, p := range b.pairs(phase) {
+		for _, p := range b.pairs(step) {
 			x, errX := m.value(b, p.first)
 			y, errY := m.value(b, p.second)
 			if errX != nil || errY != nil {
@@ -56,19 +57,21 @@ type pair struct {
 	first, second trial.Selector
 }
 
-// pairs finds the block's trials of one identity under two labels.
-func (b Block) pairs(phase string) (pairs []pair) {
-	byHash := map[string][]trial.Spec{}
+// pairs finds the block's cells of one identity under two labels.
+func (b Block) pairs(step string) (pairs []pair) {
+	byHash := map[string][]trial.CellSpec{}
 	for _, t := range b.First() {
-		h := t.Spec.Hash()
-		if i := slices.IndexFunc(byHash[h], func(s trial.Spec) bool { return s.Label != t.Spec.Label }); i >= 0 {
-			pairs = append(pairs, pair{h, selectorOf(byHash[h][i], phase), selectorOf(t.Spec, phase)})
+		for i, c := range t.Spec.Cells {
+			h := fmt.Sprint(t.Spec.Hash(), i)
+			if j := slices.IndexFunc(byHash[h], func(o trial.CellSpec) bool { return o.Label != c.Label }); j >= 0 {
+				pairs = append(pairs, pair{h, selectorOf(byHash[h][j], step), selectorOf(c, step)})
+			}
+			byHash[h] = append(byHash[h], c)
 		}
-		byHash[h] = append(byHash[h], t.Spec)
 	}
 	return pairs
 }
 
-func selectorOf(s trial.Spec, phase string) trial.Selector {
-	return trial.Selector{Arm: s.Arm, Balancer: s.Balancer, Replicas: s.Replicas, Lifetime: s.Lifetime, Label: s.Label, Phase: phase}
+func selectorOf(c trial.CellSpec, step string) trial.Selector {
+	return trial.Selector{Cell: c.Cell, Label: c.Label, Step: step}
 }

@@ -26,7 +26,7 @@ type Metric struct {
 
 // Metrics lists all metrics, in the order in which a reader may want them.
 func Metrics() []Metric {
-	return slices.Concat(cpuMetrics(), workMetrics(), rateMetrics(), journeyMetrics())
+	return slices.Concat(cpuMetrics(), workMetrics(), rateMetrics(), journeyMetrics(), outageMetrics())
 }
 
 // Value is one metric of one cell in one block, in the metric's unit. An error
@@ -50,25 +50,25 @@ func metric(name string) (Metric, error) {
 	return Metric{}, fmt.Errorf("unknown metric %q: known are %s", name, strings.Join(known, ", "))
 }
 
-// ofPhase is a metric's value from a single measurement.
-func ofPhase(f func(*trial.Measurement) (float64, error)) func(Block, trial.Selector) (float64, error) {
-	return from(Block.measurement, f)
+// ofStep is a metric's value from a single step.
+func ofStep(f func(sample) (float64, error)) func(Block, trial.Selector) (float64, error) {
+	return from(Block.sample, f)
 }
 
 // perRequest is the same for what one request costs.
-func perRequest(f func(*trial.Measurement) (float64, error)) func(Block, trial.Selector) (float64, error) {
+func perRequest(f func(sample) (float64, error)) func(Block, trial.Selector) (float64, error) {
 	return from(Block.charged, f)
 }
 
-func from(find func(Block, trial.Selector) (*trial.Measurement, error), f func(*trial.Measurement) (float64, error)) func(Block, trial.Selector) (float64, error) {
+func from(find func(Block, trial.Selector) (sample, error), f func(sample) (float64, error)) func(Block, trial.Selector) (float64, error) {
 	return func(b Block, s trial.Selector) (float64, error) {
-		m, err := find(b, s)
+		x, err := find(b, s)
 		if err != nil {
 			return 0, err
 		}
-		v, err := f(m)
+		v, err := f(x)
 		if err != nil {
-			return 0, fmt.Errorf("%s, %s: %w", cellName(s), s.Phase, err)
+			return 0, fmt.Errorf("%s, %s: %w", cellName(s), s.Step, err)
 		}
 		return v, nil
 	}
@@ -92,23 +92,23 @@ func workMetrics() []Metric {
 	return resting(trial.Counts, []Metric{
 		counted(Metric{Name: "store_operations_per_request", Title: "Store operations per request", Unit: "operations", Better: trial.Less, many: true}, storeOperations),
 		{Name: "store_bytes_per_request", Title: "Redis traffic per request", Unit: "bytes", Better: trial.Less,
-			value: perRequest(func(m *trial.Measurement) (float64, error) {
-				if why, missing := m.Usage.Missing["redis counters"]; missing {
+			value: perRequest(func(x sample) (float64, error) {
+				if why, missing := x.Usage.Missing["redis counters"]; missing {
 					return 0, fmt.Errorf("the bytes of Redis were not read: %s", why)
 				}
-				return perCompleted(m, m.Usage.Counters["redis_net_input_bytes"]+m.Usage.Counters["redis_net_output_bytes"])
+				return perCompleted(x, x.Usage.Counters["redis_net_input_bytes"]+x.Usage.Counters["redis_net_output_bytes"])
 			})},
 		{Name: "request_bytes", Title: "Request size at the client's socket", Unit: "bytes", Better: trial.Less,
-			value: perRequest(func(m *trial.Measurement) (float64, error) { return perCompleted(m, float64(m.SentBytes)) })},
+			value: perRequest(func(x sample) (float64, error) { return perCompleted(x, float64(x.SentBytes)) })},
 		{Name: "response_bytes", Title: "Answer size at the client's socket", Unit: "bytes", Better: trial.Less,
-			value: perRequest(func(m *trial.Measurement) (float64, error) { return perCompleted(m, float64(m.ReceivedBytes)) })},
+			value: perRequest(func(x sample) (float64, error) { return perCompleted(x, float64(x.ReceivedBytes)) })},
 		counted(Metric{Name: "error_share", Title: "Share of requests without success", Unit: "share", Better: trial.Less},
 			func(b Block, s trial.Selector) (float64, float64, error) {
-				m, err := b.measurement(s)
+				x, err := b.sample(s)
 				if err != nil {
 					return 0, 0, err
 				}
-				return chancesOf(s, float64(m.Errors()), float64(m.Completed), "completed requests")
+				return chancesOf(s, float64(x.Errors()), float64(x.Completed), "completed requests")
 			}),
 	})
 }
@@ -121,7 +121,7 @@ func resting(a trial.Aspect, ms []Metric) []Metric {
 	return ms
 }
 
-// Needs says what a rule's figures rest on, by phase: a trial of which a doubt
+// Needs says what a rule's figures rest on, by step: a trial of which a doubt
 // spoils that in every attempt answers the rule nothing.
 func Needs(rules []trial.Rule) (map[string][]trial.Aspect, error) {
 	needs := map[string][]trial.Aspect{}
@@ -132,8 +132,8 @@ func Needs(rules []trial.Rule) (map[string][]trial.Aspect, error) {
 		}
 		for _, c := range r.Compare {
 			for _, s := range sidesOf(r, c) {
-				if !slices.Contains(needs[s.Phase], m.Aspect) {
-					needs[s.Phase] = append(needs[s.Phase], m.Aspect)
+				if !slices.Contains(needs[s.Step], m.Aspect) {
+					needs[s.Step] = append(needs[s.Step], m.Aspect)
 				}
 			}
 		}
@@ -149,36 +149,36 @@ func sidesOf(r trial.Rule, c trial.Comparison) []trial.Selector {
 	return []trial.Selector{c.A}
 }
 
-func perCompleted(m *trial.Measurement, v float64) (float64, error) {
-	if m.Completed <= 0 {
+func perCompleted(x sample, v float64) (float64, error) {
+	if x.Completed <= 0 {
 		return 0, fmt.Errorf("no request was completed")
 	}
-	return v / float64(m.Completed), nil
+	return v / float64(x.Completed), nil
 }
 
 // storeOperations counts what the stores themselves say they did. A counter
 // that an arm's own store should have given and did not is an error, not a zero.
 func storeOperations(b Block, s trial.Selector) (operations, requests float64, err error) {
-	m, err := b.charged(s)
+	x, err := b.charged(s)
 	if err != nil {
 		return 0, 0, err
 	}
-	kind, asked := arm.Of(s.Arm), false
+	kind, asked := arm.Of(s.Cell.Arm()), false
 	for store, counter := range map[string]string{"redis": "redis_commands", "postgres": "postgres_statements"} {
-		n, ok := m.Usage.Counters[counter]
-		if why, missing := m.Usage.Missing[store+" counters"]; missing {
-			return 0, 0, fmt.Errorf("%s, %s: the counter %s was not read: %s", cellName(s), s.Phase, counter, why)
+		n, ok := x.Usage.Counters[counter]
+		if why, missing := x.Usage.Missing[store+" counters"]; missing {
+			return 0, 0, fmt.Errorf("%s, %s: the counter %s was not read: %s", cellName(s), s.Step, counter, why)
 		}
 		if _, uses := kind.Uses(store); !ok && uses {
-			return 0, 0, fmt.Errorf("%s, %s: the counter %s was not read", cellName(s), s.Phase, counter)
+			return 0, 0, fmt.Errorf("%s, %s: the counter %s was not read", cellName(s), s.Step, counter)
 		}
 		asked = asked || ok
 		operations += n // whole numbers: the order of adding them does not show
 	}
 	if kind.Family == arm.Token && !asked {
-		return 0, 0, fmt.Errorf("%s, %s: no store stood there to be asked", cellName(s), s.Phase)
+		return 0, 0, fmt.Errorf("%s, %s: no store stood there to be asked", cellName(s), s.Step)
 	}
-	return chancesOf(s, operations, float64(m.Completed), "completed requests")
+	return chancesOf(s, operations, float64(x.Completed), "completed requests")
 }
 
 func chancesOf(s trial.Selector, events, chances float64, what string) (float64, float64, error) {

@@ -38,16 +38,16 @@ func cpuMetrics() []Metric {
 // process.
 func cpu(tiers ...trial.Tier) func(Block, trial.Selector) (float64, error) {
 	return func(b Block, s trial.Selector) (float64, error) {
-		return perRequest(func(m *trial.Measurement) (float64, error) {
-			successes := m.Outcomes[trial.Success]
+		return perRequest(func(x sample) (float64, error) {
+			successes := x.Outcomes[trial.Success]
 			if successes == 0 {
 				return 0, fmt.Errorf("no request succeeded")
 			}
 			seconds := 0.0
 			for _, tier := range tiers {
-				v, ok := m.Usage.CPU[tier]
-				if !ok && (tier != trial.StoreTier || arm.Of(s.Arm).Store() != "") {
-					return 0, fmt.Errorf("the CPU of tier %s was not read%s", tier, unreadCPU(m.Usage))
+				v, ok := x.Usage.CPU[tier]
+				if !ok && (tier != trial.StoreTier || arm.Of(s.Cell.Arm()).Store() != "") {
+					return 0, fmt.Errorf("the CPU of tier %s was not read%s", tier, unreadCPU(x.Usage))
 				}
 				seconds += v
 			}
@@ -56,10 +56,10 @@ func cpu(tiers ...trial.Tier) func(Block, trial.Selector) (float64, error) {
 	}
 }
 
-// overControl subtracts the control's figure: same block, balancer, replicas and phase.
+// overControl subtracts the control's figure: same block, same step, same cell but for the arm.
 func overControl(value func(Block, trial.Selector) (float64, error)) func(Block, trial.Selector) (float64, error) {
 	return func(b Block, s trial.Selector) (float64, error) {
-		t, err := b.Find(s)
+		at, err := b.Find(s)
 		if err != nil {
 			return 0, err
 		}
@@ -67,12 +67,17 @@ func overControl(value func(Block, trial.Selector) (float64, error)) func(Block,
 		if err != nil {
 			return 0, err
 		}
-		base, err := value(b, trial.Selector{Arm: trial.Control, Balancer: t.Spec.Balancer, Replicas: t.Spec.Replicas, Phase: s.Phase})
+		base, err := value(b, controlOf(at, s))
 		if err != nil {
 			return 0, fmt.Errorf("control: %w", err)
 		}
 		return own - base, nil
 	}
+}
+
+// controlOf selects the control of a cell: all its factors but the arm's.
+func controlOf(at At, s trial.Selector) trial.Selector {
+	return trial.Selector{Cell: at.Spec().Cell.With("arm", trial.Control), Step: s.Step, Stream: s.Stream}
 }
 
 // unreadCPU says why the CPU of components is missing, for the end of an error.

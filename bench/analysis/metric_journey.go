@@ -18,14 +18,14 @@ func journeyMetrics() []Metric {
 }
 
 func (b Block) journey(s trial.Selector) (*trial.Journey, error) {
-	t, err := b.Find(s)
+	m, err := b.measurement(s)
 	if err != nil {
 		return nil, err
 	}
-	if t.Journey == nil {
+	if m.Journey == nil {
 		return nil, fmt.Errorf("%s: no k6 script reported", cellName(s))
 	}
-	return t.Journey, nil
+	return m.Journey, nil
 }
 
 func lostSessions(b Block, s trial.Selector) (lost, requests float64, err error) {

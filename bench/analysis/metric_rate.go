@@ -13,8 +13,8 @@ func rateMetrics() []Metric {
 	return []Metric{
 		{Name: "latency_p50_us", Title: "Latency, median", Unit: "us", Better: trial.Less, Aspect: trial.Median, value: latency(0.50)},
 		{Name: "latency_p99_us", Title: "Latency, 99th percentile", Unit: "us", Better: trial.Less, Aspect: trial.Tail, value: latency(0.99)},
-		{Name: "throughput_per_second", Title: "Throughput", Unit: "requests/s", Better: trial.More, Aspect: trial.Rate, value: ofPhase(throughput)},
-		{Name: "capacity_per_second", Title: "Highest rate that holds the SLO", Unit: "requests/s", Better: trial.More, Aspect: trial.Rate, value: ofPhase(capacity)},
+		{Name: "throughput_per_second", Title: "Throughput", Unit: "requests/s", Better: trial.More, Aspect: trial.Rate, value: ofStep(throughput)},
+		{Name: "capacity_per_second", Title: "Highest rate that holds the SLO", Unit: "requests/s", Better: trial.More, Aspect: trial.Rate, value: ofStep(capacity)},
 		{Name: "efficiency", Title: "Efficiency X(N) / (N X(1))", Unit: "share", Better: trial.More, Aspect: trial.Rate, value: efficiency},
 		{Name: "efficiency_vs_control", Title: "Efficiency relative to the control", Unit: "share", Better: trial.More, Aspect: trial.Rate, value: efficiencyVsControl},
 	}
@@ -23,8 +23,8 @@ func rateMetrics() []Metric {
 // latency is a percentile of one trial's successes. Over blocks these are
 // samples of a comparison; a chart's percentile comes from [Merged].
 func latency(q float64) func(Block, trial.Selector) (float64, error) {
-	return ofPhase(func(m *trial.Measurement) (float64, error) {
-		h := m.Latency[trial.Success]
+	return ofStep(func(x sample) (float64, error) {
+		h := x.Latency[trial.Success]
 		if h.Count() == 0 {
 			return 0, fmt.Errorf("no latency of a success was recorded")
 		}
@@ -32,46 +32,46 @@ func latency(q float64) func(Block, trial.Selector) (float64, error) {
 	})
 }
 
-func throughput(m *trial.Measurement) (float64, error) {
-	if x := m.Throughput(); x > 0 {
-		return x, nil
+func throughput(x sample) (float64, error) {
+	if v := x.Throughput(); v > 0 {
+		return v, nil
 	}
 	return 0, fmt.Errorf("no request succeeded")
 }
 
-// capacity is the rate that a search filled into its phase.
-func capacity(m *trial.Measurement) (float64, error) {
-	if m.Phase.Rate <= 0 {
+// capacity is the rate that a search filled into its stream.
+func capacity(x sample) (float64, error) {
+	if x.Search == nil {
+		return 0, fmt.Errorf("no capacity was searched for")
+	}
+	if x.Stream.Pacing.Rate <= 0 {
 		return 0, fmt.Errorf("the search found no rate that holds the SLO")
 	}
-	return m.Phase.Rate, nil
+	return x.Stream.Pacing.Rate, nil
 }
 
-// efficiency is X(N) / (N X(1)) of the same arm behind the same balancer.
+// efficiency is X(N) / (N X(1)) of the same cell but for the number of replicas.
 func efficiency(b Block, s trial.Selector) (float64, error) {
-	t, err := b.Find(s)
+	at, err := b.Find(s)
 	if err != nil {
 		return 0, err
 	}
-	s.Balancer, s.Replicas = t.Spec.Balancer, t.Spec.Replicas
-	n := float64(s.Replicas)
-	many, err := ofPhase(throughput)(b, s)
+	many, err := ofStep(throughput)(b, s)
 	if err != nil {
 		return 0, err
 	}
-	s.Replicas = 1
-	one, err := ofPhase(throughput)(b, s)
+	s.Cell = at.Spec().Cell.With("replicas", 1)
+	one, err := ofStep(throughput)(b, s)
 	if err != nil {
 		return 0, err
 	}
-	return many / (n * one), nil
+	return many / (float64(at.Spec().System.Replicas) * one), nil
 }
 
 // efficiencyVsControl sets an arm's efficiency against the control's at the same
-// N, because CPU quotas bend even the control's curve. The control's balancer
-// may be another one: an arm has the one it works behind.
+// N, because CPU quotas bend even the control's curve.
 func efficiencyVsControl(b Block, s trial.Selector) (float64, error) {
-	t, err := b.Find(s)
+	at, err := b.Find(s)
 	if err != nil {
 		return 0, err
 	}
@@ -79,7 +79,7 @@ func efficiencyVsControl(b Block, s trial.Selector) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	base, err := efficiency(b, trial.Selector{Arm: trial.Control, Replicas: t.Spec.Replicas, Phase: s.Phase})
+	base, err := efficiency(b, controlOf(at, s))
 	if err != nil {
 		return 0, fmt.Errorf("control: %w", err)
 	}

@@ -54,8 +54,7 @@ func TestMetrics(t *testing.T) {
 
 func TestTheControlIsTheOneBehindTheSameBalancer(t *testing.T) {
 	cell := func(arm trial.Arm, b trial.Balancer, us float64) trial.Trial {
-		s := at.Spec("cost", arm, phase)
-		s.Balancer = b
+		s := at.In("cost", trial.NewCell("arm", arm, "balancer", b), phase)
 		return at.Trial(s, 1, at.CPU(phase, trial.BalancerTier, us), at.CPU(phase, trial.ReplicaTier, us))
 	}
 	b := block(t, cell("none", trial.RoundRobin, 10), cell("none", trial.Sticky, 20), cell("jwt/HS256", trial.Sticky, 50))
@@ -66,29 +65,28 @@ func TestTheControlIsTheOneBehindTheSameBalancer(t *testing.T) {
 
 func TestEfficiency(t *testing.T) {
 	cell := func(arm trial.Arm, n int, b trial.Balancer, perSecond float64) trial.Trial {
-		s := at.Spec("scale", arm, "saturation")
-		s.Replicas, s.Balancer = n, b
-		s.Load.Phases = append(s.Load.Phases, trial.Phase{Name: "capacity", Mode: trial.Search, Seconds: 1})
+		s := at.In("scale", trial.NewCell("arm", arm, "replicas", n, "balancer", b), "saturation", "capacity")
+		s.Cells[0].Steps[1].Search = &trial.Search{Steps: 1}
 		return at.Trial(s, 1, at.Throughput("saturation", perSecond), at.Rate("capacity", float64(n)*500))
 	}
-	b := block(t, cell("none", 1, trial.RoundRobin, 1000), cell("none", 4, trial.RoundRobin, 3200),
+	b := block(t, cell("none", 1, trial.Sticky, 1000), cell("none", 4, trial.Sticky, 3200),
 		cell("session/memory", 1, trial.Sticky, 800), cell("session/memory", 4, trial.Sticky, 2400), cell("session/memory", 4, trial.IPHash, 1))
-	s := trial.Selector{Arm: sel("session/memory").Arm, Balancer: trial.Sticky, Replicas: 4, Phase: "saturation"}
+	s := trial.Selector{Cell: trial.NewCell("arm", "session/memory", "balancer", trial.Sticky, "replicas", 4), Step: "saturation"}
 	for name, want := range map[string]float64{"efficiency": 0.75, "efficiency_vs_control": 0.9375} {
 		if got, err := analysis.Value(name, b, s); err != nil || math.Abs(got-want) > 1e-9 {
 			t.Errorf("%s = %v, %v; want %v", name, got, err, want)
 		}
 	}
 	own := block(t, cell("jwt/HS256", 1, trial.IPHash, 500), cell("jwt/HS256", 1, trial.Sticky, 1000), cell("jwt/HS256", 2, trial.Sticky, 1000))
-	if got, err := analysis.Value("efficiency", own, trial.Selector{Arm: sel("jwt/HS256").Arm, Replicas: 2, Phase: "saturation"}); err != nil || got != 0.5 {
+	if got, err := analysis.Value("efficiency", own, trial.Selector{Cell: trial.NewCell("arm", "jwt/HS256", "replicas", 2), Step: "saturation"}); err != nil || got != 0.5 {
 		t.Errorf("efficiency %v, %v: X(1) must be that behind the same balancer", got, err)
 	}
-	s.Phase = "capacity"
+	s.Step = "capacity"
 	if got, err := analysis.Value("capacity_per_second", b, s); err != nil || got != 2000 {
 		t.Errorf("capacity %v, %v", got, err)
 	}
-	s.Balancer = ""
-	if _, err := analysis.Value("efficiency", b, s); err == nil || !strings.Contains(err.Error(), "more than one trial") {
+	s.Cell = s.Cell.Without("balancer")
+	if _, err := analysis.Value("efficiency", b, s); err == nil || !strings.Contains(err.Error(), "more than one cell") {
 		t.Errorf("two cells meant: %v", err)
 	}
 }
@@ -99,7 +97,7 @@ func TestWhatAMetricLacksIsNamed(t *testing.T) {
 	silent := at.Trial(at.Spec("cost", "jwt/HS256", phase), 1, at.Errors(phase, trial.Failed, 1000))
 	b := block(t, redis, silent)
 	other := sel("session/redis")
-	other.Phase = "load=99%"
+	other.Step = "load=99%"
 	for _, c := range []struct {
 		metric string
 		sel    trial.Selector
@@ -108,14 +106,14 @@ func TestWhatAMetricLacksIsNamed(t *testing.T) {
 		{"cpu_us_per_request", sel("jwt/HS256"), "no request succeeded"},
 		{"cpu_us_per_request", sel("session/redis"), "the CPU of tier store was not read"},
 		{"cpu_us_per_request", sel("jwt/ES256"), "no good trial of jwt/ES256"},
-		{"cpu_us_per_request", other, `has no phase "load=99%"`},
+		{"cpu_us_per_request", other, `has no step "load=99%"`},
 		{"store_operations_per_request", sel("session/redis"), "redis_commands was not read"},
 		{"latency_p99_us", sel("session/redis"), "no latency"},
 		{"throughput_per_second", sel("jwt/HS256"), "no request succeeded"},
 		{"lost_session_share", sel("jwt/HS256"), "no k6 script reported"},
 		{"lost_session_share", sel("session/redis"), "did not count lost_sessions"},
 		{"revocation_lag_share", sel("session/redis"), "2 lags but 1 remaining lives"},
-		{"efficiency_vs_control", sel("session/redis"), "control: no good trial"},
+		{"efficiency_vs_control", sel("session/redis"), "no good trial of session/redis, replicas=1"},
 	} {
 		if v, err := analysis.Value(c.metric, b, c.sel); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s of %v: %v, %v; want an error with %q", c.metric, c.sel, v, err, c.want)
@@ -130,7 +128,7 @@ func TestWhatAMetricLacksIsNamed(t *testing.T) {
 // A figure that rests on what could not be read is no zero, and says why.
 func TestWhatCouldNotBeReadIsSaid(t *testing.T) {
 	redis := at.Trial(at.Spec("cost", "session/redis", phase), 1, at.CPU(phase, trial.BalancerTier, 1), at.CPU(phase, trial.ReplicaTier, 1))
-	redis.Phases[0].Usage.Missing = map[string]string{"redis counters": "started anew in between", "redis CPU": "it has ended"}
+	redis.Steps[0].Usage.Missing = map[string]string{"redis counters": "started anew in between", "redis CPU": "it has ended"}
 	b := block(t, redis)
 	for metric, why := range map[string]string{
 		"store_operations_per_request": "redis_commands was not read: started anew",
@@ -145,8 +143,7 @@ func TestWhatCouldNotBeReadIsSaid(t *testing.T) {
 
 func TestATrialCountsForWhatItCanAnswer(t *testing.T) {
 	s := at.Spec("cost", "jwt/HS256", phase)
-	half := s
-	half.Label = "b"
+	half := at.Labelled(s, "b")
 	trials := []trial.Trial{
 		at.Trial(s, 2, at.Attempt(3), at.Throughput(phase, 300), at.Bytes(phase, 30, 1)),
 		at.Trial(s, 2, at.Attempt(1), at.Throughput(phase, 100), at.Bytes(phase, 10, 1), at.Doubt("stolen CPU", trial.Rate, trial.Tail)),
@@ -181,7 +178,7 @@ func TestATrialCountsForWhatItCanAnswer(t *testing.T) {
 func TestADoubtIsOfAPhase(t *testing.T) {
 	s := at.Spec("cost", "jwt/HS256", "one", "two")
 	tr := at.Trial(s, 1)
-	tr.Doubt(trial.Doubt{Phase: "one", Cause: "x", Spoils: []trial.Aspect{trial.Tail}})
+	tr.Doubt(trial.Doubt{Step: "one", Cause: "x", Spoils: []trial.Aspect{trial.Tail}})
 	for phase, want := range map[string]bool{"one": true, "two": false, "": true} {
 		if _, spoiled := tr.Spoiled(phase, trial.Tail); spoiled != want {
 			t.Errorf("phase %q: spoiled %v, want %v", phase, spoiled, want)
@@ -206,8 +203,8 @@ func TestMergedHistogramsNotAveragedPercentiles(t *testing.T) {
 	if h, n := analysis.Merged(nil, sel("jwt/HS256"), trial.Success); n != 0 || h.Count() != 0 {
 		t.Errorf("nothing merged: %d, %d", n, h.Count())
 	}
-	m, _ := fast.Phase(phase)
-	if m.Latency[trial.Success].Count() != 9000 {
+	m, _ := fast.Step(0, phase)
+	if r, _ := m.Result(""); r.Latency[trial.Success].Count() != 9000 {
 		t.Error("merging changed a trial")
 	}
 }

@@ -104,9 +104,9 @@ func thousands(s string) string {
 	return sign + whole
 }
 
-func at(phase string) string {
-	if phase == "" {
+func at(step string) string {
+	if step == "" {
 		return ""
 	}
-	return " at " + phase
+	return " at " + step
 }

@@ -8,13 +8,13 @@ import (
 	"authbench/bench/trial"
 )
 
-// commonPhase is the phase at one rate that every arm can serve.
-const commonPhase = "load=common"
+// commonStep is the step at one rate that every arm can serve.
+const commonStep = "load=common"
+
+func loadStep(percent int) string { return fmt.Sprintf("load=%d%%", percent) }
 
 // sharedSecret is the algorithm that public-key ones are held against.
 const sharedSecret trial.Arm = "jwt/HS256"
-
-func loadPhase(percent int) string { return fmt.Sprintf("load=%d%%", percent) }
 
 // Cost asks what authenticating one request costs: CPU by tier over the control,
 // store operations, bytes, latency; every arm, one replica, no CPU budgets.
@@ -25,14 +25,14 @@ func Cost(p Profile) Experiment {
 	all := append([]trial.Arm{trial.Control}, tested...)
 	var calibrate []trial.Spec
 	for _, a := range all {
-		calibrate = append(calibrate, costSpec(p, a, []trial.Phase{
-			{Name: "warm-up", Mode: trial.Closed, Warmup: true, Seconds: 2, Concurrency: p.Connections},
-			{Name: "saturation", Mode: trial.Closed, Seconds: max(p.CostPhaseSeconds, 1), Concurrency: p.Connections},
-		}))
+		calibrate = append(calibrate, trial.Single("cost", costCell(p, a,
+			trial.Step{Name: "warm-up", Warmup: true, Seconds: 2, Streams: p.closed(p.Connections)},
+			trial.Step{Name: saturationStep, Seconds: max(p.CostPhaseSeconds, 1), Streams: p.closed(p.Connections)},
+		)))
 	}
-	phases := []string{commonPhase}
+	steps := []string{commonStep}
 	for _, l := range p.CostLoads {
-		phases = append(phases, loadPhase(l))
+		steps = append(steps, loadStep(l))
 	}
 	return Experiment{
 		Name:     "cost",
@@ -41,32 +41,30 @@ func Cost(p Profile) Experiment {
 			"and at half the capacity of the slowest arm, the common rate. CPU by tier per successful request, minus the control's in the same block.",
 		Blocks:    p.CostBlocks,
 		Calibrate: calibrate,
-		Cells: func(done []trial.Trial) ([]trial.Spec, error) {
-			return costCells(p, all, done)
-		},
-		Rules: costRules(p, tested, phases),
+		Trials:    func(done []trial.Trial) ([]trial.Spec, error) { return costTrials(p, all, done) },
+		Rules:     costRules(tested, steps),
+		Advice:    costAdvice,
 	}
 }
 
-func costSpec(p Profile, a trial.Arm, phases []trial.Phase) trial.Spec {
-	s := trial.Spec{
-		Experiment: "cost", Arm: a, Replicas: 1, Balancer: trial.RoundRobin, Lifetime: trial.Duration(time.Hour),
-		Users: p.Users, Pool: 16,
-		Load: trial.Load{Connections: p.Connections, Sources: p.Sources, Phases: phases},
-	}
+func costCell(p Profile, a trial.Arm, steps ...trial.Step) trial.CellSpec {
+	c := trial.CellSpec{Cell: trial.NewCell("arm", a), System: p.system(a, 1, trial.RoundRobin, time.Hour), Steps: steps}
 	if arm.Of(a).State == arm.Shared {
-		s.Resident = p.Resident
+		c.System.Resident = p.Resident
 	}
-	return s
+	return c
 }
 
-// costCells derives every cell's rates from the calibration trials. The control
+// costTrials derives every cell's rates from the calibration trials. The control
 // runs twice in each block, under two labels: the A/A pair is the noise floor.
-func costCells(p Profile, all []trial.Arm, done []trial.Trial) ([]trial.Spec, error) {
+func costTrials(p Profile, all []trial.Arm, done []trial.Trial) ([]trial.Spec, error) {
 	capacity := map[trial.Arm]float64{}
 	for _, t := range done {
-		if m, ok := t.Phase("saturation"); ok {
-			capacity[t.Spec.Arm] = max(capacity[t.Spec.Arm], m.Throughput()) // of several attempts: what disturbs one only lowers it
+		if m, ok := t.Step(0, saturationStep); ok {
+			if r, ok := m.Result(""); ok { // of several attempts the best: what disturbs one only lowers it
+				a := t.Spec.Cells[0].System.Arm
+				capacity[a] = max(capacity[a], r.Throughput())
+			}
 		}
 	}
 	common := 0.0
@@ -79,27 +77,26 @@ func costCells(p Profile, all []trial.Arm, done []trial.Trial) ([]trial.Spec, er
 			common = c / 2
 		}
 	}
-	var cells []trial.Spec
+	var specs []trial.Spec
 	for _, a := range all {
-		phases := []trial.Phase{
-			{Name: "warm-up", Mode: trial.Open, Arrivals: trial.Poisson, Warmup: true, Seconds: 1.5, Rate: round2(capacity[a] * 0.6)},
-			{Name: commonPhase, Mode: trial.Open, Arrivals: trial.Poisson, Seconds: p.CostPhaseSeconds, Rate: round2(common)},
+		steps := []trial.Step{
+			{Name: "warm-up", Warmup: true, Seconds: 1.5, Streams: p.open(round2(capacity[a] * 0.6))},
+			{Name: commonStep, Seconds: p.CostPhaseSeconds, Streams: p.open(round2(common))},
 		}
 		for _, l := range p.CostLoads {
-			phases = append(phases, trial.Phase{Name: loadPhase(l), Mode: trial.Open, Arrivals: trial.Poisson,
-				Seconds: p.CostPhaseSeconds, Rate: round2(capacity[a] * float64(l) / 100)})
+			steps = append(steps, trial.Step{Name: loadStep(l), Seconds: p.CostPhaseSeconds, Streams: p.open(round2(capacity[a] * float64(l) / 100))})
 		}
-		s := costSpec(p, a, phases)
-		cells = append(cells, s)
+		c := costCell(p, a, steps...)
+		specs = append(specs, trial.Single("cost", c))
 		if a == trial.Control {
-			s.Label = "b"
-			cells = append(cells, s)
+			c.Label = "b"
+			specs = append(specs, trial.Single("cost", c))
 		}
 	}
-	return cells, nil
+	return specs, nil
 }
 
-func costRules(p Profile, tested []trial.Arm, phases []string) []trial.Rule {
+func costRules(tested []trial.Arm, steps []string) []trial.Rule {
 	sessions, tokens := arm.Sessions(tested), arm.Tokens(tested)
 	c01 := trial.Rule{Claim: "C01", Statement: "Sessions load the server, JWT is lighter.", Metric: "auth_cpu_us",
 		Contrast: trial.Difference, Supports: trial.Less, Margin: 5} // 5 us is 5 % of a core at 10,000 requests a second
@@ -111,23 +108,20 @@ func costRules(p Profile, tested []trial.Arm, phases []string) []trial.Rule {
 		Contrast: trial.Ratio, Supports: trial.More, Margin: 0.05}
 	for _, t := range tokens {
 		for _, s := range sessions {
-			for _, ph := range phases {
+			for _, step := range steps {
 				c01.Compare = append(c01.Compare, trial.Comparison{
-					Name: fmt.Sprintf("%s vs %s at %s", t, s, ph),
-					A:    trial.Selector{Arm: t, Phase: ph}, B: trial.Selector{Arm: s, Phase: ph},
-					Factors: append(factors(t, s), ph),
+					Name: fmt.Sprintf("%s vs %s at %s", t, s, step), A: trial.Of(t, step), B: trial.Of(s, step),
+					Factors: append(factors(t, s), step),
 				})
 			}
 			c18.Compare = append(c18.Compare, trial.Comparison{
-				Name: fmt.Sprintf("%s vs %s", t, s),
-				A:    trial.Selector{Arm: t, Phase: commonPhase}, B: trial.Selector{Arm: s, Phase: commonPhase},
-				Factors: factors(t, s),
+				Name: fmt.Sprintf("%s vs %s", t, s), A: trial.Of(t, commonStep), B: trial.Of(s, commonStep), Factors: factors(t, s),
 			})
 		}
-		c02.Compare = append(c02.Compare, trial.Comparison{Name: t.String(), A: trial.Selector{Arm: t, Phase: commonPhase}, Factors: factors(t)})
+		c02.Compare = append(c02.Compare, trial.Comparison{Name: t.String(), A: trial.Of(t, commonStep), Factors: factors(t)})
 		if t.Base() != sharedSecret {
-			c16.Compare = append(c16.Compare, trial.Comparison{Name: fmt.Sprintf("%s vs jwt/HS256", t),
-				A: trial.Selector{Arm: t, Phase: commonPhase}, B: trial.Selector{Arm: sharedSecret, Phase: commonPhase}, Factors: factors(t)})
+			c16.Compare = append(c16.Compare, trial.Comparison{Name: fmt.Sprintf("%s vs %s", t, sharedSecret),
+				A: trial.Of(t, commonStep), B: trial.Of(sharedSecret, commonStep), Factors: factors(t)})
 		}
 	}
 	return finish("cost", c01, c02, c16, c18)
@@ -144,4 +138,19 @@ func finish(name string, rules ...trial.Rule) []trial.Rule {
 		}
 	}
 	return rules
+}
+
+var costAdvice = []trial.Advice{
+	{Claim: "C01", Answer: trial.Supported, Side: trial.ForTokens, Text: "CPU per authenticated request is what you pay for: every algorithm measured used less than every session store."},
+	{Claim: "C01", Answer: trial.Refuted, Side: trial.ForSessions, Text: "CPU per authenticated request is what you pay for: no algorithm measured used less than any session store."},
+	{Claim: "C01", Answer: trial.Depends, Side: trial.ForBoth, Text: "do not choose by CPU without naming store and algorithm. JWT lighter: %s."},
+	{Claim: "C02", Answer: trial.Supported, Side: trial.ForTokens, Text: "requests must be checked without a store: none of the verifications measured went to one. Log-in, and any revocation you add, still do."},
+	{Claim: "C02", Answer: trial.Refuted, Side: trial.ForBoth, Text: "do not count on a JWT check without a store: here verifications did go to one."},
+	{Claim: "C02", Answer: trial.Depends, Side: trial.ForBoth, Text: "whether a JWT check goes to the store depends. Without it: %s."},
+	{Claim: "C16", Answer: trial.Supported, Side: trial.ForTokens, Text: "you take HS256 where the verifiers may hold the secret: every public-key algorithm measured cost more CPU to verify. Where they may not, a public key is worth its price."},
+	{Claim: "C16", Answer: trial.Refuted, Side: trial.ForTokens, Text: "others verify your tokens: a public key cost no more CPU than a shared secret."},
+	{Claim: "C16", Answer: trial.Depends, Side: trial.ForTokens, Text: "the algorithm is chosen with its cost in mind. A public key costs more than HS256: %s."},
+	{Claim: "C18", Answer: trial.Supported, Side: trial.ForSessions, Text: "bytes per request matter: every JWT measured made requests larger than every session did."},
+	{Claim: "C18", Answer: trial.Refuted, Side: trial.ForBoth, Text: "request size is no reason against JWT: no token measured made requests larger."},
+	{Claim: "C18", Answer: trial.Depends, Side: trial.ForBoth, Text: "request size depends. A JWT's is larger: %s."},
 }

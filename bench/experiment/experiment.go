@@ -1,8 +1,8 @@
 // Package experiment says what is asked: one file a question, with its factors,
-// its load and the rules that will turn figures into verdicts. It is
-// declarative: it starts nothing and measures nothing. In comes a [Profile], out
-// come the cells ([trial.Spec]) of each block and the rules, both fixed before
-// the first trial.
+// its load, the rules that will turn figures into verdicts and the advice that
+// follows from these. It is declarative: it starts nothing and measures nothing.
+// In comes a [Profile], out come the trials of each block ([trial.Spec]) and the
+// rules, all fixed before the first trial.
 package experiment
 
 import (
@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"authbench/bench/arm"
 	"authbench/bench/trial"
@@ -21,25 +22,32 @@ type Experiment struct {
 	Name     string // also the key of its trials
 	Question string
 	Method   string // how it is measured, in a sentence or two
-	Blocks   int    // how often every cell runs
-
-	// NeedsBudgets: without CPU budgets the experiment is skipped, and the run says so.
-	NeedsBudgets bool
+	Blocks   int    // how often every trial is made
 
 	// Calibrate lists trials of block 0, which only set rates for the rest. May be nil.
 	Calibrate []trial.Spec
 
-	// Cells lists the cells of every block, given the calibration trials. One
-	// that is in doubt after its last attempt is used too: it sets a rate and
-	// feeds no verdict. An error says which calibration is missing.
-	Cells func(calibration []trial.Trial) ([]trial.Spec, error)
+	// Trials lists those of every block, given the calibration trials. One that is
+	// in doubt after its last attempt is used too: it sets a rate and feeds no
+	// verdict. An error says which calibration is missing.
+	Trials func(calibration []trial.Trial) ([]trial.Spec, error)
 
-	Rules []trial.Rule
+	Rules  []trial.Rule
+	Advice []trial.Advice // for the answers that have any
 }
 
 // All lists the experiments of a profile in the order in which they run.
 func All(p Profile) []Experiment {
-	return []Experiment{Cost(p), Scale(p), Sticky(p), Revoke(p)}
+	return []Experiment{Cost(p), Scale(p), Sticky(p), Revoke(p), Outage(p)}
+}
+
+// Names lists all experiments for a person to read.
+func Names() string {
+	var names []string
+	for _, e := range All(Profiles()[0]) {
+		names = append(names, e.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // Choose keeps the named experiments; no names keeps all.
@@ -47,21 +55,43 @@ func Choose(all []Experiment, names []string) ([]Experiment, error) {
 	if len(names) == 0 {
 		return all, nil
 	}
-	var known []string
-	for _, e := range all {
-		known = append(known, e.Name)
-	}
 	for _, n := range names {
-		if !slices.Contains(known, n) {
-			return nil, fmt.Errorf("unknown experiment %q: allowed are %s", n, strings.Join(known, ", "))
+		if !slices.ContainsFunc(all, func(e Experiment) bool { return e.Name == n }) {
+			return nil, fmt.Errorf("unknown experiment %q: want one of %s", n, Names())
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(e Experiment) bool { return !slices.Contains(names, e.Name) }), nil
 }
 
-// fixed is the Cells of an experiment that needs no calibration.
-func fixed(cells []trial.Spec) func([]trial.Trial) ([]trial.Spec, error) {
-	return func([]trial.Trial) ([]trial.Spec, error) { return cells, nil }
+// Entry is what a run's manifest says of the experiment.
+func (e Experiment) Entry() trial.Question {
+	return trial.Question{Experiment: e.Name, Question: e.Question, Method: e.Method, Advice: e.Advice}
+}
+
+// fixed is the Trials of an experiment that needs no calibration.
+func fixed(specs []trial.Spec) func([]trial.Trial) ([]trial.Spec, error) {
+	return func([]trial.Trial) ([]trial.Spec, error) { return specs, nil }
+}
+
+// system is what every experiment starts from.
+func (p Profile) system(a trial.Arm, replicas int, b trial.Balancer, lifetime time.Duration) trial.System {
+	return trial.System{Arm: a, Replicas: replicas, Balancer: b, Users: p.Users,
+		Server: map[string]string{trial.SettingLifetime: lifetime.String(), trial.SettingPool: "16"}}
+}
+
+// stream asks for /me with valid credentials over the profile's connections.
+func (p Profile) stream(pacing trial.Pacing) []trial.Stream {
+	return []trial.Stream{{Name: trial.Main, Request: "GET /me", Connections: p.Connections, Sources: p.Sources, Pacing: pacing}}
+}
+
+// open starts requests at a rate per second, whatever the answers do.
+func (p Profile) open(rate float64) []trial.Stream {
+	return p.stream(trial.Pacing{Mode: trial.Open, Arrivals: trial.Poisson, Rate: rate})
+}
+
+// closed keeps that many requests in flight.
+func (p Profile) closed(inFlight int) []trial.Stream {
+	return p.stream(trial.Pacing{Mode: trial.Closed, Concurrency: inFlight})
 }
 
 // factors names what sets some arms apart, for verdicts that depend on it.
@@ -83,24 +113,23 @@ func round2(v float64) float64 {
 }
 
 // Seconds estimates how long a job takes, for --dry-run and the time left:
-// starting and ending the stack, and its phases or its script.
+// starting and ending the stack, and its steps.
 func (j Job) Seconds() float64 {
 	const stack = 1.2
 	s := stack
-	for _, ph := range j.Spec.Load.Phases {
+	for _, step := range j.Spec.Cells[0].Steps { // those of other cells run beside them
 		switch {
-		case ph.Warmup:
+		case step.Script != nil:
+			env := step.Script.Env
+			number := func(key string) float64 { v, _ := strconv.ParseFloat(env[key], 64); return v }
+			s += 1.5 + number("REQUESTS")/4_000 + number("WATCH")
+		case step.Warmup:
 			s += 0.7 // by criterion, commonly far below its bound
-		case ph.Mode == trial.Search:
-			s += ph.Seconds * float64(ph.Steps)
+		case step.Search != nil:
+			s += step.Seconds * float64(step.Search.Steps)
 		default:
-			s += ph.Seconds
+			s += step.Seconds
 		}
-	}
-	env := j.Spec.Load.Env
-	number := func(key string) float64 { v, _ := strconv.ParseFloat(env[key], 64); return v }
-	if j.Spec.Load.Script != "" {
-		s += 1.5 + number("REQUESTS")/4_000 + number("WATCH")
 	}
 	return s
 }

@@ -39,8 +39,9 @@ func finished(job experiment.Job, spoiled ...trial.Aspect) trial.Trial {
 	if len(spoiled) > 0 {
 		tr.Doubt(trial.Doubt{Cause: "pretended", Spoils: spoiled})
 	}
-	for _, ph := range job.Spec.Load.Phases {
-		tr.Phases = append(tr.Phases, trial.Measurement{Phase: ph, Seconds: 1, Outcomes: map[string]int64{trial.Success: 1000}})
+	for _, s := range cell(job.Spec).Steps {
+		tr.Steps = append(tr.Steps, trial.Measurement{Step: s.Name, Seconds: 1, Streams: map[string]*trial.StreamResult{
+			trial.Main: {Seconds: 1, Outcomes: map[string]int64{trial.Success: 1000}}}})
 	}
 	return tr
 }
@@ -138,7 +139,7 @@ func TestTrialsInDoubtAreRepeatedWithinBounds(t *testing.T) {
 		},
 		"one cell that never comes out": {
 			func(j experiment.Job) []trial.Aspect {
-				if j.Block == 2 && j.Spec.Arm == "jwt/ES256" {
+				if j.Block == 2 && cell(j.Spec).System.Arm == "jwt/ES256" {
 					return []trial.Aspect{trial.CPUTotal}
 				}
 				return nil
@@ -146,7 +147,7 @@ func TestTrialsInDoubtAreRepeatedWithinBounds(t *testing.T) {
 			func(t *testing.T, attempts map[string]int, jobs []experiment.Job) {
 				for i, j := range jobs {
 					want := 1
-					if j.Block == 2 && j.Spec.Arm == "jwt/ES256" {
+					if j.Block == 2 && cell(j.Spec).System.Arm == "jwt/ES256" {
 						want = 3
 						if j.Attempt == 1 && (jobs[i+1].Attempt != 2 || jobs[i+2].Attempt != 3) {
 							t.Error("it is not measured again at once")
@@ -247,8 +248,8 @@ func TestCostFailsClearlyWithoutCalibration(t *testing.T) {
 			break
 		}
 		tr := finished(j)
-		if j.Spec.Arm == "jwt/ES256" {
-			tr.Phases = nil
+		if cell(j.Spec).System.Arm == "jwt/ES256" {
+			tr.Steps = nil
 		}
 		done = append(done, tr)
 	}
@@ -259,12 +260,12 @@ func TestTheControlRunsTwiceInEveryBlockOfCost(t *testing.T) {
 	jobs, _ := pretend(t, plans(t, "standard")[0], allGood)
 	pairs := map[int][]trial.Spec{}
 	for _, j := range jobs {
-		if j.Spec.Arm == trial.Control && j.Block > 0 {
+		if cell(j.Spec).System.Arm == trial.Control && j.Block > 0 {
 			pairs[j.Block] = append(pairs[j.Block], j.Spec)
 		}
 	}
 	for b, pair := range pairs {
-		if len(pair) != 2 || pair[0].Label == pair[1].Label || pair[0].Hash() != pair[1].Hash() {
+		if len(pair) != 2 || pair[0].Label() == pair[1].Label() || pair[0].Hash() != pair[1].Hash() {
 			t.Errorf("block %d: %v is no A/A pair", b, pair)
 		}
 	}
@@ -273,7 +274,7 @@ func TestTheControlRunsTwiceInEveryBlockOfCost(t *testing.T) {
 	}
 }
 
-func TestPhasesAreShuffledButSetUpFirst(t *testing.T) {
+func TestStepsAreShuffledButSetUpFirst(t *testing.T) {
 	p := plans(t, "standard")[0]
 	jobs, _ := pretend(t, p, allGood)
 	orders := map[string]bool{}
@@ -281,22 +282,22 @@ func TestPhasesAreShuffledButSetUpFirst(t *testing.T) {
 		if j.Block == 0 {
 			continue
 		}
-		phases := p.Phases(j)
-		if !phases[0].Warmup || len(phases) != len(j.Spec.Load.Phases) {
-			t.Fatalf("%v does not begin with its warm-up", phases)
+		steps, order := cell(j.Spec).Steps, p.Order(j)
+		if !steps[order[0]].Warmup || len(order) != len(steps) {
+			t.Fatalf("%v does not begin with its warm-up", order)
 		}
 		var names []string
-		for _, ph := range phases {
-			names = append(names, ph.Name)
+		for _, i := range order {
+			names = append(names, steps[i].Name)
 		}
 		orders[strings.Join(names, " ")] = true
 		slices.Sort(names)
 		if want := []string{"load=30%", "load=60%", "load=85%", "load=common", "warm-up"}; !slices.Equal(names, want) {
-			t.Fatalf("phases %v, want %v", names, want)
+			t.Fatalf("steps %v, want %v", names, want)
 		}
 	}
 	if len(orders) < 5 {
-		t.Errorf("only %d orders of phases in the whole run", len(orders))
+		t.Errorf("only %d orders of steps in the whole run", len(orders))
 	}
 }
 
@@ -317,8 +318,8 @@ func TestEveryComparisonFindsExactlyOneCell(t *testing.T) {
 					for _, s := range sides {
 						n := 0
 						for _, tr := range done {
-							_, hasPhase := tr.Phase(s.Phase)
-							if tr.Block == 1 && s.Matches(tr.Spec) && (s.Phase == "" || hasPhase) {
+							_, hasStep := tr.Step(0, s.Step)
+							if tr.Block == 1 && s.Matches(cell(tr.Spec)) && hasStep {
 								n++
 							}
 						}

@@ -36,7 +36,7 @@ type Job struct {
 type Plan struct {
 	Experiment Experiment
 	Seed       uint64
-	// Needs are the aspects that the rules' figures rest on, by phase.
+	// Needs are the aspects that the rules' figures rest on, by step.
 	Needs map[string][]trial.Aspect
 
 	seen     int // of the trials that Next has been given
@@ -66,7 +66,7 @@ func (p *Plan) Next(done []trial.Trial) (job Job, ok bool, err error) {
 		return job, true, nil
 	}
 	if !p.measuring.built {
-		cells, err := p.Experiment.Cells(p.calibration(done))
+		cells, err := p.Experiment.Trials(p.calibration(done))
 		if err != nil {
 			return Job{}, false, err
 		}
@@ -104,7 +104,7 @@ func (p *Plan) take(done []trial.Trial) {
 	if p.attempts == nil {
 		p.attempts = map[string][]trial.Trial{}
 		p.calibrating = p.stage(p.Experiment.Calibrate, 0, 0)
-		cells, err := p.Experiment.Cells(p.presumed())
+		cells, err := p.Experiment.Trials(p.presumed())
 		if err == nil {
 			p.measuring = p.stage(cells, 1, p.Experiment.Blocks)
 		}
@@ -113,7 +113,7 @@ func (p *Plan) take(done []trial.Trial) {
 		if t.Spec.Experiment != p.Experiment.Name {
 			continue
 		}
-		cell := cellOf(t.Spec.Hash(), t.Spec.Label, t.Block)
+		cell := cellOf(t.Spec.Hash(), t.Spec.Label(), t.Block)
 		if slices.ContainsFunc(p.attempts[cell], func(t trial.Trial) bool { return t.Status == trial.OK }) {
 			p.repeated += t.Seconds
 		}
@@ -135,7 +135,7 @@ func (p *Plan) stage(cells []trial.Spec, first, last int) stage {
 			if hashes[i] == "" {
 				hashes[i] = cells[i].Hash()
 			}
-			j := Job{Spec: cells[i], Block: block, Attempt: 1, cell: cellOf(hashes[i], cells[i].Label, block)}
+			j := Job{Spec: cells[i], Block: block, Attempt: 1, cell: cellOf(hashes[i], cells[i].Label(), block)}
 			s.index[j.cell] = len(s.jobs)
 			s.jobs, s.done = append(s.jobs, j), append(s.done, false)
 			s.left++
@@ -201,23 +201,25 @@ func (p *Plan) needs(j Job) map[string][]trial.Aspect {
 		return p.Needs
 	}
 	needs := map[string][]trial.Aspect{}
-	for _, ph := range j.Spec.Load.Phases {
-		if !ph.Warmup {
-			needs[ph.Name] = []trial.Aspect{trial.Rate}
+	for _, c := range j.Spec.Cells {
+		for _, step := range c.Steps {
+			if !step.Warmup {
+				needs[step.Name] = []trial.Aspect{trial.Rate}
+			}
 		}
 	}
 	return needs
 }
 
 // Answers says whether the attempts at a cell together answer what is needed of
-// it: for each phase that it has and each aspect, one attempt that no doubt spoils.
+// it: for each step that it has and each aspect, one attempt that no doubt spoils.
 func Answers(attempts []trial.Trial, needs map[string][]trial.Aspect) bool {
-	for phase, aspects := range needs {
+	for step, aspects := range needs {
 		for _, a := range aspects {
 			answers := func(t trial.Trial) bool {
-				_, there := t.Phase(phase)
-				_, spoiled := t.Spoiled(phase, a)
-				return !spoiled || !there && phase != ""
+				_, there := t.Step(0, step)
+				_, spoiled := t.Spoiled(step, a)
+				return !spoiled || !there && step != ""
 			}
 			if !slices.ContainsFunc(attempts, answers) {
 				return false
@@ -243,9 +245,14 @@ func (p *Plan) estimate() (seconds float64) {
 func (p *Plan) presumed() []trial.Trial {
 	var ts []trial.Trial
 	for _, s := range p.Experiment.Calibrate {
-		m := trial.Measurement{Seconds: 1, Outcomes: map[string]int64{trial.Success: 1000}}
-		m.Phase.Name = "saturation"
-		ts = append(ts, trial.Trial{Spec: s, Status: trial.OK, Phases: []trial.Measurement{m}})
+		t := trial.Trial{Spec: s, Status: trial.OK}
+		for i, c := range s.Cells {
+			for _, step := range c.Steps {
+				t.Steps = append(t.Steps, trial.Measurement{Cell: i, Step: step.Name, Seconds: 1, Streams: map[string]*trial.StreamResult{
+					trial.Main: {Seconds: 1, Outcomes: map[string]int64{trial.Success: 1000}}}})
+			}
+		}
+		ts = append(ts, t)
 	}
 	return ts
 }
@@ -265,21 +272,24 @@ func cellOf(hash, label string, block int) string {
 	return fmt.Sprint(hash, " ", label, " ", block)
 }
 
-// Phases returns the job's phases in the order in which to run them: open
-// measured phases in a shuffled order, the rest (warm-up, saturation and the
-// search that builds on it) in their own place.
-func (p *Plan) Phases(j Job) []trial.Phase {
-	phases := slices.Clone(j.Spec.Load.Phases)
+// Order is the order in which to run the job's steps, by their positions: open
+// measured steps shuffled, the rest (warm-up, saturation and the search that
+// builds on it, steps with faults) in their own place.
+func (p *Plan) Order(j Job) []int {
+	steps := j.Spec.Cells[0].Steps
+	order := make([]int, len(steps))
 	var at []int
-	for i, ph := range phases {
-		if ph.Mode == trial.Open && !ph.Warmup {
+	for i, s := range steps {
+		order[i] = i
+		open := len(s.Streams) > 0 && s.Streams[0].Pacing.Mode == trial.Open
+		if open && !s.Warmup && s.Search == nil && len(s.Faults) == 0 {
 			at = append(at, i)
 		}
 	}
 	for i, k := range p.random(j.Spec.Key(j.Block, 0)).Perm(len(at)) {
-		phases[at[i]] = j.Spec.Load.Phases[at[k]]
+		order[at[i]] = at[k]
 	}
-	return phases
+	return order
 }
 
 // random is a source that depends on nothing but the run's seed and a name.

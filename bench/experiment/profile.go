@@ -45,6 +45,10 @@ type Profile struct {
 	RevokeBlocks    int      `yaml:"revoke_blocks"`
 	RevokeLifetimes []string `yaml:"revoke_lifetimes"` // of JWTs, such as 2s
 
+	OutageBlocks int         `yaml:"outage_blocks"`
+	OutageArms   []trial.Arm `yaml:"outage_arms"`
+	OutageFaults []string    `yaml:"outage_faults"` // kill, hang, cut, slow
+
 	BenchTime  string `yaml:"bench_time"` // of one Go micro-benchmark, as go test -benchtime takes it
 	BenchCount int    `yaml:"bench_count"`
 }
@@ -56,11 +60,12 @@ func Profiles() []Profile {
 		Name: "standard", Users: 10_000, Resident: 100_000, Connections: 64, Sources: 16,
 		CostBlocks: 6, CostPhaseSeconds: 0.8, CostLoads: []int{30, 60, 85},
 		CostArms:    []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/RS256", "jwt/ES256", "jwt/EdDSA"},
-		ScaleBlocks: 5, ScaleReplicas: []int{1, 2, 4}, ScalePhaseSeconds: 1, ScaleSearchSteps: 2,
+		ScaleBlocks: 4, ScaleReplicas: []int{1, 2, 4}, ScalePhaseSeconds: 1, ScaleSearchSteps: 2,
 		ScaleArms:       []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
 		ScaleReplicaCPU: 0.1, ScaleP99Milliseconds: 250,
 		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000, StickyBalancers: trial.Balancers(),
 		RevokeBlocks: 3, RevokeLifetimes: []string{"2s", "3s"},
+		OutageBlocks: 1, OutageArms: []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256"}, OutageFaults: []string{"kill", "hang", "slow"},
 		BenchTime: "50ms", BenchCount: 6,
 	}
 	smoke := standard
@@ -71,6 +76,7 @@ func Profiles() []Profile {
 	smoke.ScaleArms = []trial.Arm{"session/redis", "jwt/HS256"}
 	smoke.StickyReplicas, smoke.StickyRequests = []int{2}, 1_000
 	smoke.RevokeBlocks, smoke.RevokeLifetimes = 1, []string{"2s"}
+	smoke.OutageArms, smoke.OutageFaults = []trial.Arm{"session/redis", "jwt/HS256"}, []string{"kill"}
 	smoke.BenchTime, smoke.BenchCount = "5ms", 2
 	full := standard
 	full.Name = "full"
@@ -79,6 +85,7 @@ func Profiles() []Profile {
 	full.ScaleBlocks, full.ScalePhaseSeconds, full.ScaleSearchSteps = 8, 5, 5
 	full.StickyBlocks, full.StickyRequests = 5, 20_000
 	full.RevokeBlocks, full.RevokeLifetimes = 6, []string{"2s", "5s", "15s"}
+	full.OutageBlocks, full.OutageFaults = 5, []string{"kill", "hang", "cut", "slow"}
 	full.BenchTime, full.BenchCount = "1s", 10
 	return []Profile{smoke, standard, full}
 }
@@ -130,6 +137,14 @@ func (p *Profile) Check() error {
 	atLeast("sticky_blocks", float64(p.StickyBlocks), 1)
 	atLeast("sticky_requests", float64(p.StickyRequests), 100)
 	atLeast("revoke_blocks", float64(p.RevokeBlocks), 1)
+	atLeast("outage_blocks", float64(p.OutageBlocks), 1)
+	atLeast("the length of outage_arms", float64(len(p.OutageArms)), 1)
+	atLeast("the length of outage_faults", float64(len(p.OutageFaults)), 1)
+	for i, f := range p.OutageFaults {
+		if _, known := outageFaults()[f]; !known || slices.Contains(p.OutageFaults[:i], f) {
+			errs = append(errs, fmt.Errorf("outage_faults is %v: want kill, hang, cut, slow, each at most once", p.OutageFaults))
+		}
+	}
 	atLeast("bench_count", float64(p.BenchCount), 1)
 	atLeast("the length of scale_replicas", float64(len(p.ScaleReplicas)), 1)
 	atLeast("the length of scale_arms", float64(len(p.ScaleArms)), 1)
@@ -171,6 +186,13 @@ func (p *Profile) Check() error {
 	for _, l := range p.CostLoads {
 		if l < 1 || l > 95 {
 			errs = append(errs, fmt.Errorf("cost_loads holds %d: 1 to 95 percent are allowed", l))
+		}
+	}
+	for _, name := range p.OutageArms {
+		if _, err := arm.Lookup(name); err != nil {
+			errs = append(errs, err)
+		} else if name == trial.Control {
+			errs = append(errs, errors.New("outage_arms holds none: the control has no users to lock out"))
 		}
 	}
 	for _, name := range slices.Concat(p.CostArms, p.ScaleArms) {

@@ -10,15 +10,19 @@ import (
 // revokeReplicas is how many replicas must all refuse a revoked credential.
 const revokeReplicas = 3
 
+// revokeTokens are the token arms of the experiment: how a token is signed
+// changes nothing of when it ends.
+var revokeTokens = []trial.Arm{"jwt/HS256", "jwt/ES256"}
+
 // Revoke asks how long a credential still works after log-out, on any replica.
 func Revoke(p Profile) Experiment {
-	var cells []trial.Spec
-	for _, a := range append([]trial.Arm{inMemory}, shared()...) {
-		cells = append(cells, revokeSpec(a, time.Hour, 2*time.Second))
+	var specs []trial.Spec
+	for _, a := range revokeSessions() {
+		specs = append(specs, trial.Single("revoke", revokeCell(a, time.Hour, 2*time.Second)))
 	}
 	for _, l := range p.lifetimes() {
-		for _, a := range []trial.Arm{"jwt/HS256", "jwt/ES256"} {
-			cells = append(cells, revokeSpec(a, l, l+2*time.Second))
+		for _, a := range revokeTokens {
+			specs = append(specs, trial.Single("revoke", revokeCell(a, l, l+2*time.Second)))
 		}
 	}
 	return Experiment{
@@ -27,19 +31,18 @@ func Revoke(p Profile) Experiment {
 		Method: "k6: users log in and out through the balancer, then call /me with the old credential on each of three replicas directly, " +
 			"every 10 ms, until it is dead everywhere. The lag is the time from the log-out's answer to the last 2xx on any replica.",
 		Blocks: p.RevokeBlocks,
-		Cells:  fixed(cells),
+		Trials: fixed(specs),
 		Rules:  revokeRules(p),
+		Advice: revokeAdvice,
 	}
 }
 
-func revokeSpec(a trial.Arm, lifetime, watch time.Duration) trial.Spec {
+func revokeSessions() []trial.Arm { return append([]trial.Arm{inMemory}, shared()...) }
+
+func revokeCell(a trial.Arm, lifetime, watch time.Duration) trial.CellSpec {
 	const users = 10
-	return trial.Spec{
-		Experiment: "revoke", Arm: a, Replicas: revokeReplicas, Balancer: balancerFor(a), Lifetime: trial.Duration(lifetime),
-		Users: users, Argon2: cheapArgon2, Pool: 16,
-		Load: trial.Load{Sources: users, Script: "revoke.js", Env: map[string]string{
-			"USERS": fmt.Sprint(users), "POLL": "10", "WATCH": fmt.Sprintf("%g", watch.Seconds())}},
-	}
+	return journeyCell(trial.NewCell("arm", a, "lifetime", lifetime), a, revokeReplicas, balancerFor(a), lifetime, users, "revoke.js",
+		map[string]string{"POLL": "10", "WATCH": fmt.Sprintf("%g", watch.Seconds())})
 }
 
 func revokeRules(p Profile) []trial.Rule {
@@ -47,14 +50,24 @@ func revokeRules(p Profile) []trial.Rule {
 		Contrast: trial.Against, Supports: trial.Same, Margin: 0.1}
 	c11 := trial.Rule{Claim: "C11", Statement: "A JWT stays valid until it expires.", Metric: "revocation_lag_share",
 		Contrast: trial.Against, Supports: trial.Same, Margin: 0.05}
-	for _, a := range append([]trial.Arm{inMemory}, shared()...) {
-		c10.Compare = append(c10.Compare, trial.Comparison{Name: a.String(), A: trial.Selector{Arm: a}, Factors: factors(a)})
+	for _, a := range revokeSessions() {
+		c10.Compare = append(c10.Compare, trial.Comparison{Name: a.String(), A: trial.Of(a, journeyStep), Factors: factors(a)})
 	}
 	for _, l := range p.lifetimes() {
-		for _, a := range []trial.Arm{"jwt/HS256", "jwt/ES256"} {
+		for _, a := range revokeTokens {
 			c11.Compare = append(c11.Compare, trial.Comparison{Name: fmt.Sprintf("%s, lifetime %s", a, l),
-				A: trial.Selector{Arm: a, Lifetime: trial.Duration(l)}, Reference: 1, Factors: append(factors(a), "lifetime="+l.String())})
+				A:         trial.Selector{Cell: trial.NewCell("arm", a, "lifetime", l), Step: journeyStep},
+				Reference: 1, Factors: append(factors(a), "lifetime="+l.String())})
 		}
 	}
 	return finish("revoke", c10, c11)
+}
+
+var revokeAdvice = []trial.Advice{
+	{Claim: "C10", Answer: trial.Supported, Side: trial.ForSessions, Text: "log-out must take effect at once: it did on every replica, with every store measured."},
+	{Claim: "C10", Answer: trial.Refuted, Side: trial.ForBoth, Text: "do not count on sessions to end at once: with no store measured did they."},
+	{Claim: "C10", Answer: trial.Depends, Side: trial.ForSessions, Text: "log-out must take effect at once, and the store is chosen for it. At once: %s."},
+	{Claim: "C11", Answer: trial.Supported, Side: trial.ForTokens, Text: "you can bear that a token works on after log-out until it expires: it did, for all the rest of its life. Its lifetime is your revocation bound; a denylist would cost store operations again."},
+	{Claim: "C11", Answer: trial.Refuted, Side: trial.ForTokens, Text: "log-out matters too: here a token did not outlive it up to its expiry."},
+	{Claim: "C11", Answer: trial.Depends, Side: trial.ForBoth, Text: "how long a token outlives log-out depends. Until it expires: %s."},
 }

@@ -34,8 +34,8 @@ func testedRules(t *testing.T) (rules []tested) {
 	return rules
 }
 
-// value is a metric's value in a cell: for a driver's trial that of one phase.
-type value func(j experiment.Job, phase string) float64
+// value is a metric's value in a cell: for a driver's trial that of one step.
+type value func(j experiment.Job, step string) float64
 
 // trials carries out the jobs in a world where the rule's metric has these
 // values. Counts get so many chances; 0 is what the cell itself asks for.
@@ -43,6 +43,7 @@ func (r tested) trials(chances float64, v value) (done []trial.Trial) {
 	set := map[string]func(j experiment.Job, chances float64, v value) []at.Option{
 		"auth_cpu_us": setCPU, "store_operations_per_request": setOperations, "request_bytes": setBytes, "efficiency_vs_control": setEfficiency,
 		"lost_session_share": setLost, "revocation_lag_max_seconds": setLag, "revocation_lag_share": setLagShare,
+		"outage_availability": setAvailability,
 	}[r.Metric]
 	if set == nil {
 		panic("no fixture sets " + r.Metric)
@@ -53,46 +54,49 @@ func (r tested) trials(chances float64, v value) (done []trial.Trial) {
 	return done
 }
 
-func measured(j experiment.Job) (phases []string) {
-	for _, ph := range j.Spec.Load.Phases {
-		if !ph.Warmup {
-			phases = append(phases, ph.Name)
+// cell is the job's only one.
+func cell(s trial.Spec) trial.CellSpec { return s.Cells[0] }
+
+func measured(j experiment.Job) (steps []string) {
+	for _, s := range cell(j.Spec).Steps {
+		if !s.Warmup {
+			steps = append(steps, s.Name)
 		}
 	}
-	return phases
+	return steps
 }
 
 // setCPU adds to what the control spends, which differs from block to block and
 // a little between its two halves: both must cancel out.
 func setCPU(j experiment.Job, _ float64, v value) (os []at.Option) {
-	for _, ph := range measured(j) {
-		us, store := v(j, ph), 0.0
-		if arm.Of(j.Spec.Arm).Store() != "" {
+	for _, step := range measured(j) {
+		us, store := v(j, step), 0.0
+		if arm.Of(cell(j.Spec).System.Arm).Store() != "" {
 			store = us / 2
 		}
-		if j.Spec.Label == "b" {
+		if j.Spec.Label() == "b" {
 			us += 0.5 * turn(j.Block)
 		}
-		os = append(os, at.Throughput(ph, 10_000), at.CPU(ph, trial.BalancerTier, 25), at.CPU(ph, trial.StoreTier, store),
-			at.CPU(ph, trial.ReplicaTier, 50+7*turn(j.Block)+us-store))
+		os = append(os, at.Throughput(step, 10_000), at.CPU(step, trial.BalancerTier, 25), at.CPU(step, trial.StoreTier, store),
+			at.CPU(step, trial.ReplicaTier, 50+7*turn(j.Block)+us-store))
 	}
 	return os
 }
 
 func setOperations(j experiment.Job, chances float64, v value) (os []at.Option) {
 	counter := "redis_commands"
-	if j.Spec.Arm == "session/postgres" {
+	if cell(j.Spec).System.Arm == "session/postgres" {
 		counter = "postgres_statements"
 	}
-	for _, ph := range measured(j) {
-		os = append(os, at.Throughput(ph, max(chances, 10_000)), at.Counter(ph, counter, v(j, ph)))
+	for _, step := range measured(j) {
+		os = append(os, at.Throughput(step, max(chances, 10_000)), at.Counter(step, counter, v(j, step)))
 	}
 	return os
 }
 
 func setBytes(j experiment.Job, _ float64, v value) (os []at.Option) {
-	for _, ph := range measured(j) {
-		os = append(os, at.Throughput(ph, 10_000), at.Bytes(ph, v(j, ph), 250))
+	for _, step := range measured(j) {
+		os = append(os, at.Throughput(step, 10_000), at.Bytes(step, v(j, step), 250))
 	}
 	return os
 }
@@ -101,9 +105,9 @@ func setBytes(j experiment.Job, _ float64, v value) (os []at.Option) {
 func setEfficiency(j experiment.Job, _ float64, v value) []at.Option {
 	const one = 100_000.0 // a second, from one replica
 	x := one
-	if n := float64(j.Spec.Replicas); n > 1 {
+	if n := float64(cell(j.Spec).System.Replicas); n > 1 {
 		x = one * n * 0.9
-		if j.Spec.Arm != trial.Control {
+		if cell(j.Spec).System.Arm != trial.Control {
 			x *= v(j, "saturation")
 		}
 	}
@@ -112,29 +116,37 @@ func setEfficiency(j experiment.Job, _ float64, v value) []at.Option {
 
 func setLost(j experiment.Job, chances float64, v value) []at.Option {
 	if chances == 0 {
-		chances, _ = strconv.ParseFloat(j.Spec.Load.Env["REQUESTS"], 64)
+		chances, _ = strconv.ParseFloat(cell(j.Spec).Steps[0].Script.Env["REQUESTS"], 64)
 	}
-	return []at.Option{at.JourneyCounter("authenticated_requests", chances), at.JourneyCounter("lost_sessions", math.Round(v(j, "")*chances))}
+	return []at.Option{at.JourneyCounter("authenticated_requests", chances), at.JourneyCounter("lost_sessions", math.Round(v(j, "journey")*chances))}
 }
 
 func setLag(j experiment.Job, _ float64, v value) []at.Option {
-	lag := v(j, "")
+	lag := v(j, "journey")
 	return []at.Option{at.JourneySamples("revocation_lag_seconds", lag/2, lag, 0)}
 }
 
 // setLagShare has one user whose credential died early and one whose lived on: the median must mind neither.
 func setLagShare(j experiment.Job, _ float64, v value) []at.Option {
-	share := v(j, "")
+	share := v(j, "journey")
 	return []at.Option{at.JourneySamples("remaining_life_seconds", 2, 1.8, 1.5, 1.9, 1.6),
 		at.JourneySamples("revocation_lag_seconds", 2*share, 1.8*share, 0, 1.9*3*share, 1.6*share)}
+}
+
+func setAvailability(j experiment.Job, chances float64, v value) []at.Option {
+	if chances == 0 {
+		chances = 130
+	}
+	return []at.Option{at.Outage("outage", int64(chances), v(j, "outage"))}
 }
 
 // turn moves blocks apart, but not their mean, for 3 blocks as for 4.
 func turn(block int) float64 { return []float64{0, 1, -1, 0}[block%4] }
 
-// words are what a figure may call a cell: its kind, arm, balancer, replicas, lifetime and phase.
-func words(s trial.Spec, phase string) []string {
-	return []string{string(arm.Of(s.Arm).Family), s.Arm.String(), string(s.Balancer), fmt.Sprintf("N=%d", s.Replicas), s.Lifetime.String(), phase}
+// words are what a figure may call a cell: its kind, arm, balancer, replicas, lifetime and step.
+func words(spec trial.Spec, step string) []string {
+	s := cell(spec).System
+	return []string{string(arm.Of(s.Arm).Family), s.Arm.String(), string(s.Balancer), fmt.Sprintf("N=%d", s.Replicas), s.Lifetime().String(), step, cell(spec).Cell.Get("fault")}
 }
 
 func (f figure) fits(words []string) bool {
@@ -144,8 +156,8 @@ func (f figure) fits(words []string) bool {
 // value reads the figures for the rule's cells. Figures that are no counts
 // differ by up to half a percent from trial to trial, as measured ones do.
 func (fs figures) value(contrast trial.Contrast) value {
-	return func(j experiment.Job, phase string) float64 {
-		has := words(j.Spec, phase)
+	return func(j experiment.Job, step string) float64 {
+		has := words(j.Spec, step)
 		v := 0.0
 		for _, f := range fs {
 			if f.fits(has) {
@@ -156,7 +168,7 @@ func (fs figures) value(contrast trial.Contrast) value {
 			return v
 		}
 		h := fnv.New64a()
-		fmt.Fprint(h, j.Spec.Key(j.Block, 1), phase)
+		fmt.Fprint(h, j.Spec.Key(j.Block, 1), step)
 		return v * (1 + 0.005*(2*rand.New(rand.NewPCG(1, h.Sum64())).Float64()-1))
 	}
 }

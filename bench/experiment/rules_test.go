@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"authbench/bench/analysis"
+	at "authbench/bench/analysis/analysistest"
 	"authbench/bench/experiment"
 	"authbench/bench/trial"
 )
@@ -93,8 +94,8 @@ func permutations(r trial.Rule, trials []trial.Trial) map[string]permuted {
 		blocks = max(blocks, t.Block)
 	}
 	for i := range trials {
-		if s := &swapped[i].Spec; s.Arm == trial.Control && s.Experiment == "cost" {
-			s.Label = map[string]string{"": "b", "b": ""}[s.Label]
+		if s := swapped[i].Spec; cell(s).System.Arm == trial.Control && s.Experiment == "cost" {
+			swapped[i].Spec = at.Labelled(s, map[string]string{"": "b", "b": ""}[s.Label()])
 		}
 		reversed[i].Block = blocks + 1 - trials[i].Block
 		for _, t := range []*trial.Trial{&swapped[i], &reversed[i]} {
@@ -117,9 +118,9 @@ func permutations(r trial.Rule, trials []trial.Trial) map[string]permuted {
 // margin, towards more or less, and every B the same base.
 func (r tested) onEdges(towards, share, spread float64) []trial.Trial {
 	const base = 100
-	return r.trials(1e8, func(j experiment.Job, phase string) float64 {
+	return r.trials(1e8, func(j experiment.Job, step string) float64 {
 		for _, c := range r.Compare {
-			if !c.A.Matches(j.Spec) || c.A.Phase != "" && c.A.Phase != phase {
+			if !c.A.Matches(cell(j.Spec)) || c.A.Step != step {
 				continue
 			}
 			effect := r.Margin * (share + spread*turn(j.Block))
@@ -189,7 +190,7 @@ func TestWithoutItsTrialsNoRuleIsClear(t *testing.T) {
 		}{
 			{"any trial", nil, nothing},
 			{"its last block", keep(trials, func(t trial.Trial) bool { return t.Block < r.MinBlocks }), few},
-			{"one comparison's cell", keep(trials, func(t trial.Trial) bool { return !first.A.Matches(t.Spec) }), "such as " + first.Name + ": 0 of the "},
+			{"one comparison's cell", keep(trials, func(t trial.Trial) bool { return !first.A.Matches(cell(t.Spec)) }), "such as " + first.Name + ": 0 of the "},
 		} {
 			if v := verdict(t, r.Rule, c.trials); v.Answer != trial.Inconclusive || !strings.Contains(v.Why, c.why) {
 				t.Errorf("%s without %s: %s, %s\nwant in it: %s", r.Claim, c.lack, v.Answer, v.Why, c.why)
@@ -203,12 +204,13 @@ func TestNothingMeasuredIsNoInfinity(t *testing.T) {
 	for _, r := range testedRules(t) {
 		idle := r.trials(0, figures{}.value(r.Contrast))
 		for i := range idle {
-			for k := range idle[i].Phases {
-				m := &idle[i].Phases[k]
-				m.Offered, m.Completed, m.SentBytes, m.Outcomes = 0, 0, 0, nil
-			}
-			if j := idle[i].Journey; j != nil {
-				j.Counters["authenticated_requests"], j.Samples["remaining_life_seconds"] = 0, []float64{0, 0, 0}
+			for _, m := range idle[i].Steps {
+				for _, s := range m.Streams {
+					s.Offered, s.Completed, s.SentBytes, s.Outcomes, s.Series = 0, 0, 0, nil, nil
+				}
+				if j := m.Journey; j != nil {
+					j.Counters["authenticated_requests"], j.Samples["remaining_life_seconds"] = 0, []float64{0, 0, 0}
+				}
 			}
 		}
 		want := trial.Inconclusive
@@ -229,11 +231,11 @@ func TestANoisyControlSupportsNothing(t *testing.T) {
 			continue
 		}
 		arms := worlds[r.Claim](r.Rule)[0].figures.value(r.Contrast)
-		trials := r.trials(0, func(j experiment.Job, phase string) float64 {
-			if j.Spec.Arm == trial.Control {
-				return 1000 * (1 + float64(len(j.Spec.Label)*(5+j.Block)))
+		trials := r.trials(0, func(j experiment.Job, step string) float64 {
+			if cell(j.Spec).System.Arm == trial.Control {
+				return 1000 * (1 + float64(len(j.Spec.Label())*(5+j.Block)))
 			}
-			return arms(j, phase)
+			return arms(j, step)
 		})
 		if v := verdict(t, r.Rule, trials); v.Answer == trial.Supported || len(v.Warnings) == 0 || !strings.Contains(v.Warnings[0], "two identical cells differ by ") {
 			t.Errorf("%s: %s, %s, %q", r.Claim, v.Answer, v.Why, v.Warnings)

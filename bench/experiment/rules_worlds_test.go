@@ -26,7 +26,7 @@ type figure struct {
 // worlds hold, for each claim, every way in which its rule can come out.
 var worlds = map[string]func(trial.Rule) []world{
 	"C01": lighter, "C02": noDatabase, "C03": scales, "C05": stickiness, "C06": sharing,
-	"C10": atOnce, "C11": untilExpiry, "C16": publicKey, "C18": enlarge,
+	"C10": atOnce, "C11": untilExpiry, "C16": publicKey, "C18": enlarge, "C23": totalOutage,
 }
 
 // C01, us of CPU over the control: sessions load the server, JWT is lighter.
@@ -129,6 +129,21 @@ func sharing(r trial.Rule) []world {
 		{trial.Depends, "four replicas are too many", figures{{cells: "session/memory N=4", value: 0.75}}, "depends on replicas: yes with 4; no with 2, 3"},
 		{trial.Inconclusive, "sticky loses as much as the margin allows", figures{{cells: "session/memory", value: 0.5}, {cells: "session/memory sticky", value: r.Margin}},
 			"clearly for the claim), such as session/memory, sticky, N=2: "},
+	}
+}
+
+// C23, share of valid users' requests served while the fault is in effect: a
+// store outage is a total outage.
+func totalOutage(r trial.Rule) []world {
+	return []world{
+		{trial.Supported, "nobody is served whatever breaks", nil, "Holds in all "},
+		{trial.Refuted, "half are served all the same", figures{{cells: "session", value: 0.5}, {cells: "jwt", value: 1}}, "Does not hold in all "},
+		{trial.Depends, "who asks no store is served", figures{{cells: "session/memory", value: 1}, {cells: "jwt", value: 1}},
+			"depends on state: yes with shared; no with replica, client"},
+		{trial.Depends, "a slow store still answers", figures{{cells: "session/memory", value: 1}, {cells: "jwt", value: 1}, {cells: "slow", value: 0.9}},
+			"depends on state and fault: yes with shared (kill, hang); no with "},
+		{trial.Inconclusive, "tokens are served about as often as the margin allows", figures{{cells: "jwt", value: r.Margin}},
+			"clearly for the claim), such as jwt/HS256, kill: "},
 	}
 }
 

@@ -9,15 +9,21 @@ import (
 	"authbench/bench/trial"
 )
 
+// Steps of a search for capacity.
+const (
+	saturationStep = "saturation" // closed loop
+	capacityStep   = "capacity"   // open, below it
+)
+
 // Scale asks whether throughput grows with replicas: N replicas of equal CPU
 // budget, fixed concurrency per replica, each arm's efficiency relative to the
 // control's at the same N, because quotas bend even the control's curve.
 func Scale(p Profile) Experiment {
 	tested := p.ScaleArms
-	var cells []trial.Spec
+	var specs []trial.Spec
 	for _, a := range append([]trial.Arm{trial.Control}, tested...) {
 		for _, n := range p.ScaleReplicas {
-			cells = append(cells, scaleSpec(p, a, n))
+			specs = append(specs, trial.Single("scale", scaleCell(p, a, n)))
 		}
 	}
 	return Experiment{
@@ -26,10 +32,10 @@ func Scale(p Profile) Experiment {
 		Method: fmt.Sprintf("Replicas of %g CPU each (quota in 100 ms periods), %d requests in flight per replica, closed loop for throughput; "+
 			"then open-loop steps below it for the highest rate that holds p99 <= %g ms with no error and none dropped. "+
 			"Efficiency is X(N) / (N X(1)), set against the control's at the same N.", p.ScaleReplicaCPU, scaleInFlight, p.ScaleP99Milliseconds),
-		Blocks:       p.ScaleBlocks,
-		NeedsBudgets: true,
-		Cells:        fixed(cells),
-		Rules:        scaleRules(p, tested),
+		Blocks: p.ScaleBlocks,
+		Trials: fixed(specs),
+		Rules:  scaleRules(p, tested),
+		Advice: scaleAdvice,
 	}
 }
 
@@ -39,25 +45,24 @@ func Scale(p Profile) Experiment {
 // work, and the curve shows the quota rather than the arm.
 const scaleInFlight = 256
 
-func scaleSpec(p Profile, a trial.Arm, n int) trial.Spec {
+func scaleCell(p Profile, a trial.Arm, n int) trial.CellSpec {
 	inFlight := scaleInFlight * n
-	phases := []trial.Phase{
-		{Name: "warm-up", Mode: trial.Closed, Warmup: true, Seconds: 0.5, Concurrency: inFlight}, // quota periods keep throughput from ever being steady
-		{Name: "saturation", Mode: trial.Closed, Seconds: p.ScalePhaseSeconds, Concurrency: inFlight},
+	p.Connections = max(p.Connections, inFlight)
+	steps := []trial.Step{
+		{Name: "warm-up", Warmup: true, Seconds: 0.5, Streams: p.closed(inFlight)}, // quota periods keep throughput from ever being steady
+		{Name: saturationStep, Seconds: p.ScalePhaseSeconds, Streams: p.closed(inFlight)},
 	}
 	if p.ScaleSearchSteps > 0 {
-		phases = append(phases, trial.Phase{Name: "capacity", Mode: trial.Search, Seconds: p.ScalePhaseSeconds / 2, Steps: p.ScaleSearchSteps,
-			Arrivals: trial.Poisson, SLO: &trial.SLO{P99Milliseconds: p.ScaleP99Milliseconds}})
+		steps = append(steps, trial.Step{Name: capacityStep, Seconds: p.ScalePhaseSeconds / 2, Streams: p.open(0),
+			Search: &trial.Search{Steps: p.ScaleSearchSteps, SLO: trial.SLO{P99Milliseconds: p.ScaleP99Milliseconds}}})
 	}
-	s := trial.Spec{
-		Experiment: "scale", Arm: a, Replicas: n, Balancer: balancerFor(a), Lifetime: trial.Duration(time.Hour),
-		Users: p.Users, Pool: 16, StoreTimeout: trial.Duration(2 * time.Second), Budgets: map[trial.Tier]float64{trial.ReplicaTier: p.ScaleReplicaCPU},
-		Load: trial.Load{Connections: max(p.Connections, inFlight), Sources: p.Sources, Phases: phases},
-	}
+	c := trial.CellSpec{Cell: trial.NewCell("arm", a, "replicas", n), System: p.system(a, n, balancerFor(a), time.Hour), Steps: steps}
+	c.System.Server[trial.SettingStoreTimeout] = (2 * time.Second).String()
+	c.System.Budgets = map[trial.Tier]float64{trial.ReplicaTier: p.ScaleReplicaCPU}
 	if arm.Of(a).State == arm.Shared {
-		s.Resident = p.Resident
+		c.System.Resident = p.Resident
 	}
-	return s
+	return c
 }
 
 // balancerFor is the balancer with which an arm works behind several replicas.
@@ -72,15 +77,21 @@ func scaleRules(p Profile, tested []trial.Arm) []trial.Rule {
 	c03 := trial.Rule{Claim: "C03", Statement: "JWT scales better than sessions.", Metric: "efficiency_vs_control",
 		Contrast: trial.Ratio, Supports: trial.More, Margin: 0.10}
 	largest := slices.Max(p.ScaleReplicas)
+	at := func(a trial.Arm) trial.Selector {
+		return trial.Selector{Cell: trial.NewCell("arm", a, "replicas", largest), Step: saturationStep}
+	}
 	for _, t := range arm.Tokens(tested) {
 		for _, s := range arm.Sessions(tested) {
 			c03.Compare = append(c03.Compare, trial.Comparison{
-				Name:    fmt.Sprintf("%s vs %s at N=%d", t, s, largest),
-				A:       trial.Selector{Arm: t, Replicas: largest, Phase: "saturation"},
-				B:       trial.Selector{Arm: s, Replicas: largest, Phase: "saturation"},
-				Factors: factors(t, s),
+				Name: fmt.Sprintf("%s vs %s at N=%d", t, s, largest), A: at(t), B: at(s), Factors: factors(t, s),
 			})
 		}
 	}
 	return finish("scale", c03)
+}
+
+var scaleAdvice = []trial.Advice{
+	{Claim: "C03", Answer: trial.Supported, Side: trial.ForTokens, Text: "you add replicas: throughput grew better with them than with every session store measured."},
+	{Claim: "C03", Answer: trial.Refuted, Side: trial.ForBoth, Text: "scaling out is no reason for JWT at the replica counts measured: sessions grew with the replicas as well."},
+	{Claim: "C03", Answer: trial.Depends, Side: trial.ForBoth, Text: "scaling depends on store and algorithm. JWT scales better: %s."},
 }

@@ -13,30 +13,6 @@ import (
 // them and measure none. It is no setting for a real service.
 const cheapArgon2 = "m=64,t=1,p=1"
 
-// Sticky asks which sessions are lost behind a balancer that spreads one user's
-// requests: a memory store under every balancer, shared stores and JWT under
-// round robin.
-func Sticky(p Profile) Experiment {
-	var cells []trial.Spec
-	for _, n := range p.StickyReplicas {
-		for _, b := range p.StickyBalancers {
-			cells = append(cells, stickySpec(p, inMemory, b, n))
-		}
-		for _, a := range append(shared(), sharedSecret) {
-			cells = append(cells, stickySpec(p, a, trial.RoundRobin, n))
-		}
-	}
-	return Experiment{
-		Name:     "sticky",
-		Question: "Which sessions are lost behind a balancer?",
-		Method: "k6: each user logs in once through the balancer, from an address of its own, and then calls /me with the cookies it was given; " +
-			"a valid user who is answered 401 has lost the session. No one logs in again.",
-		Blocks: p.StickyBlocks,
-		Cells:  fixed(cells),
-		Rules:  stickyRules(p),
-	}
-}
-
 // inMemory is the arm whose sessions one replica keeps.
 const inMemory trial.Arm = "session/memory"
 
@@ -50,46 +26,89 @@ func shared() (arms []trial.Arm) {
 	return arms
 }
 
-func stickySpec(p Profile, a trial.Arm, b trial.Balancer, n int) trial.Spec {
+// Sticky asks which sessions are lost behind a balancer that spreads one user's
+// requests: a memory store under every balancer, shared stores and JWT under
+// round robin.
+func Sticky(p Profile) Experiment {
+	var specs []trial.Spec
+	for _, n := range p.StickyReplicas {
+		for _, b := range p.StickyBalancers {
+			specs = append(specs, trial.Single("sticky", stickyCell(p, inMemory, b, n)))
+		}
+		for _, a := range append(shared(), sharedSecret) {
+			specs = append(specs, trial.Single("sticky", stickyCell(p, a, trial.RoundRobin, n)))
+		}
+	}
+	return Experiment{
+		Name:     "sticky",
+		Question: "Which sessions are lost behind a balancer?",
+		Method: "k6: each user logs in once through the balancer, from an address of its own, and then calls /me with the cookies it was given; " +
+			"a valid user who is answered 401 has lost the session. No one logs in again.",
+		Blocks: p.StickyBlocks,
+		Trials: fixed(specs),
+		Rules:  stickyRules(p),
+		Advice: stickyAdvice,
+	}
+}
+
+// place is a cell of the experiment.
+func place(a trial.Arm, b trial.Balancer, n int) trial.Cell {
+	return trial.NewCell("arm", a, "balancer", b, "replicas", n)
+}
+
+func stickyCell(p Profile, a trial.Arm, b trial.Balancer, n int) trial.CellSpec {
 	const users = 24
 	requests := p.StickyRequests
 	if !arm.Of(a).Loses(b) {
 		requests = min(requests, 3_000) // nothing is expected to be lost: 0 of 3,000 bounds the share by 0.1 %
 	}
-	env := map[string]string{"USERS": strconv.Itoa(users), "REQUESTS": strconv.Itoa(requests)}
+	env := map[string]string{"REQUESTS": strconv.Itoa(requests)}
 	if b == trial.CookieHash {
 		env["CLIENT_COOKIE"] = "1"
 	}
-	return trial.Spec{
-		Experiment: "sticky", Arm: a, Replicas: n, Balancer: b, Lifetime: trial.Duration(time.Hour),
-		Users: users, Argon2: cheapArgon2, Pool: 16,
-		Load: trial.Load{Sources: users, Script: "sticky.js", Env: env},
-	}
+	return journeyCell(place(a, b, n), a, n, b, time.Hour, users, "sticky.js", env)
 }
+
+// journeyCell is a cell that a k6 script loads alone, whose users log in.
+func journeyCell(cell trial.Cell, a trial.Arm, n int, b trial.Balancer, lifetime time.Duration, users int, script string, env map[string]string) trial.CellSpec {
+	s := Profile{Users: users}.system(a, n, b, lifetime)
+	s.Server[trial.SettingArgon2] = cheapArgon2
+	return trial.CellSpec{Cell: cell, System: s, Steps: []trial.Step{
+		{Name: journeyStep, Script: &trial.Script{File: script, Sources: users, Env: env}},
+	}}
+}
+
+// journeyStep is the one step of a trial that a k6 script makes.
+const journeyStep = "journey"
 
 func stickyRules(p Profile) []trial.Rule {
 	c05 := trial.Rule{Claim: "C05", Statement: "Behind a load balancer sessions need stickiness.", Metric: "lost_session_share",
 		Contrast: trial.Count, Supports: trial.More, Margin: 0.01}
 	c06 := trial.Rule{Claim: "C06", Statement: "Many servers need session sharing.", Metric: "lost_session_share",
 		Contrast: trial.Count, Supports: trial.More, Margin: 0.01}
-	compare := func(a trial.Arm, b trial.Balancer, n int, extra ...string) trial.Comparison {
-		return trial.Comparison{Name: fmt.Sprintf("%s, %s, N=%d", a, b, n),
-			A: trial.Selector{Arm: a, Balancer: b, Replicas: n}, Factors: append(factors(a), extra...)}
+	compare := func(a trial.Arm, b trial.Balancer, n int) trial.Comparison {
+		return trial.Comparison{Name: fmt.Sprintf("%s, %s, N=%d", a, b, n), A: trial.Selector{Cell: place(a, b, n), Step: journeyStep},
+			Factors: append(factors(a), "balancer="+string(b), fmt.Sprintf("replicas=%d", n))}
 	}
 	for _, n := range p.StickyReplicas {
-		count := fmt.Sprintf("replicas=%d", n)
 		for _, b := range p.StickyBalancers {
-			if b.Sticks() {
-				continue
+			c06.Compare = append(c06.Compare, compare(inMemory, b, n))
+			if !b.Sticks() {
+				c05.Compare = append(c05.Compare, compare(inMemory, b, n))
 			}
-			c05.Compare = append(c05.Compare, compare(inMemory, b, n, "balancer="+string(b), count))
 		}
 		for _, a := range shared() {
-			c05.Compare = append(c05.Compare, compare(a, trial.RoundRobin, n, "balancer=round_robin", count))
-		}
-		for _, b := range p.StickyBalancers {
-			c06.Compare = append(c06.Compare, compare(inMemory, b, n, "balancer="+string(b), count))
+			c05.Compare = append(c05.Compare, compare(a, trial.RoundRobin, n))
 		}
 	}
 	return finish("sticky", c05, c06)
+}
+
+var stickyAdvice = []trial.Advice{
+	{Claim: "C05", Answer: trial.Supported, Side: trial.ForBoth, Text: "sessions behind a balancer need stickiness: without it every store measured lost some."},
+	{Claim: "C05", Answer: trial.Refuted, Side: trial.ForSessions, Text: "your balancer has no stickiness: no store measured lost a session without it."},
+	{Claim: "C05", Answer: trial.Depends, Side: trial.ForSessions, Text: "they are in a shared store, or the balancer is sticky. Sessions lost without stickiness: %s."},
+	{Claim: "C06", Answer: trial.Supported, Side: trial.ForSessions, Text: "you have a shared store: with several replicas, memory lost sessions under every balancer measured."},
+	{Claim: "C06", Answer: trial.Refuted, Side: trial.ForSessions, Text: "you keep them in memory: several replicas lost none under any balancer measured, while no replica failed."},
+	{Claim: "C06", Answer: trial.Depends, Side: trial.ForSessions, Text: "they are shared, or each user's requests stay with one replica. Sessions in memory lost: %s. A replica that fails takes its sessions along."},
 }

@@ -150,11 +150,11 @@ func conforms(t *testing.T, kind string) {
 	rt := open(t, kind)
 	for arm, afterKill := range map[trial.Arm]int{"session/redis": http.StatusUnauthorized, "session/postgres": http.StatusOK} {
 		s := newSite(t, rt, arm)
-		for _, c := range suite(afterKill, s.spec.Proxied) {
+		for _, c := range suite(afterKill, s.spec.System.Proxied) {
 			t.Run(string(arm)+" "+c.fault, func(t *testing.T) { c.check(t, s) })
 		}
 		ended := []string{"hang:store", "kill:store", "hang:r1"}
-		if s.spec.Proxied {
+		if s.spec.System.Proxied {
 			ended = append(ended, "cut:store,how=silence")
 		}
 		for _, text := range ended {

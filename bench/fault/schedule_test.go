@@ -13,7 +13,7 @@ import (
 func TestTargetsThatAreNotThere(t *testing.T) {
 	rt := open(t, stack.KindNative)
 	memory := newSite(t, rt, "session/memory")
-	memory.spec.Proxied = false
+	memory.spec.System.Proxied = false
 	memory.up(t)
 	for text, want := range map[string]string{
 		"kill:redis":              `there is no "redis" in session/memory: there are r1, nginx`,
@@ -36,7 +36,7 @@ func TestTargetsThatAreNotThere(t *testing.T) {
 		t.Error(err)
 	}
 	unproxied := newSite(t, rt, "jwt/HS256")
-	unproxied.spec.Proxied = false
+	unproxied.spec.System.Proxied = false
 	unproxied.up(t)
 	f := trial.Fault{Kind: "slow", Target: "redis", With: map[string]string{"latency": "5ms"}}
 	if m := Run(t.Context(), unproxied.Stack, []trial.Fault{f}, time.Now())[0]; !strings.Contains(m.Why, "Proxied") {

@@ -63,7 +63,7 @@ func open(t *testing.T, kind string) *stack.Runtime {
 type site struct {
 	*stack.Stack
 	rt   *stack.Runtime
-	spec trial.Spec
+	spec trial.CellSpec
 }
 
 func (s *site) up(t *testing.T) {
@@ -147,8 +147,9 @@ func usage(t *testing.T, s *site, target string) float64 {
 
 func newSite(t *testing.T, rt *stack.Runtime, arm trial.Arm) *site {
 	t.Helper()
-	s := &site{rt: rt, spec: trial.Spec{Experiment: "fault", Arm: arm, Replicas: 1, Balancer: trial.RoundRobin, Lifetime: trial.Duration(time.Hour),
-		Users: 20, Argon2: "m=64,t=1,p=1", Pool: 4, Proxied: rt.Capabilities().Lacks(stack.CanProxy) == ""}}
+	s := &site{rt: rt, spec: trial.CellSpec{Cell: trial.NewCell("arm", arm), System: trial.System{Arm: arm, Replicas: 1, Balancer: trial.RoundRobin,
+		Server: map[string]string{trial.SettingLifetime: "1h0m0s", trial.SettingArgon2: "m=64,t=1,p=1", trial.SettingPool: "4"},
+		Users:  20, Proxied: rt.Capabilities().Lacks(stack.CanProxy) == ""}}}
 	s.up(t)
 	return s
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"authbench/bench/trial"
 )
@@ -16,10 +15,28 @@ type Driver struct {
 	only *stream
 }
 
+// Load is what a driver's phases share.
+type Load struct {
+	Connections int     // to the balancer
+	Sources     int     // distinct /24 networks of 127/8 that requests come from
+	Zipf        float64 // exponent (> 1) of the choice of users; 0 walks them evenly
+}
+
+// Phase is one stretch of a driver's load.
+type Phase struct {
+	Name        string
+	Mode        trial.Mode
+	Warmup      bool // ends by criterion; Seconds is its upper bound
+	Seconds     float64
+	Rate        float64        // open: requests per second
+	Arrivals    trial.Arrivals // open; empty is even
+	Concurrency int            // closed: requests in flight
+}
+
 // NewDriver prepares a load of GET requests for the target's path, whatever it
 // is: requests are built, no connection is opened yet. The seed decides the
 // order of users and Poisson arrivals. Only loopback targets are accepted.
-func NewDriver(target trial.Target, l trial.Load, seed uint64) (*Driver, error) {
+func NewDriver(target trial.Target, l Load, seed uint64) (*Driver, error) {
 	if !strings.HasPrefix(target.Path, "/") || strings.ContainsAny(target.Path, " #") || !printable(target.Path) {
 		return nil, fmt.Errorf("path %q: want one such as /me", target.Path)
 	}
@@ -44,39 +61,22 @@ func NewDriver(target trial.Target, l trial.Load, seed uint64) (*Driver, error) 
 
 // Run carries out an open, closed or warm-up phase, as [Generator.Run] does a
 // step.
-func (d *Driver) Run(ctx context.Context, p trial.Phase) (trial.Measurement, error) {
+func (d *Driver) Run(ctx context.Context, p Phase) (*trial.StreamResult, error) {
 	pacing := trial.Pacing{Mode: p.Mode, Rate: p.Rate, Arrivals: p.Arrivals, Concurrency: p.Concurrency}
 	err := checkSeconds(p.Seconds)
 	if err == nil {
 		err = pacing.Check(len(d.only.conns))
 	}
 	if err != nil {
-		return trial.Measurement{Phase: p}, fmt.Errorf("phase %s: %w", p.Name, err)
+		return &trial.StreamResult{}, fmt.Errorf("phase %s: %w", p.Name, err)
 	}
 	d.only.aim.Stream.Pacing = pacing
 	results, err := d.g.run(ctx, p.Seconds, p.Warmup, []*stream{d.only})
 	if results == nil {
-		return trial.Measurement{Phase: p}, err
+		return &trial.StreamResult{}, err
 	}
-	return measurement(p, results[0]), err
+	return results[0], err
 }
 
 // Close ends all connections.
 func (d *Driver) Close() error { return d.g.Close() }
-
-// measurement is a stream's result in the words of a phase.
-func measurement(p trial.Phase, r *trial.StreamResult) trial.Measurement {
-	m := trial.Measurement{Phase: p, Started: r.Started, Seconds: r.Seconds,
-		Offered: r.Offered, Completed: r.Completed, Dropped: r.Dropped, Reconnects: r.Reconnects, Users: r.Users,
-		Outcomes: r.Outcomes, Replicas: r.Replicas, PerSecond: make([]int64, min(int(p.Seconds), int(r.Seconds))),
-		Latency: r.Latency, PacerLag: r.PacerLag, QueueWait: r.QueueWait,
-		SentBytes: r.SentBytes, ReceivedBytes: r.ReceivedBytes, Notes: r.Notes}
-	for _, slices := range r.Series {
-		for i, n := range slices {
-			if s := i / int(time.Second/trial.SeriesSlice); s < len(m.PerSecond) {
-				m.PerSecond[s] += n
-			}
-		}
-	}
-	return m
-}

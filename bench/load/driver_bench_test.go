@@ -37,12 +37,12 @@ func bare(b *testing.B) trial.Target {
 // load.
 func BenchmarkDriver(b *testing.B) {
 	target := bare(b)
-	for _, p := range []trial.Phase{
+	for _, p := range []Phase{
 		{Name: "closed", Mode: trial.Closed, Concurrency: 64},
 		{Name: "open", Mode: trial.Open, Rate: 10_000},
 	} {
 		b.Run(p.Name, func(b *testing.B) {
-			d, err := NewDriver(target, trial.Load{Connections: 64, Sources: 16}, 1)
+			d, err := NewDriver(target, Load{Connections: 64, Sources: 16}, 1)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -49,14 +49,14 @@ func steadyServer(t *testing.T) trial.Target {
 // What a phase needs does not depend on how many requests it makes: one of a
 // million holds and allocates what one of a hundred thousand does.
 func TestMemoryDoesNotGrowWithRequests(t *testing.T) {
-	d := driver(t, steadyServer(t), trial.Load{Connections: 16, Sources: 16})
-	phase := trial.Phase{Name: "learn the cookies", Mode: trial.Open, Rate: 20_000, Seconds: 1}
+	d := driver(t, steadyServer(t), Load{Connections: 16, Sources: 16})
+	phase := Phase{Name: "learn the cookies", Mode: trial.Open, Rate: 20_000, Seconds: 1}
 	run(t, d, phase)
 	measure := func(requests int64) (held, allocated, objects uint64) {
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		p := trial.Phase{Name: "memory", Mode: trial.Closed, Concurrency: 16, Seconds: 3600}
+		p := Phase{Name: "memory", Mode: trial.Closed, Concurrency: 16, Seconds: 3600}
 		m := runUntil(t, d, p, requests)
 		runtime.ReadMemStats(&after)
 		allocated, objects = after.TotalAlloc-before.TotalAlloc, after.Mallocs-before.Mallocs

@@ -38,7 +38,7 @@ func serve(t *testing.T, h http.HandlerFunc) trial.Target {
 	return trial.Target{URL: s.URL, Path: "/me", Credentials: credentials(100), CheckUser: true}
 }
 
-func driver(t *testing.T, target trial.Target, l trial.Load) *Driver {
+func driver(t *testing.T, target trial.Target, l Load) *Driver {
 	t.Helper()
 	d, err := NewDriver(target, l, 1)
 	if err != nil {
@@ -48,7 +48,7 @@ func driver(t *testing.T, target trial.Target, l trial.Load) *Driver {
 	return d
 }
 
-func run(t *testing.T, d *Driver, p trial.Phase) trial.Measurement {
+func run(t *testing.T, d *Driver, p Phase) *trial.StreamResult {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -61,18 +61,20 @@ func run(t *testing.T, d *Driver, p trial.Phase) trial.Measurement {
 }
 
 // conserved checks what must hold of every measurement.
-func conserved(t *testing.T, m trial.Measurement) {
+func conserved(t *testing.T, m *trial.StreamResult) {
 	t.Helper()
 	if m.Offered != m.Completed+m.Dropped {
 		t.Errorf("offered %d is not completed %d + dropped %d", m.Offered, m.Completed, m.Dropped)
 	}
-	var outcomes, latencies, seconds int64
+	var outcomes, latencies, series int64
 	for class, n := range m.Outcomes {
 		outcomes += n
 		latencies += m.Latency[class].Count()
 	}
-	for _, n := range m.PerSecond {
-		seconds += n
+	for _, slices := range m.Series {
+		for _, n := range slices {
+			series += n
+		}
 	}
 	if outcomes != m.Completed || latencies != m.Completed {
 		t.Errorf("completed %d, but %d outcomes and %d latencies", m.Completed, outcomes, latencies)
@@ -80,8 +82,8 @@ func conserved(t *testing.T, m trial.Measurement) {
 	if m.Users > m.Completed {
 		t.Errorf("completed %d requests of %d users", m.Completed, m.Users)
 	}
-	if seconds > m.Completed {
-		t.Errorf("completed %d, but %d in the series per second", m.Completed, seconds)
+	if series != m.Completed {
+		t.Errorf("completed %d, but %d in the series", m.Completed, series)
 	}
 	if m.PacerLag != nil && (m.PacerLag.Count() != m.Offered || m.QueueWait.Count() > m.Offered) {
 		t.Errorf("offered %d, but %d pacer lags and %d queue waits", m.Offered, m.PacerLag.Count(), m.QueueWait.Count())
@@ -92,8 +94,8 @@ func TestOpenPhase(t *testing.T) {
 	for _, arrivals := range []trial.Arrivals{trial.Even, trial.Poisson} {
 		t.Run(string(arrivals), func(t *testing.T) {
 			target := serve(t, me)
-			d := driver(t, target, trial.Load{Connections: 16, Sources: 4})
-			m := run(t, d, trial.Phase{Name: "open", Mode: trial.Open, Rate: 1000, Seconds: 1, Arrivals: arrivals})
+			d := driver(t, target, Load{Connections: 16, Sources: 4})
+			m := run(t, d, Phase{Name: "open", Mode: trial.Open, Rate: 1000, Seconds: 1, Arrivals: arrivals})
 			if arrivals == trial.Even && m.Offered != 1000 || m.Offered < 800 || m.Offered > 1200 {
 				t.Errorf("offered %d in one second of 1000/s", m.Offered)
 			}
@@ -119,10 +121,10 @@ func TestClosedPhase(t *testing.T) {
 		defer now.Add(-1)
 		me(w, r)
 	})
-	d := driver(t, target, trial.Load{Connections: 8, Sources: 4})
+	d := driver(t, target, Load{Connections: 8, Sources: 4})
 	for _, concurrency := range []int{1, 3, 8} {
 		most.Store(0)
-		m := run(t, d, trial.Phase{Name: "closed", Mode: trial.Closed, Concurrency: concurrency, Seconds: 0.3})
+		m := run(t, d, Phase{Name: "closed", Mode: trial.Closed, Concurrency: concurrency, Seconds: 0.3})
 		if m.Completed < 100 || m.Errors() != 0 || m.Users != 100 || m.Reconnects != 0 {
 			t.Errorf("concurrency %d: completed %d, outcomes %v, users %d, reconnects %d", concurrency, m.Completed, m.Outcomes, m.Users, m.Reconnects)
 		}
@@ -147,8 +149,8 @@ func TestLatencyCountsFromTheIntendedStart(t *testing.T) {
 		defer gate.RUnlock()
 		me(w, r)
 	})
-	d := driver(t, target, trial.Load{Connections: 4})
-	m := run(t, d, trial.Phase{Name: "stall", Mode: trial.Open, Rate: 1000, Seconds: 1})
+	d := driver(t, target, Load{Connections: 4})
+	m := run(t, d, Phase{Name: "stall", Mode: trial.Open, Rate: 1000, Seconds: 1})
 	h := m.Latency[trial.Success]
 	// Of 1000 requests 200 were due in the stall: their latencies fall evenly from
 	// 200 ms to 0. So the 90th percentile is about 100 ms, the 99th about 190 ms.
@@ -172,19 +174,19 @@ func TestRequestsThatNeverStartAreDropped(t *testing.T) {
 		<-release
 		me(w, r)
 	})
-	d := driver(t, target, trial.Load{Connections: 2})
+	d := driver(t, target, Load{Connections: 2})
 	time.AfterFunc(2*time.Second, func() { close(release) })
-	m := run(t, d, trial.Phase{Name: "drops", Mode: trial.Open, Rate: 2000, Seconds: 0.5})
+	m := run(t, d, Phase{Name: "drops", Mode: trial.Open, Rate: 2000, Seconds: 0.5})
 	if m.Offered != 1000 || m.Dropped != 998 || m.Outcomes[trial.Success] != 2 {
 		t.Errorf("offered %d, dropped %d, outcomes %v; two connections can have carried two", m.Offered, m.Dropped, m.Outcomes)
 	}
 }
 
 func TestCancelledPhaseKeepsWhatItHas(t *testing.T) {
-	d := driver(t, serve(t, me), trial.Load{Connections: 4})
+	d := driver(t, serve(t, me), Load{Connections: 4})
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(300*time.Millisecond, cancel)
-	m, err := d.Run(ctx, trial.Phase{Name: "cut", Mode: trial.Open, Rate: 1000, Seconds: 30})
+	m, err := d.Run(ctx, Phase{Name: "cut", Mode: trial.Open, Rate: 1000, Seconds: 30})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
@@ -192,7 +194,7 @@ func TestCancelledPhaseKeepsWhatItHas(t *testing.T) {
 	if m.Completed < 100 || m.Seconds > 10 || len(m.Notes) == 0 {
 		t.Errorf("completed %d in %v s, notes %q", m.Completed, m.Seconds, m.Notes)
 	}
-	if _, err := d.Run(ctx, trial.Phase{Name: "after", Mode: trial.Open, Rate: 1, Seconds: 1}); !errors.Is(err, context.Canceled) {
+	if _, err := d.Run(ctx, Phase{Name: "after", Mode: trial.Open, Rate: 1, Seconds: 1}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a phase under a cancelled context: %v", err)
 	}
 }
@@ -205,7 +207,7 @@ func TestBracesInAPath(t *testing.T) {
 		me(w, r)
 	})
 	target.Path = "/{name}?q={handle}"
-	m := run(t, driver(t, target, trial.Load{Connections: 1}), trial.Phase{Name: "braces", Mode: trial.Open, Rate: 100, Seconds: 0.1})
+	m := run(t, driver(t, target, Load{Connections: 1}), Phase{Name: "braces", Mode: trial.Open, Rate: 100, Seconds: 0.1})
 	if got := <-asked; got != "/{name} {handle}" || m.Outcomes[trial.Success] != 10 {
 		t.Errorf("the server was asked for %q; outcomes %v, notes %q", got, m.Outcomes, m.Notes)
 	}
@@ -213,36 +215,36 @@ func TestBracesInAPath(t *testing.T) {
 
 func TestNewDriverRefuses(t *testing.T) {
 	good := trial.Target{URL: "http://127.0.0.1:1", Path: "/me", Credentials: credentials(2)}
-	load := trial.Load{Connections: 2}
-	with := func(f func(*trial.Target, *trial.Load)) (trial.Target, trial.Load) {
+	load := Load{Connections: 2}
+	with := func(f func(*trial.Target, *Load)) (trial.Target, Load) {
 		target, l := good, load
 		target.Credentials = credentials(2)
 		f(&target, &l)
 		return target, l
 	}
-	for want, f := range map[string]func(*trial.Target, *trial.Load){
-		"not on this machine":          func(t *trial.Target, _ *trial.Load) { t.URL = "http://192.0.2.1:80" },
-		"http://HOST:PORT":             func(t *trial.Target, _ *trial.Load) { t.URL = "https://127.0.0.1:1" },
-		"port":                         func(t *trial.Target, _ *trial.Load) { t.URL = "http://127.0.0.1:0" },
-		"path":                         func(t *trial.Target, _ *trial.Load) { t.Path = "me HTTP/1.1" },
-		"no credentials":               func(t *trial.Target, _ *trial.Load) { t.Credentials = nil },
-		"control character":            func(t *trial.Target, _ *trial.Load) { t.Credentials[1].Header = "a\r\nb: c" },
-		"cannot be sent":               func(t *trial.Target, _ *trial.Load) { t.Credentials[1].Cookies = map[string]string{"a": "b; c=d"} },
-		"connections is 0":             func(_ *trial.Target, l *trial.Load) { l.Connections = 0 },
-		"2 sources share 1":            func(_ *trial.Target, l *trial.Load) { l.Sources, l.Connections = 2, 1 },
-		"zipf is 1":                    func(_ *trial.Target, l *trial.Load) { l.Zipf = 1 },
-		"sources is 255: want 0 to 25": func(_ *trial.Target, l *trial.Load) { l.Sources = 255 },
+	for want, f := range map[string]func(*trial.Target, *Load){
+		"not on this machine":          func(t *trial.Target, _ *Load) { t.URL = "http://192.0.2.1:80" },
+		"http://HOST:PORT":             func(t *trial.Target, _ *Load) { t.URL = "https://127.0.0.1:1" },
+		"port":                         func(t *trial.Target, _ *Load) { t.URL = "http://127.0.0.1:0" },
+		"path":                         func(t *trial.Target, _ *Load) { t.Path = "me HTTP/1.1" },
+		"no credentials":               func(t *trial.Target, _ *Load) { t.Credentials = nil },
+		"control character":            func(t *trial.Target, _ *Load) { t.Credentials[1].Header = "a\r\nb: c" },
+		"cannot be sent":               func(t *trial.Target, _ *Load) { t.Credentials[1].Cookies = map[string]string{"a": "b; c=d"} },
+		"connections is 0":             func(_ *trial.Target, l *Load) { l.Connections = 0 },
+		"2 sources share 1":            func(_ *trial.Target, l *Load) { l.Sources, l.Connections = 2, 1 },
+		"zipf is 1":                    func(_ *trial.Target, l *Load) { l.Zipf = 1 },
+		"sources is 255: want 0 to 25": func(_ *trial.Target, l *Load) { l.Sources = 255 },
 	} {
-		if _, err := NewDriver(func() (trial.Target, trial.Load, uint64) { a, b := with(f); return a, b, 1 }()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := NewDriver(func() (trial.Target, Load, uint64) { a, b := with(f); return a, b, 1 }()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v; want an error with %q", err, want)
 		}
 	}
 	d := driver(t, good, load)
-	for want, p := range map[string]trial.Phase{
+	for want, p := range map[string]Phase{
 		"seconds":     {Mode: trial.Open, Rate: 1},
 		"rate":        {Mode: trial.Open, Seconds: 1},
 		"concurrency": {Mode: trial.Closed, Seconds: 1, Concurrency: 3},
-		"mode":        {Mode: trial.Search, Seconds: 1},
+		"mode":        {Mode: "search", Seconds: 1},
 		"arrivals":    {Mode: trial.Open, Rate: 1, Seconds: 1, Arrivals: "bursts"},
 	} {
 		if _, err := d.Run(context.Background(), p); err == nil || !strings.Contains(err.Error(), want) {
@@ -262,7 +264,7 @@ func freeAddress(t *testing.T) string {
 }
 
 // runUntil runs a phase and cancels it after so many completions.
-func runUntil(t *testing.T, d *Driver, p trial.Phase, completions int64) trial.Measurement {
+func runUntil(t *testing.T, d *Driver, p Phase, completions int64) *trial.StreamResult {
 	t.Helper()
 	ctx := &countdown{Context: context.Background(), done: func() bool { return d.only.leg != nil && d.only.leg.completed >= completions }}
 	m, err := d.Run(ctx, p)

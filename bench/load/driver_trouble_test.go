@@ -87,8 +87,8 @@ func TestAnswersOfATroubledServer(t *testing.T) {
 		{"too large", trial.Transport, true, always("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", maxResponse), true)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := driver(t, rawServer(t, c.answer), trial.Load{Connections: 4})
-			m := run(t, d, trial.Phase{Name: c.name, Mode: trial.Open, Rate: 100, Seconds: 0.3})
+			d := driver(t, rawServer(t, c.answer), Load{Connections: 4})
+			m := run(t, d, Phase{Name: c.name, Mode: trial.Open, Rate: 100, Seconds: 0.3})
 			// Where every connection breaks, the pauses before the next leave a few
 			// requests without any.
 			broken := c.outcome == trial.Transport && m.Dropped < 10
@@ -110,8 +110,8 @@ func TestServerThatClosesSilentlyAfterAnAnswer(t *testing.T) {
 		c.Write([]byte(answerWith("200 OK")))
 		return n%10 != 0
 	})
-	d := driver(t, target, trial.Load{Connections: 4})
-	m := run(t, d, trial.Phase{Name: "closes", Mode: trial.Open, Rate: 200, Seconds: 0.5})
+	d := driver(t, target, Load{Connections: 4})
+	m := run(t, d, Phase{Name: "closes", Mode: trial.Open, Rate: 200, Seconds: 0.5})
 	if m.Reconnects < 9 || m.Reconnects > 10 {
 		t.Errorf("%d reconnects; the server hung up 10 times", m.Reconnects)
 	}
@@ -127,9 +127,9 @@ func TestTimeOut(t *testing.T) {
 		}
 		return true
 	})
-	d := driver(t, target, trial.Load{Connections: 4})
+	d := driver(t, target, Load{Connections: 4})
 	d.g.timeout = 300 * time.Millisecond
-	m := run(t, d, trial.Phase{Name: "silent", Mode: trial.Open, Rate: 100, Seconds: 0.2})
+	m := run(t, d, Phase{Name: "silent", Mode: trial.Open, Rate: 100, Seconds: 0.2})
 	if m.Outcomes[trial.Transport] != 1 || m.Outcomes[trial.Success] != 19 {
 		t.Errorf("outcomes %v", m.Outcomes)
 	}
@@ -143,11 +143,11 @@ func TestTimeOut(t *testing.T) {
 
 func TestNobodyListens(t *testing.T) {
 	target := trial.Target{URL: "http://" + freeAddress(t), Path: "/me", Credentials: credentials(4)}
-	for _, p := range []trial.Phase{
+	for _, p := range []Phase{
 		{Name: "open", Mode: trial.Open, Rate: 100, Seconds: 0.5},
 		{Name: "closed", Mode: trial.Closed, Concurrency: 4, Seconds: 0.5},
 	} {
-		d := driver(t, target, trial.Load{Connections: 4})
+		d := driver(t, target, Load{Connections: 4})
 		m := run(t, d, p)
 		// Four connections with pauses of 20 ms and more: no storm of attempts.
 		if n := m.Outcomes[trial.Transport]; n != m.Completed || n < 4 || n > 100 || !strings.Contains(strings.Join(m.Notes, " "), "refused") {
@@ -173,8 +173,8 @@ func TestServerThatHangsUpOnEverybody(t *testing.T) {
 			c.Close()
 		}
 	}()
-	d := driver(t, trial.Target{URL: "http://" + l.Addr().String(), Path: "/me", Credentials: credentials(4)}, trial.Load{Connections: 4})
-	m := run(t, d, trial.Phase{Name: "hang up", Mode: trial.Open, Rate: 100, Seconds: 0.5})
+	d := driver(t, trial.Target{URL: "http://" + l.Addr().String(), Path: "/me", Credentials: credentials(4)}, Load{Connections: 4})
+	m := run(t, d, Phase{Name: "hang up", Mode: trial.Open, Rate: 100, Seconds: 0.5})
 	if n := accepted.Load(); n > 200 {
 		t.Errorf("%d connections in half a second: a busy loop", n)
 	}
@@ -202,8 +202,8 @@ func TestServerThatComesBack(t *testing.T) {
 		s.Close()
 	}()
 	defer func() { close(stop); <-done }()
-	d := driver(t, trial.Target{URL: "http://" + address, Path: "/me", Credentials: credentials(10), CheckUser: true}, trial.Load{Connections: 4})
-	m := run(t, d, trial.Phase{Name: "back", Mode: trial.Open, Rate: 200, Seconds: 1})
+	d := driver(t, trial.Target{URL: "http://" + address, Path: "/me", Credentials: credentials(10), CheckUser: true}, Load{Connections: 4})
+	m := run(t, d, Phase{Name: "back", Mode: trial.Open, Rate: 200, Seconds: 1})
 	if m.Outcomes[trial.Success] < 100 || m.Outcomes[trial.Transport] == 0 || m.Outcomes[trial.Success]+m.Outcomes[trial.Transport] != m.Completed {
 		t.Errorf("outcomes %v, dropped %d, notes %q", m.Outcomes, m.Dropped, m.Notes)
 	}
@@ -212,7 +212,7 @@ func TestServerThatComesBack(t *testing.T) {
 // The loop keeps its processor while it waits; it must not hold up the rest of
 // the process, above all not the garbage collector, which stops the world.
 func TestOthersWorkMeanwhile(t *testing.T) {
-	d := driver(t, serve(t, me), trial.Load{Connections: 2})
+	d := driver(t, serve(t, me), Load{Connections: 2})
 	stop, collected := make(chan struct{}), make(chan int)
 	go func() {
 		n := 0
@@ -227,7 +227,7 @@ func TestOthersWorkMeanwhile(t *testing.T) {
 			}
 		}
 	}()
-	run(t, d, trial.Phase{Name: "beside", Mode: trial.Open, Rate: 20, Seconds: 1})
+	run(t, d, Phase{Name: "beside", Mode: trial.Open, Rate: 20, Seconds: 1})
 	close(stop)
 	if n := <-collected; n < 5 {
 		t.Errorf("%d collections in a second", n)

@@ -27,9 +27,9 @@ func TestUsersKeepTheirNetwork(t *testing.T) {
 		mu.Unlock()
 		me(w, r)
 	})
-	d := driver(t, target, trial.Load{Connections: 32, Sources: 16})
-	run(t, d, trial.Phase{Name: "open", Mode: trial.Open, Rate: 1000, Seconds: 0.5})
-	run(t, d, trial.Phase{Name: "closed", Mode: trial.Closed, Concurrency: 5, Seconds: 0.2})
+	d := driver(t, target, Load{Connections: 32, Sources: 16})
+	run(t, d, Phase{Name: "open", Mode: trial.Open, Rate: 1000, Seconds: 0.5})
+	run(t, d, Phase{Name: "closed", Mode: trial.Closed, Concurrency: 5, Seconds: 0.2})
 	mu.Lock()
 	defer mu.Unlock()
 	networks := map[string]bool{}
@@ -58,9 +58,9 @@ func TestZipf(t *testing.T) {
 		mu.Unlock()
 		me(w, r)
 	})
-	d := driver(t, target, trial.Load{Connections: 8, Sources: 4, Zipf: 1.5})
-	m := run(t, d, trial.Phase{Name: "open", Mode: trial.Open, Rate: 2000, Seconds: 0.5})
-	closed := run(t, d, trial.Phase{Name: "closed", Mode: trial.Closed, Concurrency: 8, Seconds: 0.1})
+	d := driver(t, target, Load{Connections: 8, Sources: 4, Zipf: 1.5})
+	m := run(t, d, Phase{Name: "open", Mode: trial.Open, Rate: 2000, Seconds: 0.5})
+	closed := run(t, d, Phase{Name: "closed", Mode: trial.Closed, Concurrency: 8, Seconds: 0.1})
 	if closed.Errors() != 0 || closed.Completed == 0 {
 		t.Errorf("closed: %v", closed.Outcomes)
 	}
@@ -111,9 +111,9 @@ func TestRouteCookiesAreLearnt(t *testing.T) {
 		u := target.Credentials[i].User
 		target.Credentials[i] = trial.Credential{User: u, Cookies: map[string]string{"session": u, trial.RouteCookie: "start", "client": "x"}}
 	}
-	d := driver(t, target, trial.Load{Connections: 4, Sources: 4})
+	d := driver(t, target, Load{Connections: 4, Sources: 4})
 	// One request in flight: so no user is told twice at once.
-	m := run(t, d, trial.Phase{Name: "sticky", Mode: trial.Closed, Concurrency: 1, Seconds: 0.3})
+	m := run(t, d, Phase{Name: "sticky", Mode: trial.Closed, Concurrency: 1, Seconds: 0.3})
 	if m.Errors() != 0 || m.Completed < 200 {
 		t.Errorf("completed %d, outcomes %v", m.Completed, m.Outcomes)
 	}

@@ -342,7 +342,7 @@ func TestGeneratorRefuses(t *testing.T) {
 		"rate is 0":                      func(a *Aim) { a.Stream.Pacing.Rate = 0 },
 		"rate is -1":                     func(a *Aim) { a.Stream.Pacing.Rate = -1 },
 		`unknown arrivals "bursts"`:      func(a *Aim) { a.Stream.Pacing.Arrivals = "bursts" },
-		`mode "search"`:                  func(a *Aim) { a.Stream.Pacing.Mode = trial.Search },
+		`mode "search"`:                  func(a *Aim) { a.Stream.Pacing.Mode = "search" },
 		"concurrency is 3":               func(a *Aim) { a.Stream.Pacing = trial.Pacing{Mode: trial.Closed, Concurrency: 3} },
 		"connections is 0":               func(a *Aim) { a.Stream.Connections = 0 },
 		"sources is 255":                 func(a *Aim) { a.Stream.Sources = 255 },

@@ -41,14 +41,14 @@ const (
 	k6Grace          = 15 * time.Second // from SIGINT to SIGKILL: k6 ends its iterations and writes its summary
 )
 
-// Run runs the script of a spec against a balancer and its replicas. An error
+// Run runs a script against a system's balancer and replicas. An error
 // says what went wrong, with the end of k6's log; the journey then holds what
 // was counted until there. When ctx ends the script is interrupted and the error
 // wraps ctx's.
-func (k K6) Run(ctx context.Context, s trial.Spec, url string, replicas []string) (trial.Journey, error) {
+func (k K6) Run(ctx context.Context, s trial.System, script trial.Script, url string, replicas []string) (trial.Journey, error) {
 	env := map[string]string{"BASE_URL": url, "REPLICAS": strings.Join(replicas, ","), "AUTH": string(arm.Of(s.Arm).Family), "USERS": strconv.Itoa(s.Users)}
-	maps.Copy(env, s.Load.Env)
-	return k.run(ctx, s.Load.Script, env, Sources(s.Load.Sources))
+	maps.Copy(env, script.Env)
+	return k.run(ctx, script.File, env, Sources(script.Sources))
 }
 
 // Sources lists n addresses of 127/8, each in a /24 network of its own, which is

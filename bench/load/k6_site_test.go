@@ -92,7 +92,7 @@ func TestScriptsSendCookiesOnce(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	if _, err := k6(t).Run(t.Context(), scriptSpec("session/memory", "sticky.js", 1, map[string]string{"REQUESTS": "5"}), srv.URL, nil); err != nil {
+	if _, err := scriptSpec("session/memory", "sticky.js", 1, map[string]string{"REQUESTS": "5"}).runs(t.Context(), k6(t), srv.URL, nil); err != nil {
 		t.Fatal(err)
 	}
 	if len(seen) != 2 || seen[`sid="ab"; part=1`] != 1 || seen[`sid="ab"; part=2`] != 4 {
@@ -112,7 +112,7 @@ func TestALogInWhoseCookiesStayAtHome(t *testing.T) {
 			w.Header().Set("Set-Cookie", set)
 			fmt.Fprint(w, `{}`)
 		}))
-		_, err := k6(t).Run(t.Context(), scriptSpec("session/memory", "sticky.js", 1, map[string]string{"REQUESTS": "5"}), srv.URL, nil)
+		_, err := scriptSpec("session/memory", "sticky.js", 1, map[string]string{"REQUESTS": "5"}).runs(t.Context(), k6(t), srv.URL, nil)
 		srv.Close()
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want %q", set, err, want)
@@ -146,7 +146,7 @@ func TestALogInPageIsNeitherAcceptedNorAnotherUser(t *testing.T) {
 				s := newSite(t, 2)
 				s.sticky = script == "revoke.js"
 				s.refuse = page.answer
-				j, err := k6(t).Run(t.Context(), scriptSpec("session/memory", script, 2, env), s.URL, s.Replicas)
+				j, err := scriptSpec("session/memory", script, 2, env).runs(t.Context(), k6(t), s.URL, s.Replicas)
 				if !errors.Is(err, ErrThreshold) || !strings.Contains(err.Error(), "unexpected_answers: count<1") || !strings.Contains(err.Error(), page.want) {
 					t.Errorf("%v; want a crossed threshold and %q", err, page.want)
 				}
@@ -172,7 +172,7 @@ func TestALogOutThatIsTurnedAway(t *testing.T) {
 	} {
 		s := newSite(t, 2)
 		s.sticky, s.busy = true, c.busy
-		if j, err := k6(t).Run(t.Context(), scriptSpec("session/memory", "revoke.js", 3, map[string]string{"WATCH": "1"}), s.URL, s.Replicas); !c.fits(j, err) {
+		if j, err := scriptSpec("session/memory", "revoke.js", 3, map[string]string{"WATCH": "1"}).runs(t.Context(), k6(t), s.URL, s.Replicas); !c.fits(j, err) {
 			t.Errorf("%d times 503: %v, %v", c.busy, j.Counters, err)
 		}
 	}

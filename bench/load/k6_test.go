@@ -48,13 +48,24 @@ func ledger(t *testing.T) *process.Ledger {
 	return l
 }
 
-func scriptSpec(a trial.Arm, script string, users int, env map[string]string) trial.Spec {
-	return trial.Spec{Arm: a, Users: users, Load: trial.Load{Script: script, Sources: users, Env: env}}
+// journey is a script that users of an arm make.
+type journey struct {
+	system trial.System
+	script trial.Script
+}
+
+func scriptSpec(a trial.Arm, script string, users int, env map[string]string) journey {
+	return journey{trial.System{Arm: a, Users: users}, trial.Script{File: script, Sources: users, Env: env}}
+}
+
+// runs carries it out.
+func (j journey) runs(ctx context.Context, k K6, url string, replicas []string) (trial.Journey, error) {
+	return k.Run(ctx, j.system, j.script, url, replicas)
 }
 
 func TestStickyCountsLostSessions(t *testing.T) {
 	s := newSite(t, 3)
-	j, err := k6(t).Run(t.Context(), scriptSpec("session/memory", "sticky.js", 8, map[string]string{"REQUESTS": "3000", "CLIENT_COOKIE": "1"}), s.URL, s.Replicas)
+	j, err := scriptSpec("session/memory", "sticky.js", 8, map[string]string{"REQUESTS": "3000", "CLIENT_COOKIE": "1"}).runs(t.Context(), k6(t), s.URL, s.Replicas)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +94,7 @@ func TestStickyCountsLostSessions(t *testing.T) {
 func TestStickyKeepsRouteCookies(t *testing.T) {
 	s := newSite(t, 3)
 	s.sticky = true
-	j, err := k6(t).Run(t.Context(), scriptSpec("session/memory", "sticky.js", 6, map[string]string{"REQUESTS": "300"}), s.URL, s.Replicas)
+	j, err := scriptSpec("session/memory", "sticky.js", 6, map[string]string{"REQUESTS": "300"}).runs(t.Context(), k6(t), s.URL, s.Replicas)
 	if err != nil || j.Counters["lost_sessions"] != 0 || j.Counters["authenticated_requests"] != 300 {
 		t.Errorf("%v, %v; want 300 requests, none lost", j.Counters, err)
 	}
@@ -93,7 +104,7 @@ func TestSettingsOfTheEnvironmentStayOutside(t *testing.T) {
 	t.Setenv("K6_ITERATIONS", "1")
 	t.Setenv("USERS", "many")
 	s := newSite(t, 1)
-	j, err := k6(t).Run(t.Context(), scriptSpec("session/memory", "sticky.js", 2, map[string]string{"REQUESTS": "20"}), s.URL, nil)
+	j, err := scriptSpec("session/memory", "sticky.js", 2, map[string]string{"REQUESTS": "20"}).runs(t.Context(), k6(t), s.URL, nil)
 	if err != nil || j.Counters["authenticated_requests"] != 20 {
 		t.Errorf("%v, %v; want all 20 requests", j.Counters, err)
 	}
@@ -106,7 +117,7 @@ func TestWhatMakesAJourneyFail(t *testing.T) {
 	} {
 		s := newSite(t, 1)
 		spoil(s)
-		j, err := k6(t).Run(t.Context(), scriptSpec("session/memory", "sticky.js", 2, map[string]string{"REQUESTS": "20"}), s.URL, s.Replicas)
+		j, err := scriptSpec("session/memory", "sticky.js", 2, map[string]string{"REQUESTS": "20"}).runs(t.Context(), k6(t), s.URL, s.Replicas)
 		if !errors.Is(err, ErrThreshold) || !strings.Contains(err.Error(), name) || j.Counters[name] != 20 || j.ExitCode != 99 {
 			t.Errorf("%s: %+v, %v; want ErrThreshold that names it, and the count", name, j, err)
 		}
@@ -117,7 +128,7 @@ func TestRevokeMeasuresTheLag(t *testing.T) {
 	t.Run("session", func(t *testing.T) {
 		s := newSite(t, 2)
 		s.sticky = true
-		j, err := k6(t).Run(t.Context(), scriptSpec("session/memory", "revoke.js", 3, map[string]string{"WATCH": "5"}), s.URL, s.Replicas)
+		j, err := scriptSpec("session/memory", "revoke.js", 3, map[string]string{"WATCH": "5"}).runs(t.Context(), k6(t), s.URL, s.Replicas)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +140,7 @@ func TestRevokeMeasuresTheLag(t *testing.T) {
 	t.Run("jwt", func(t *testing.T) {
 		s := newSite(t, 2)
 		s.jwtLife = 3 * time.Second
-		j, err := k6(t).Run(t.Context(), scriptSpec("jwt/HS256", "revoke.js", 3, map[string]string{"WATCH": "6"}), s.URL, s.Replicas)
+		j, err := scriptSpec("jwt/HS256", "revoke.js", 3, map[string]string{"WATCH": "6"}).runs(t.Context(), k6(t), s.URL, s.Replicas)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,11 +159,11 @@ func TestRevokeMeasuresTheLag(t *testing.T) {
 func TestBrowse(t *testing.T) {
 	s := newSite(t, 2)
 	s.jwtLife = time.Minute
-	j, err := k6(t).Run(t.Context(), scriptSpec("jwt/HS256", "browse.js", 5, map[string]string{"PROFILE": "smoke", "DURATION": "3", "THINK": "0.01", "PAGES": "4"}), s.URL, nil)
+	j, err := scriptSpec("jwt/HS256", "browse.js", 5, map[string]string{"PROFILE": "smoke", "DURATION": "3", "THINK": "0.01", "PAGES": "4"}).runs(t.Context(), k6(t), s.URL, nil)
 	if n := j.Counters["journeys"]; err != nil || n == 0 || j.Counters["authenticated_requests"] != 4*n || j.Counters["requests"] != 6*n {
 		t.Errorf("%v, %v; want journeys of a log-in, 4 pages and a log-out", j.Counters, err)
 	}
-	_, err = k6(t).Run(t.Context(), scriptSpec("none", "browse.js", 5, map[string]string{"PROFILE": "rush-hour"}), s.URL, nil)
+	_, err = scriptSpec("none", "browse.js", 5, map[string]string{"PROFILE": "rush-hour"}).runs(t.Context(), k6(t), s.URL, nil)
 	if err == nil || !strings.Contains(err.Error(), `unknown PROFILE "rush-hour": choose smoke, average, stress, spike, soak, breakpoint`) {
 		t.Errorf("unknown profile: %v", err)
 	}
@@ -174,13 +185,13 @@ func TestScriptsThatDoNotDoTheirWork(t *testing.T) {
 		{"nosummary.js", nil, "it wrote no summary"},
 		{"absent.js", nil, "only cookies.js, endless.js, "},
 	} {
-		_, err := k.Run(t.Context(), scriptSpec("none", c.script, 1, c.env), s.URL, nil)
+		_, err := scriptSpec("none", c.script, 1, c.env).runs(t.Context(), k, s.URL, nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.script) {
 			t.Errorf("%s %v: %v; want %q", c.script, c.env, err, c.want)
 		}
 	}
 	k.Binary = filepath.Join(t.TempDir(), "k6")
-	if _, err := k.Run(t.Context(), scriptSpec("none", "nothing.js", 1, nil), s.URL, nil); err == nil || !strings.Contains(err.Error(), "make setup") {
+	if _, err := scriptSpec("none", "nothing.js", 1, nil).runs(t.Context(), k, s.URL, nil); err == nil || !strings.Contains(err.Error(), "make setup") {
 		t.Errorf("no k6: %v; want what to do", err)
 	}
 }
@@ -204,7 +215,7 @@ func TestK6EndsBadly(t *testing.T) {
 		if k.Timeout = time.Minute; strings.Contains(end, "sleep") {
 			k.Timeout = 100 * time.Millisecond
 		}
-		_, err := k.Run(t.Context(), scriptSpec("none", "browse.js", 1, nil), "http://127.0.0.1:1", nil)
+		_, err := scriptSpec("none", "browse.js", 1, nil).runs(t.Context(), k, "http://127.0.0.1:1", nil)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "last words") {
 			t.Errorf("%s: %v; want %q and the log's end", end, err, want)
 		}
@@ -228,7 +239,7 @@ func TestInterruptedJourneyKeepsItsCounts(t *testing.T) {
 			time.Sleep(10 * time.Millisecond) // between two looks
 		}
 	}()
-	j, err := k.Run(ctx, scriptSpec("none", "endless.js", 1, nil), s.URL, nil)
+	j, err := scriptSpec("none", "endless.js", 1, nil).runs(ctx, k, s.URL, nil)
 	if !errors.Is(err, context.Canceled) || j.Counters["requests"] < 3 || len(j.Samples["seen"]) < 2 {
 		t.Errorf("%+v, %v; want the counts until the interruption", j, err)
 	}
@@ -277,9 +288,9 @@ func TestAgainstTheServer(t *testing.T) {
 		{"jwt/HS256", []string{"-keys", keys, "-lifetime", "3s"}, false},
 		{"jwt/HS256+cookie", []string{"-keys", keys, "-lifetime", "3s"}, false},
 	} {
-		spec := scriptSpec(c.arm, "revoke.js", 4, map[string]string{"WATCH": "6"})
-		url := serve(spec.Arm, c.args...)
-		j, err := k.Run(t.Context(), spec, url, []string{url})
+		revoking := scriptSpec(c.arm, "revoke.js", 4, map[string]string{"WATCH": "6"})
+		url := serve(c.arm, c.args...)
+		j, err := revoking.runs(t.Context(), k, url, []string{url})
 		if err != nil {
 			t.Errorf("%s: %v", c.arm, err)
 			continue
@@ -297,7 +308,7 @@ func TestAgainstTheServer(t *testing.T) {
 			"sticky.js": {"REQUESTS": "40"},
 			"browse.js": {"PROFILE": "smoke", "DURATION": "2", "THINK": "0.01", "PAGES": "2"},
 		} {
-			j, err := k.Run(t.Context(), scriptSpec(c.arm, script, 4, env), url, nil)
+			j, err := scriptSpec(c.arm, script, 4, env).runs(t.Context(), k, url, nil)
 			if err != nil || j.Counters["authenticated_requests"] == 0 || j.Counters["lost_sessions"] != 0 {
 				t.Errorf("%s, %s: %+v, %v", c.arm, script, j, err)
 			}

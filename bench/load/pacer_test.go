@@ -45,12 +45,12 @@ func TestPacers(t *testing.T) {
 }
 
 func TestWarmUp(t *testing.T) {
-	d := driver(t, serve(t, me), trial.Load{Connections: 8})
-	m := run(t, d, trial.Phase{Name: "warm", Mode: trial.Open, Warmup: true, Rate: 2000, Seconds: 20})
+	d := driver(t, serve(t, me), Load{Connections: 8})
+	m := run(t, d, Phase{Name: "warm", Mode: trial.Open, Warmup: true, Rate: 2000, Seconds: 20})
 	if m.Seconds > 15 || len(m.Notes) != 0 || m.Replicas["r1"] < warmAnswers {
 		t.Errorf("a steady server was warm after %v s and %v; notes %q", m.Seconds, m.Replicas, m.Notes)
 	}
-	m = run(t, d, trial.Phase{Name: "cold", Mode: trial.Open, Warmup: true, Rate: 100, Seconds: 1})
+	m = run(t, d, Phase{Name: "cold", Mode: trial.Open, Warmup: true, Rate: 100, Seconds: 1})
 	if m.Seconds < 1 || len(m.Notes) != 1 {
 		t.Errorf("100 requests were enough after %v s; notes %q", m.Seconds, m.Notes)
 	}

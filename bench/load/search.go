@@ -1,7 +1,6 @@
 package load
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -9,69 +8,60 @@ import (
 )
 
 // Search looks for the highest rate below ceiling (requests per second) that
-// holds the phase's SLO: p99 within its bound, no error, none dropped. It makes
-// Steps open steps of Seconds each: the first at three quarters of the ceiling,
-// then upwards or downwards until the rate is bracketed, then halving the
-// bracket. It returns the best step's measurement with its rate in Phase.Rate;
-// when none held, the lowest step's with rate 0. Notes tell each step.
-func (d *Driver) Search(ctx context.Context, p trial.Phase, ceiling float64) (trial.Measurement, error) {
+// holds the SLO: p99 within its bound, no error, none dropped. run carries out an
+// open step at a rate; the first is at three quarters of the ceiling, then
+// upwards or downwards until the rate is bracketed, then halving the bracket. It
+// returns the best step's result with its rate in Stream.Pacing; when none held,
+// the lowest step's with rate 0. Notes tell each step.
+func Search(s trial.Search, ceiling float64, run func(rate float64) (*trial.StreamResult, error)) (*trial.StreamResult, error) {
 	switch {
-	case p.Mode != trial.Search || p.Steps < 1 || p.SLO == nil || !(p.SLO.P99Milliseconds > 0):
-		return trial.Measurement{Phase: p}, fmt.Errorf("phase %s: a search needs mode %s, at least one step and a p99 bound", p.Name, trial.Search)
+	case s.Steps < 1 || !(s.SLO.P99Milliseconds > 0):
+		return nil, fmt.Errorf("a search needs at least one step and a p99 bound")
 	case !(ceiling > 0):
-		return trial.Measurement{Phase: p}, fmt.Errorf("phase %s: the ceiling of the search is %g requests per second: a closed phase with successes must come before it", p.Name, ceiling)
+		return nil, fmt.Errorf("the ceiling of the search is %g requests per second: a closed step with successes must come before it", ceiling)
 	}
-	return search(p, ceiling, func(step trial.Phase) (trial.Measurement, error) { return d.Run(ctx, step) })
-}
-
-// search is Search with any way to carry out a step.
-func search(p trial.Phase, ceiling float64, run func(trial.Phase) (trial.Measurement, error)) (trial.Measurement, error) {
-	var best trial.Measurement
+	var best *trial.StreamResult
 	var notes []string
-	finish := func(err error) (trial.Measurement, error) {
-		rate := best.Phase.Rate
-		best.Phase = p
-		best.Phase.Rate, best.Notes = rate, append(notes, best.Notes...)
+	found := 0.0
+	finish := func(err error) (*trial.StreamResult, error) {
+		if best != nil {
+			best.Stream.Pacing.Rate, best.Notes = found, append(notes, best.Notes...)
+		}
 		return best, err
 	}
 	b := Bracket{High: ceiling}
-	for range p.Steps {
-		step := p
-		step.Mode, step.Rate = trial.Open, b.Middle()
-		m, err := run(step)
+	for range s.Steps {
+		rate := b.Middle()
+		r, err := run(rate)
 		if err != nil {
 			if len(notes) == 0 {
-				best = m
-				best.Phase.Rate = 0
+				best = r
 			}
 			return finish(err)
 		}
-		fault := breach(&m, *p.SLO)
+		fault := breach(r, s.SLO)
 		held := fault == ""
 		if held {
-			fault = "held"
+			fault, found = "held", rate
 		}
-		notes = append(notes, fmt.Sprintf("%.0f/s: %s (p99 %s, pacer lag p99 %s)", step.Rate, fault, ms(m.Latency[trial.Success]), ms(m.PacerLag)))
+		notes = append(notes, fmt.Sprintf("%.0f/s: %s (p99 %s, pacer lag p99 %s)", rate, fault, ms(r.Latency[trial.Success]), ms(r.PacerLag)))
 		if held || b.Low == 0 { // steps that hold rise; until one does, they fall
-			best = m
+			best = r
 		}
-		if !held && b.Low == 0 {
-			best.Phase.Rate = 0
-		}
-		b.Narrow(step.Rate, held)
+		b.Narrow(rate, held)
 	}
 	return finish(nil)
 }
 
 // breach says how a step failed its SLO; empty if it held.
-func breach(m *trial.Measurement, slo trial.SLO) string {
-	p99 := m.Latency[trial.Success].Quantile(0.99)
+func breach(r *trial.StreamResult, slo trial.SLO) string {
+	p99 := r.Latency[trial.Success].Quantile(0.99)
 	switch {
-	case m.Dropped > 0:
-		return fmt.Sprintf("%d dropped", m.Dropped)
-	case m.Errors() > 0:
-		return fmt.Sprintf("%d errors", m.Errors())
-	case m.Completed == 0:
+	case r.Dropped > 0:
+		return fmt.Sprintf("%d dropped", r.Dropped)
+	case r.Errors() > 0:
+		return fmt.Sprintf("%d errors", r.Errors())
+	case r.Completed == 0:
 		return "nothing was asked"
 	case float64(p99)/float64(time.Millisecond) > slo.P99Milliseconds:
 		return fmt.Sprintf("p99 over %g ms", slo.P99Milliseconds)

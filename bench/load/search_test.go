@@ -11,8 +11,8 @@ import (
 	"authbench/bench/trial"
 )
 
-func searchPhase(steps int) trial.Phase {
-	return trial.Phase{Name: "capacity", Mode: trial.Search, Steps: steps, Seconds: 0.3, SLO: &trial.SLO{P99Milliseconds: 60}}
+func slo(p99Milliseconds float64, steps int) trial.Search {
+	return trial.Search{Steps: steps, SLO: trial.SLO{P99Milliseconds: p99Milliseconds}}
 }
 
 // A step's result depends on its rate alone: beyond the capacity it breaks the
@@ -20,72 +20,73 @@ func searchPhase(steps int) trial.Phase {
 func TestSearchFindsTheCapacity(t *testing.T) {
 	for _, breach := range []string{"p99 over 60 ms", "3 errors", "2 dropped"} {
 		for _, capacity := range []float64{200, 400, 800, 1000} {
-			m, err := search(searchPhase(9), 1000, func(step trial.Phase) (trial.Measurement, error) {
-				m := trial.Measurement{Phase: step, Seconds: 1, Offered: 1000, Completed: 1000, Outcomes: map[string]int64{trial.Success: 1000},
+			r, err := Search(slo(60, 9), 1000, func(rate float64) (*trial.StreamResult, error) {
+				r := &trial.StreamResult{Seconds: 1, Offered: 1000, Completed: 1000, Outcomes: map[string]int64{trial.Success: 1000},
 					Latency: map[string]*trial.Histogram{trial.Success: trial.NewHistogram()}}
 				latency := 50 * time.Millisecond
-				if step.Rate > capacity {
+				if rate > capacity {
 					switch breach[0] {
 					case 'p':
 						latency = 70 * time.Millisecond
 					case '3':
-						m.Outcomes = map[string]int64{trial.Success: 997, trial.Failed: 3}
+						r.Outcomes = map[string]int64{trial.Success: 997, trial.Failed: 3}
 					case '2':
-						m.Dropped, m.Offered = 2, 1002
+						r.Dropped, r.Offered = 2, 1002
 					}
 				}
-				m.Latency[trial.Success].Record(latency)
-				return m, nil
+				r.Latency[trial.Success].Record(latency)
+				return r, nil
 			})
-			if err != nil || m.Phase.Rate > capacity || m.Phase.Rate < capacity*0.95 || m.Phase.Mode != trial.Search || len(m.Notes) != 9 {
-				t.Errorf("%s: found %.0f/s of %.0f, %v: %q", breach, m.Phase.Rate, capacity, err, m.Notes)
+			if found := r.Stream.Pacing.Rate; err != nil || found > capacity || found < capacity*0.95 || len(r.Notes) != 9 {
+				t.Errorf("%s: found %.0f/s of %.0f, %v: %q", breach, found, capacity, err, r.Notes)
 			}
-			if m.Dropped > 0 || m.Errors() > 0 || m.Latency[trial.Success].Max() > 60*time.Millisecond {
+			if r.Dropped > 0 || r.Errors() > 0 || r.Latency[trial.Success].Max() > 60*time.Millisecond {
 				t.Errorf("%s: the step that is called best broke the SLO", breach)
 			}
-			if capacity < 1000 && !strings.Contains(strings.Join(m.Notes, " "), breach) {
-				t.Errorf("no note says %q: %q", breach, m.Notes)
+			if capacity < 1000 && !strings.Contains(strings.Join(r.Notes, " "), breach) {
+				t.Errorf("no note says %q: %q", breach, r.Notes)
 			}
 		}
 	}
 }
 
-func TestSearchAgainstAServer(t *testing.T) {
-	d := driver(t, serve(t, me), trial.Load{Connections: 16})
-	p := searchPhase(3)
-	p.SLO.P99Milliseconds = 5000
-	m, err := d.Search(context.Background(), p, 200)
-	if err != nil || m.Phase.Rate != 193.75 && m.Phase.Rate != 187.5 && m.Phase.Rate != 175 || m.Outcomes[trial.Success] != m.Offered || m.Offered == 0 {
-		t.Errorf("%v, rate %v, outcomes %v, notes %q", err, m.Phase.Rate, m.Outcomes, m.Notes)
+// steps are open ones of 0.3 s against a server.
+func steps(ctx context.Context, d *Driver) func(rate float64) (*trial.StreamResult, error) {
+	return func(rate float64) (*trial.StreamResult, error) {
+		return d.Run(ctx, Phase{Name: "capacity", Mode: trial.Open, Seconds: 0.3, Rate: rate})
 	}
-	conserved(t, m)
+}
+
+func TestSearchAgainstAServer(t *testing.T) {
+	d := driver(t, serve(t, me), Load{Connections: 16})
+	r, err := Search(slo(5000, 3), 200, steps(t.Context(), d))
+	if rate := r.Stream.Pacing.Rate; err != nil || rate != 193.75 && rate != 187.5 && rate != 175 || r.Outcomes[trial.Success] != r.Offered || r.Offered == 0 {
+		t.Errorf("%v, rate %v, outcomes %v, notes %q", err, rate, r.Outcomes, r.Notes)
+	}
+	conserved(t, r)
 }
 
 func TestSearchThatFindsNothing(t *testing.T) {
-	d := driver(t, serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }), trial.Load{Connections: 4})
-	m, err := d.Search(context.Background(), searchPhase(2), 200)
-	if err != nil || m.Phase.Rate != 0 || m.Completed == 0 || len(m.Notes) != 2 || !strings.Contains(m.Notes[0], "errors") {
-		t.Errorf("%v, rate %v, notes %q; want rate 0 and what was wrong", err, m.Phase.Rate, m.Notes)
+	d := driver(t, serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }), Load{Connections: 4})
+	r, err := Search(slo(60, 2), 200, steps(t.Context(), d))
+	if err != nil || r.Stream.Pacing.Rate != 0 || r.Completed == 0 || len(r.Notes) != 2 || !strings.Contains(r.Notes[0], "errors") {
+		t.Errorf("%v, rate %v, notes %q; want rate 0 and what was wrong", err, r.Stream.Pacing.Rate, r.Notes)
 	}
 }
 
 func TestSearchRefusesAndIsCut(t *testing.T) {
-	d := driver(t, serve(t, me), trial.Load{Connections: 4})
-	if _, err := d.Search(context.Background(), searchPhase(2), 0); err == nil || !strings.Contains(err.Error(), "ceiling") {
+	d := driver(t, serve(t, me), Load{Connections: 4})
+	if _, err := Search(slo(60, 2), 0, steps(t.Context(), d)); err == nil || !strings.Contains(err.Error(), "ceiling") {
 		t.Errorf("no ceiling: %v", err)
 	}
-	p := searchPhase(2)
-	p.SLO = nil
-	if _, err := d.Search(context.Background(), p, 100); err == nil || !strings.Contains(err.Error(), "p99") {
+	if _, err := Search(slo(0, 2), 100, steps(t.Context(), d)); err == nil || !strings.Contains(err.Error(), "p99") {
 		t.Errorf("no SLO: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 700*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 	defer cancel()
-	p = searchPhase(50)
-	p.SLO.P99Milliseconds = 5000
-	m, err := d.Search(ctx, p, 200)
-	if err == nil || m.Phase.Rate < 150 || m.Completed == 0 {
-		t.Errorf("cut after some steps: %v, rate %v, %d completed", err, m.Phase.Rate, m.Completed)
+	r, err := Search(slo(5000, 50), 200, steps(ctx, d))
+	if err == nil || r.Stream.Pacing.Rate < 150 || r.Completed == 0 {
+		t.Errorf("cut after some steps: %v, rate %v, %d completed", err, r.Stream.Pacing.Rate, r.Completed)
 	}
 }
 

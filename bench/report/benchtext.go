@@ -80,14 +80,21 @@ type line struct {
 	values string
 }
 
-// benchLines makes a line of each measured phase of a trial, or one of its journey.
+// benchLines makes a line of each measured step of a trial's cells.
 func benchLines(block analysis.Block, t *trial.Trial) (lines []line) {
-	sel := trial.Selector{Arm: t.Spec.Arm, Balancer: t.Spec.Balancer, Replicas: t.Spec.Replicas, Lifetime: t.Spec.Lifetime, Label: t.Spec.Label}
-	add := func(n int64, search bool) {
-		l := line{t.Spec.Arm, benchName(t.Spec, sel.Phase), max(n, 1), ""}
+	for _, m := range t.Steps {
+		c := t.Spec.Cells[m.Cell]
+		sel := trial.Selector{Cell: c.Cell, Label: c.Label, Step: m.Step}
+		var n int64
+		if r, ok := m.Result(""); ok {
+			n = r.Completed
+		}
+		if m.Journey != nil {
+			n = int64(max(m.Journey.Counters["authenticated_requests"], m.Journey.Counters["users_logged_out"]))
+		}
+		l := line{c.System.Arm, benchName(t.Spec.Experiment, c, m), max(n, 1), ""}
 		for _, u := range benchUnits {
-			v, err := analysis.Value(u.Metric, block, sel)
-			if err == nil && number(v) != absent && (u.Metric != "capacity_per_second" || search) {
+			if v, err := analysis.Value(u.Metric, block, sel); err == nil && number(v) != absent {
 				l.values += "\t" + strconv.FormatFloat(v, 'g', 6, 64) + " " + u.Unit
 			}
 		}
@@ -95,42 +102,28 @@ func benchLines(block analysis.Block, t *trial.Trial) (lines []line) {
 			lines = append(lines, l)
 		}
 	}
-	if t.Journey != nil {
-		add(int64(max(t.Journey.Counters["authenticated_requests"], t.Journey.Counters["users_logged_out"])), false)
-		return lines
-	}
-	for i := range t.Phases {
-		if m := &t.Phases[i]; !m.Phase.Warmup {
-			sel.Phase = m.Phase.Name
-			add(m.Completed, m.Phase.Mode == trial.Search)
-		}
-	}
 	return lines
 }
 
 var notInName = regexp.MustCompile(`[^A-Za-z0-9_=%.+:]+`)
 
-// benchName is a cell and its phase, as sub-names /key=value.
-func benchName(s trial.Spec, phase string) string {
+// benchName is a cell and its step, as sub-names /key=value. A journey is all
+// that its trial has, and goes without saying.
+func benchName(experiment string, c trial.CellSpec, m trial.Measurement) string {
 	clean := func(v string) string { return notInName.ReplaceAllString(v, "_") }
-	name := "Benchmark" + strings.ToUpper(s.Experiment[:min(1, len(s.Experiment))]) + s.Experiment[min(1, len(s.Experiment)):]
-	name = clean(name) + "/arm=" + clean(s.Arm.String())
-	switch s.Experiment {
-	case "scale":
-		name += fmt.Sprintf("/n=%d", s.Replicas)
-	case "sticky":
-		name += fmt.Sprintf("/balancer=%s/n=%d", clean(string(s.Balancer)), s.Replicas)
-	case "revoke":
-		name += "/lifetime=" + clean(s.Lifetime.String())
+	name := clean("Benchmark" + strings.ToUpper(experiment[:min(1, len(experiment))]) + experiment[min(1, len(experiment)):])
+	for _, f := range c.Cell {
+		name += "/" + clean(f.Name) + "=" + clean(f.Level)
 	}
-	if s.Label != "" {
-		name += "/label=" + clean(s.Label)
+	if c.Label != "" {
+		name += "/label=" + clean(c.Label)
 	}
-	if phase != "" && !strings.Contains(phase, "=") {
-		phase = "phase=" + phase
-	}
-	if phase != "" {
-		name += "/" + clean(phase)
+	switch step := clean(m.Step); {
+	case m.Journey != nil:
+	case strings.Contains(step, "="):
+		name += "/" + step
+	default:
+		name += "/step=" + step
 	}
 	return name
 }

@@ -12,7 +12,7 @@ import (
 	"gonum.org/v1/plot"
 )
 
-const commonPhase = "load=common"
+const commonStep = "load=common"
 
 // costTiers are the tiers whose CPU authentication uses, in the order of the stack.
 var costTiers = []trial.Tier{trial.ReplicaTier, trial.StoreTier, trial.BalancerTier}
@@ -21,11 +21,11 @@ func costFigures(d *data) []figure {
 	return []figure{authCost(d), costByLoad(d), latency(d), storeOperations(d), requestBytes(d)}
 }
 
-// commonRate says at which offered rate the common phase ran.
+// commonRate says at which offered rate the common step ran.
 func (d *data) commonRate() string {
-	for _, t := range d.ok("cost") {
-		if m, found := t.Phase(commonPhase); found && m.Phase.Rate > 0 {
-			return number(m.Phase.Rate) + " requests/s"
+	for _, r := range d.results("cost", commonStep) {
+		if rate := r.Stream.Pacing.Rate; rate > 0 {
+			return number(rate) + " requests/s"
 		}
 	}
 	return "the common rate"
@@ -40,14 +40,14 @@ func authCost(d *data) figure {
 	chart := rowChart{XLabel: "CPU per request over the control (µs)",
 		Key: []keyEntry{{0, "replicas"}, {1, "store"}, {2, "balancer"}}}
 	for _, a := range d.arms("cost") {
-		whole := d.estimate("auth_cpu_us", "cost", trial.Selector{Arm: a, Phase: commonPhase})
+		whole := d.estimate("auth_cpu_us", "cost", trial.Of(a, commonStep))
 		if a == trial.Control || whole.N == 0 {
 			continue
 		}
 		r := row{Label: armLabel(a), Colour: armColour(a), Whisker: whole, Note: number(whole.Estimate) + nbsp + "µs"}
 		cells := []string{armLabel(a)}
 		for _, tier := range costTiers {
-			part := d.estimate("auth_cpu_us_"+string(tier), "cost", trial.Selector{Arm: a, Phase: commonPhase})
+			part := d.estimate("auth_cpu_us_"+string(tier), "cost", trial.Of(a, commonStep))
 			r.Bars = append(r.Bars, part.Estimate)
 			cells = append(cells, figureOf(part, number))
 		}
@@ -67,10 +67,10 @@ func costByLoad(d *data) figure {
 			"It falls as load rises, so a cost holds only at its load. Whiskers: 95 % interval. " + d.sample("cost"),
 		Table: table{Head: []string{"arm"}}}
 	chart := lineChart{XLabel: "load, in percent of the arm's own capacity", YLabel: "CPU per request (µs)", FromZero: true}
-	var phases []string
-	for _, name := range d.phases("cost") {
+	var steps []string
+	for _, name := range d.steps("cost") {
 		if m := loadPercent.FindStringSubmatch(name); m != nil {
-			phases = append(phases, name)
+			steps = append(steps, name)
 			x, _ := strconv.ParseFloat(m[1], 64)
 			chart.XTicks = append(chart.XTicks, plot.Tick{Value: x, Label: m[1] + " %"})
 			f.Table.Head = append(f.Table.Head, "µs at "+m[1]+" %")
@@ -79,8 +79,8 @@ func costByLoad(d *data) figure {
 	for _, a := range d.arms("cost") {
 		s := series{Name: armLabel(a), Colour: armColour(a)}
 		cells := []string{armLabel(a)}
-		for i, name := range phases {
-			y := d.estimate("cpu_us_per_request", "cost", trial.Selector{Arm: a, Phase: name})
+		for i, name := range steps {
+			y := d.estimate("cpu_us_per_request", "cost", trial.Of(a, name))
 			cells = append(cells, interval(y, number))
 			if y.N > 0 {
 				s.Points = append(s.Points, point{chart.XTicks[i].Value, y})
@@ -103,7 +103,7 @@ func latency(d *data) figure {
 		Table: table{Head: []string{"arm", "p50 ms", "p99 ms", "offered", "completed", "dropped", "failed"}}}
 	chart := rowChart{XLabel: "latency (ms, logarithmic)", Log: true, Key: []keyEntry{{keyDot, "p50"}, {keyHollow, "p99"}}}
 	for _, a := range d.arms("cost") {
-		sel := trial.Selector{Arm: a, Phase: commonPhase}
+		sel := trial.Of(a, commonStep)
 		sum := d.pooled("cost", sel)
 		merged, _ := analysis.Merged(d.blocks["cost"], sel, trial.Success)
 		if merged.Count() == 0 {
@@ -136,7 +136,7 @@ func storeOperations(d *data) figure {
 		Table:    table{Head: []string{"arm", "operations per request", "requests"}}}
 	chart := rowChart{XLabel: "store operations per request"}
 	for _, a := range d.arms("cost") {
-		sel := trial.Selector{Arm: a, Phase: commonPhase}
+		sel := trial.Of(a, commonStep)
 		i, sum := d.estimate("store_operations_per_request", "cost", sel), d.pooled("cost", sel)
 		if i.N == 0 {
 			continue
@@ -158,9 +158,9 @@ func requestBytes(d *data) figure {
 		Caption:  "Bytes that the client sent per request over HTTP/1.1, headers and credential included, counted at its sockets. " + d.sample("cost"),
 		Table:    table{Head: []string{"arm", "bytes per request", "over the control"}}}
 	chart := rowChart{XLabel: "bytes per request"}
-	control := d.estimate("request_bytes", "cost", trial.Selector{Arm: trial.Control, Phase: commonPhase})
+	control := d.estimate("request_bytes", "cost", trial.Of(trial.Control, commonStep))
 	for _, a := range d.arms("cost") {
-		i := d.estimate("request_bytes", "cost", trial.Selector{Arm: a, Phase: commonPhase})
+		i := d.estimate("request_bytes", "cost", trial.Of(a, commonStep))
 		if i.N == 0 {
 			continue
 		}

@@ -5,10 +5,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
+
+// journeyStep is the step that a k6 script makes.
+const journeyStep = "journey"
 
 func revokeFigures(d *data) []figure { return []figure{revocationLag(d)} }
 
@@ -21,7 +25,7 @@ func revocationLag(d *data) figure {
 	chart := rowChart{XLabel: "seconds after log-out", Zero: true, Key: []keyEntry{{keyDot, "longest lag"}, {keyExpected, "rest of the token's life at log-out"}}}
 	for _, a := range d.arms("revoke") {
 		for _, life := range d.lifetimes("revoke", a) {
-			sel := trial.Selector{Arm: a, Lifetime: life}
+			sel := trial.Selector{Cell: trial.NewCell("arm", a, "lifetime", life), Step: journeyStep}
 			lag := d.estimate("revocation_lag_max_seconds", "revoke", sel)
 			if lag.N == 0 {
 				continue
@@ -42,7 +46,7 @@ func revocationLag(d *data) figure {
 }
 
 // lifeText is a lifetime without its empty parts: 1h, not 1h0m0s.
-func lifeText(d trial.Duration) string {
+func lifeText(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
@@ -64,9 +68,9 @@ func seconds(s float64) string {
 // mean over blocks; nothing where the script did not say.
 func (d *data) restOfLife(sel trial.Selector) []float64 {
 	var rests []float64
-	for _, t := range d.ok("revoke") {
-		if sel.Matches(t.Spec) && t.Journey != nil && len(t.Journey.Samples["remaining_life_seconds"]) > 0 {
-			rests = append(rests, slices.Max(t.Journey.Samples["remaining_life_seconds"]))
+	for _, j := range d.journeys("revoke", sel) {
+		if left := j.Samples["remaining_life_seconds"]; len(left) > 0 {
+			rests = append(rests, slices.Max(left))
 		}
 	}
 	if rest := estimateOf(rests); rest.N > 0 {
@@ -76,11 +80,11 @@ func (d *data) restOfLife(sel trial.Selector) []float64 {
 }
 
 // lifetimes are those under which an arm ran, shortest first.
-func (d *data) lifetimes(experiment string, a trial.Arm) []trial.Duration {
-	var found []trial.Duration
-	for _, t := range d.ok(experiment) {
-		if t.Spec.Arm == a {
-			found = append(found, t.Spec.Lifetime)
+func (d *data) lifetimes(experiment string, a trial.Arm) []time.Duration {
+	var found []time.Duration
+	for _, at := range d.cells(experiment) {
+		if s := at.Spec().System; s.Arm == a {
+			found = append(found, s.Lifetime())
 		}
 	}
 	slices.Sort(found)

@@ -10,10 +10,10 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// Phases of the scale experiment.
+// Steps of the scale experiment.
 const (
-	saturationPhase = "saturation"
-	capacityPhase   = "capacity"
+	saturationStep = "saturation"
+	capacityStep   = "capacity"
 )
 
 // distortion is the control's own efficiency below which CPU budgets, not
@@ -22,6 +22,10 @@ const distortion = 0.9
 
 func scaleFigures(d *data) []figure {
 	return []figure{scaleThroughput(d), scaleEfficiency(d), capacity(d)}
+}
+
+func atReplicas(a trial.Arm, n int, step string) trial.Selector {
+	return trial.Selector{Cell: trial.NewCell("arm", a, "replicas", n), Step: step}
 }
 
 // byReplicas fills a line chart and its table: one line an arm, one x a replica count.
@@ -57,7 +61,7 @@ func scaleThroughput(d *data) figure {
 			d.replicaBudget(), d.sample("scale"))}
 	chart := lineChart{XLabel: "replicas (N)", YLabel: "requests/s", FromZero: true}
 	byReplicas(d, &f, &chart, d.arms("scale"), func(a trial.Arm, n int) trial.Interval {
-		return d.estimate("throughput_per_second", "scale", trial.Selector{Arm: a, Replicas: n, Phase: saturationPhase})
+		return d.estimate("throughput_per_second", "scale", atReplicas(a, n, saturationStep))
 	})
 	if d := controlDistortion(d); d != "" {
 		f.Doubts = append(f.Doubts, d)
@@ -78,7 +82,7 @@ func scaleEfficiency(d *data) figure {
 		}
 	}
 	byReplicas(d, &f, &chart, arms, func(a trial.Arm, n int) trial.Interval {
-		return d.estimate("efficiency_vs_control", "scale", trial.Selector{Arm: a, Replicas: n, Phase: saturationPhase})
+		return d.estimate("efficiency_vs_control", "scale", atReplicas(a, n, saturationStep))
 	})
 	return f.with(chart, len(chart.Series))
 }
@@ -87,7 +91,7 @@ func scaleEfficiency(d *data) figure {
 func controlDistortion(d *data) string {
 	var bent []string
 	for _, n := range d.replicaCounts("scale") {
-		e := d.estimate("efficiency", "scale", trial.Selector{Arm: trial.Control, Replicas: n, Phase: saturationPhase})
+		e := d.estimate("efficiency", "scale", atReplicas(trial.Control, n, saturationStep))
 		if e.N > 0 && e.Estimate < distortion {
 			bent = append(bent, fmt.Sprintf("%s at N = %d", number(e.Estimate), n))
 		}
@@ -105,24 +109,24 @@ func capacity(d *data) figure {
 		Caption: fmt.Sprintf("Highest offered rate (requests/s, open loop) at which p99 stayed within %s, with no error and none dropped. %s",
 			d.objective(), d.sample("scale"))}
 	byReplicas(d, &f, &lineChart{}, d.arms("scale"), func(a trial.Arm, n int) trial.Interval {
-		return d.estimate("capacity_per_second", "scale", trial.Selector{Arm: a, Replicas: n, Phase: capacityPhase})
+		return d.estimate("capacity_per_second", "scale", atReplicas(a, n, capacityStep))
 	})
 	return f
 }
 
 // objective is the bound on p99 that the capacity search used.
 func (d *data) objective() string {
-	for _, t := range d.ok("scale") {
-		if m, found := t.Phase(capacityPhase); found && m.Phase.SLO != nil {
-			return number(m.Phase.SLO.P99Milliseconds) + " ms"
+	for _, at := range d.cells("scale") {
+		if m, found := at.Trial.Step(at.Cell, capacityStep); found && m.Search != nil {
+			return number(m.Search.SLO.P99Milliseconds) + " ms"
 		}
 	}
 	return "its bound"
 }
 
 func (d *data) replicaBudget() string {
-	for _, t := range d.ok("scale") {
-		if b := t.Spec.Budgets[trial.ReplicaTier]; b > 0 {
+	for _, at := range d.cells("scale") {
+		if b := at.Spec().System.Budgets[trial.ReplicaTier]; b > 0 {
 			return fmt.Sprintf(", replicas of %s CPU each", number(b))
 		}
 	}

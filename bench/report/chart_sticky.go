@@ -37,7 +37,7 @@ func lostSessions(d *data) figure {
 	for _, p := range d.places("sticky") {
 		var cells []cell
 		for _, n := range counts {
-			i := d.lostShare(trial.Selector{Arm: p.Arm, Balancer: p.Balancer, Replicas: n})
+			i := d.lostShare(trial.Selector{Cell: trial.NewCell("arm", p.Arm, "balancer", p.Balancer, "replicas", n), Step: journeyStep})
 			cells = append(cells, lostCell(p, n, i))
 			if i.N == 0 {
 				continue
@@ -84,8 +84,8 @@ func lostCell(p place, n int, i trial.Interval) cell {
 // places lists the rows: arms in their usual order, balancers in theirs.
 func (d *data) places(experiment string) []place {
 	var found []place
-	for _, t := range d.ok(experiment) {
-		found = append(found, place{t.Spec.Arm, t.Spec.Balancer})
+	for _, at := range d.cells(experiment) {
+		found = append(found, place{at.Spec().System.Arm, at.Spec().System.Balancer})
 	}
 	arms, balancers := d.arms(experiment), trial.Balancers()
 	slices.SortFunc(found, func(a, b place) int {
@@ -103,11 +103,9 @@ func (d *data) places(experiment string) []place {
 // lostShare pools the lost sessions of a cell over all blocks; N is the requests.
 func (d *data) lostShare(sel trial.Selector) trial.Interval {
 	var lost, requests float64
-	for _, t := range d.ok("sticky") {
-		if sel.Matches(t.Spec) && t.Journey != nil {
-			lost += t.Journey.Counters["lost_sessions"]
-			requests += t.Journey.Counters["authenticated_requests"]
-		}
+	for _, j := range d.journeys("sticky", sel) {
+		lost += j.Counters["lost_sessions"]
+		requests += j.Counters["authenticated_requests"]
 	}
 	if !(requests > 0) {
 		return trial.Interval{}

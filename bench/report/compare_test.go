@@ -19,8 +19,8 @@ func TestCompareShowsWhatChanged(t *testing.T) {
 	run, trials, verdicts := smallRun()
 	before := rendered(t, run, trials, verdicts, gobenchOutput(t))
 	for i := range trials {
-		if m, ok := trials[i].Phase("load=common"); ok && trials[i].Spec.Arm == "session/redis" {
-			m.SentBytes *= 2
+		if m, ok := trials[i].Step(0, "load=common"); ok && trials[i].Spec.Cells[0].System.Arm == "session/redis" {
+			m.Streams[trial.Main].SentBytes *= 2
 		}
 	}
 	run.Commit, run.Profile, run.Machine.CPU = "another", "full", "Other CPU"

@@ -169,8 +169,8 @@ func (d *data) remarks() (groups []warning) {
 		}
 		for _, x := range t.Doubts {
 			text := x.Text
-			if x.Phase != "" {
-				text = x.Phase + ": " + text
+			if x.Step != "" {
+				text = x.Step + ": " + text
 			}
 			add(t, x.Cause, text)
 		}

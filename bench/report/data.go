@@ -27,32 +27,58 @@ func newData(run trial.Run, trials []trial.Trial, verdicts []trial.Verdict, gobe
 	return d
 }
 
-// ok lists an experiment's trials, of each cell in each block the first attempt
-// that came to its end, calibration left out. What is counted over them rests
-// on counts, which no doubt of the instrument spoils.
-func (d *data) ok(experiment string) []*trial.Trial {
-	var ts []*trial.Trial
+// cells lists those of an experiment's trials, of each trial in each block the
+// first attempt that came to its end, calibration left out. What is counted over
+// them rests on counts, which no doubt of the instrument spoils.
+func (d *data) cells(experiment string) (ats []analysis.At) {
 	for _, b := range d.blocks[experiment] {
-		ts = append(ts, b.First()...)
+		for _, t := range b.First() {
+			for i := range t.Spec.Cells {
+				ats = append(ats, analysis.At{Trial: t, Cell: i})
+			}
+		}
 	}
-	return ts
+	return ats
+}
+
+// results are those of one step in all cells.
+func (d *data) results(experiment, step string) (rs []*trial.StreamResult) {
+	for _, at := range d.cells(experiment) {
+		if m, ok := at.Trial.Step(at.Cell, step); ok {
+			if r, ok := m.Result(""); ok {
+				rs = append(rs, r)
+			}
+		}
+	}
+	return rs
+}
+
+// journeys are what a k6 script reported in the cells that a selector means.
+func (d *data) journeys(experiment string, sel trial.Selector) (js []*trial.Journey) {
+	for _, at := range d.cells(experiment) {
+		if m, ok := at.Trial.Step(at.Cell, sel.Step); ok && m.Journey != nil && sel.Matches(at.Spec()) {
+			js = append(js, m.Journey)
+		}
+	}
+	return js
 }
 
 func (d *data) arms(experiment string) []trial.Arm {
 	var arms []trial.Arm
-	for _, t := range d.ok(experiment) {
-		arms = append(arms, t.Spec.Arm)
+	for _, at := range d.cells(experiment) {
+		arms = append(arms, at.Spec().System.Arm)
 	}
 	return sortArms(arms)
 }
 
-// phases are the names of the measured phases, in the order in which trials hold them.
-func (d *data) phases(experiment string) []string {
+// steps are the names of the measured ones, in the order in which specs hold
+// them: a trial runs them in an order of its own.
+func (d *data) steps(experiment string) []string {
 	var names []string
-	for _, t := range d.ok(experiment) {
-		for _, p := range t.Spec.Load.Phases { // as declared: a trial runs them in an order of its own
-			if _, measured := t.Phase(p.Name); measured && !slices.Contains(names, p.Name) {
-				names = append(names, p.Name)
+	for _, at := range d.cells(experiment) {
+		for _, s := range at.Spec().Steps {
+			if _, measured := at.Trial.Step(at.Cell, s.Name); measured && !slices.Contains(names, s.Name) {
+				names = append(names, s.Name)
 			}
 		}
 	}
@@ -61,8 +87,8 @@ func (d *data) phases(experiment string) []string {
 
 func (d *data) replicaCounts(experiment string) []int {
 	var ns []int
-	for _, t := range d.ok(experiment) {
-		ns = append(ns, t.Spec.Replicas)
+	for _, at := range d.cells(experiment) {
+		ns = append(ns, at.Spec().System.Replicas)
 	}
 	slices.Sort(ns)
 	return slices.Compact(ns)
@@ -104,12 +130,16 @@ func estimateOf(vs []float64) trial.Interval {
 type sum struct{ offered, completed, dropped, succeeded int64 }
 
 func (d *data) pooled(experiment string, sel trial.Selector) (s sum) {
-	for _, t := range d.ok(experiment) {
-		if m, found := t.Phase(sel.Phase); found && sel.Matches(t.Spec) {
-			s.offered += m.Offered
-			s.completed += m.Completed
-			s.dropped += m.Dropped
-			s.succeeded += m.Outcomes[trial.Success]
+	for _, at := range d.cells(experiment) {
+		m, found := at.Trial.Step(at.Cell, sel.Step)
+		if !found || !sel.Matches(at.Spec()) {
+			continue
+		}
+		if r, ok := m.Result(sel.Stream); ok {
+			s.offered += r.Offered
+			s.completed += r.Completed
+			s.dropped += r.Dropped
+			s.succeeded += r.Outcomes[trial.Success]
 		}
 	}
 	return s

@@ -23,8 +23,8 @@ func disturbance(trials []trial.Trial) string {
 	for i := range trials {
 		t := &trials[i]
 		steal, others, total := 0.0, 0.0, 0.0
-		for _, m := range t.Phases {
-			if m.Phase.Mode == "" { // a k6 journey counts answers, which no noise changes
+		for _, m := range t.Steps {
+			if len(m.Streams) == 0 { // a k6 journey counts answers, which no noise changes
 				continue
 			}
 			steal, others, total = steal+m.Usage.Steal, others+m.Usage.Foreign, total+m.Usage.Seconds*float64(max(1, len(m.Usage.Busy)))

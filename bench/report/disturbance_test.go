@@ -12,16 +12,16 @@ import (
 // some were disturbed by cause.
 func disturbed(n, some int, cause string, steal, foreign float64) (ts []trial.Trial) {
 	for i := range n {
-		m := trial.Measurement{Phase: trial.Phase{Name: "p", Mode: trial.Open}}
+		m := trial.Measurement{Step: "p", Streams: map[string]*trial.StreamResult{trial.Main: {}}}
 		m.Usage = trial.Usage{Seconds: 1, Steal: steal * float64(i) / float64(max(1, n-1)), Foreign: foreign, Busy: map[string]float64{"cpu0": 1, "cpu1": 1}}
-		t := trial.Trial{Status: trial.OK, Phases: []trial.Measurement{m}}
+		t := trial.Trial{Status: trial.OK, Steps: []trial.Measurement{m}}
 		if i >= n-some {
-			t.Doubt(trial.Doubt{Phase: "p", Cause: cause, Spoils: []trial.Aspect{trial.Tail}})
+			t.Doubt(trial.Doubt{Step: "p", Cause: cause, Spoils: []trial.Aspect{trial.Tail}})
 		}
 		ts = append(ts, t)
 	}
-	journey := trial.Measurement{Phase: trial.Phase{Name: "journey"}, Usage: trial.Usage{Seconds: 100, Steal: 100}}
-	return append(ts, trial.Trial{Status: trial.OK, Phases: []trial.Measurement{journey}})
+	journey := trial.Measurement{Step: "journey", Usage: trial.Usage{Seconds: 100, Steal: 100}}
+	return append(ts, trial.Trial{Status: trial.OK, Steps: []trial.Measurement{journey}})
 }
 
 func TestANoisyMachineIsSaidInOneSentence(t *testing.T) {

@@ -1,13 +1,11 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"authbench/bench/experiment"
 	"authbench/bench/trial"
 )
 
@@ -41,7 +39,7 @@ type section struct {
 func newDocument(d *data) document {
 	doc := document{
 		Run: d.run, Command: trial.Shell(d.run.Command...), Facts: facts(d.run), Summary: summaryFigure(d), Verdicts: d.verdicts,
-		Advice: choose(d.verdicts), Noise: d.noise(), Validity: d.validity(), Doubts: d.doubts(), Warnings: d.warnings(), Limits: limitations,
+		Advice: choose(d.run.Questions, d.verdicts), Noise: d.noise(), Validity: d.validity(), Doubts: d.doubts(), Warnings: d.warnings(), Limits: limitations,
 		Software: table{Head: []string{"program", "version", "SHA-256"}},
 	}
 	for _, s := range d.run.Software {
@@ -66,7 +64,7 @@ func newDocument(d *data) document {
 // allFigures is every figure of a report but the summary.
 func allFigures(d *data) []figure {
 	var all []figure
-	for _, family := range []func(*data) []figure{costFigures, scaleFigures, stickyFigures, revokeFigures} {
+	for _, family := range []func(*data) []figure{costFigures, scaleFigures, stickyFigures, revokeFigures, outageFigures} {
 		all = append(all, family(d)...)
 	}
 	return append(all, microFigure(d))
@@ -101,20 +99,16 @@ func (d *data) experiments() []string {
 	return names
 }
 
-// section heads an experiment by its own words, under the run's own settings.
+// section heads an experiment by the words that the run was begun with.
 func (d *data) section(name string) section {
 	if name == microSection {
 		return section{Name: name, Question: "What do the parts cost by themselves?",
 			Method: "Go benchmarks of the very code that the servers run, on the system's CPU, without HTTP.", Command: "go test -run '^$' -bench . -benchmem ./bench/micro"}
 	}
 	s := section{Name: name, Question: name, Command: trial.Shell(only(d.run.Command, name)...), Doubts: d.experimentDoubts(name), Setup: d.setup(name)}
-	p, err := experiment.ParseProfile(d.run.Profile)
-	if err != nil || len(d.run.Settings) > 0 && json.Unmarshal(d.run.Settings, &p) != nil {
-		return s // an older or newer program wrote this run: its words are not ours
-	}
-	for _, e := range experiment.All(p) {
-		if e.Name == name {
-			s.Question, s.Method = e.Question, e.Method
+	for _, q := range d.run.Questions {
+		if q.Experiment == name {
+			s.Question, s.Method = q.Question, q.Method
 		}
 	}
 	return s
@@ -122,27 +116,35 @@ func (d *data) section(name string) section {
 
 // setup says what the trials' own specs say.
 func (d *data) setup(name string) string {
-	ts := d.ok(name)
-	if len(ts) == 0 {
+	cells := d.cells(name)
+	if len(cells) == 0 {
 		return "No trial of this experiment counts."
 	}
-	cells := map[string]bool{}
-	for _, t := range ts {
-		cells[t.Spec.Label+t.Spec.Hash()] = true
+	trials, kinds, resident := map[*trial.Trial]bool{}, map[string]bool{}, 0
+	for _, at := range cells {
+		trials[at.Trial] = true
+		kinds[fmt.Sprint(at.Trial.Spec.Key(0, 0), at.Cell)] = true
+		resident = max(resident, at.Spec().System.Resident)
 	}
-	s := ts[0].Spec
-	parts := []string{plural(len(ts), "trial", "trials"), plural(len(cells), "cell", "cells"), plural(len(d.blocks[name]), "block", "blocks"), plural(s.Users, "user", "users")}
-	if s.Load.Connections > 0 {
-		parts = append(parts, plural(s.Load.Connections, "connection", "connections"))
-	}
-	if s.Load.Sources > 0 {
-		parts = append(parts, "from "+plural(s.Load.Sources, "source network", "source networks"))
-	}
-	for _, t := range ts {
-		if t.Spec.Resident > 0 {
-			parts = append(parts, plural(t.Spec.Resident, "session", "sessions")+" resident in shared stores")
-			break
+	c := cells[0].Spec()
+	parts := []string{plural(len(trials), "trial", "trials"), plural(len(kinds), "cell", "cells"), plural(len(d.blocks[name]), "block", "blocks"), plural(c.System.Users, "user", "users")}
+	connections, sources := 0, 0
+	for _, s := range c.Steps {
+		for _, stream := range s.Streams {
+			connections, sources = max(connections, stream.Connections), max(sources, stream.Sources)
 		}
+		if s.Script != nil {
+			sources = max(sources, s.Script.Sources)
+		}
+	}
+	if connections > 0 {
+		parts = append(parts, plural(connections, "connection", "connections"))
+	}
+	if sources > 0 {
+		parts = append(parts, "from "+plural(sources, "source network", "source networks"))
+	}
+	if resident > 0 {
+		parts = append(parts, plural(resident, "session", "sessions")+" resident in shared stores")
 	}
 	return strings.Join(parts, ", ") + "."
 }

@@ -8,6 +8,7 @@ import (
 
 	"authbench/bench/analysis"
 	"authbench/bench/analysis/analysistest"
+	"authbench/bench/experiment"
 	"authbench/bench/trial"
 )
 
@@ -91,12 +92,11 @@ func smallRun() (trial.Run, []trial.Trial, []trial.Verdict) {
 			}
 			trials = append(trials, analysistest.Trial(analysistest.Spec("cost", c.arm, "load=common"), block, o...))
 		}
-		lossy := analysistest.Spec("sticky", "session/memory")
-		lossy.Replicas = 2
+		lossy := analysistest.In("sticky", trial.NewCell("arm", "session/memory", "balancer", trial.RoundRobin, "replicas", 2))
 		trials = append(trials, analysistest.Trial(lossy, block,
 			analysistest.JourneyCounter("authenticated_requests", 1000), analysistest.JourneyCounter("lost_sessions", 501)))
-		bare := analysistest.Spec("revoke", "jwt/HS256")
-		bare.Lifetime = trial.Duration(2 * time.Second)
+		bare := analysistest.In("revoke", trial.NewCell("arm", "jwt/HS256", "lifetime", 2*time.Second))
+		bare.Cells[0].System.Server[trial.SettingLifetime] = "2s"
 		trials = append(trials, analysistest.Trial(bare, block,
 			analysistest.JourneySamples("revocation_lag_seconds", 1.9+off/100), analysistest.JourneySamples("remaining_life_seconds", 1.91)))
 	}
@@ -104,10 +104,22 @@ func smallRun() (trial.Run, []trial.Trial, []trial.Verdict) {
 		analysistest.Doubt("busy generator", trial.Median, trial.Tail, trial.Rate)))
 	run := trial.Run{Name: "small", Profile: "standard", Runtime: "native", Seed: 7, Started: analysistest.Epoch, Ended: analysistest.Epoch.Add(90 * time.Second),
 		Status: "complete", Commit: "0123456789ab", Command: []string{"bin/authbench", "run", "--profile", "standard", "--seed", "7"},
-		Experiments: []string{"cost", "sticky", "revoke"}, Budgeting: "none",
+		Experiments: []string{"cost", "sticky", "revoke"}, Questions: questions(), Budgeting: "none",
 		Machine:  trial.Machine{OS: "Debian GNU/Linux 12", Kernel: "6.1", CPU: "Some CPU", CPUs: 2, MemoryMiB: 8000, GeneratorCPUs: "0", SystemCPUs: "1"},
 		Software: []trial.Software{{Name: "nginx", Version: "1.22.1", SHA256: "ab12"}}, Warnings: []string{"no CPU budgets here: scale is skipped"}}
 	return run, trials, smallVerdicts()
+}
+
+// questions are those of the standard profile.
+func questions() (all []trial.Question) {
+	p, err := experiment.ParseProfile("standard")
+	if err != nil {
+		panic(err)
+	}
+	for _, e := range experiment.All(p) {
+		all = append(all, e.Entry())
+	}
+	return all
 }
 
 func smallVerdicts() []trial.Verdict {

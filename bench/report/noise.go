@@ -16,18 +16,18 @@ var noiseMetrics = []struct {
 	{"request bytes", "request_bytes", trial.Ratio},
 }
 
-// noise is what two identical cells differ by, for each experiment and phase
+// noise is what two identical cells differ by, for each experiment and step
 // that has such a pair.
 func (d *data) noise() table {
-	t := table{Head: []string{"phase"}}
+	t := table{Head: []string{"step"}}
 	for _, m := range noiseMetrics {
 		t.Head = append(t.Head, m.Head)
 	}
 	for _, e := range d.experiments() {
-		for _, phase := range d.phases(e) {
-			row, any := []string{e + ", " + phase}, false
+		for _, step := range d.steps(e) {
+			row, any := []string{e + ", " + step}, false
 			for _, m := range noiseMetrics {
-				floor, ok := analysis.NoiseFloor(d.blocks[e], m.Metric, phase, m.Contrast)
+				floor, ok := analysis.NoiseFloor(d.blocks[e], m.Metric, step, m.Contrast)
 				switch {
 				case !ok:
 					row = append(row, absent)

@@ -22,7 +22,7 @@ import (
 
 // everyChart is what a whole run's report shows.
 var everyChart = []string{"summary", "auth-cost", "cost-by-load", "latency", "store-operations", "request-bytes",
-	"scale-throughput", "scale-efficiency", "lost-sessions", "revocation-lag", "sign-verify"}
+	"scale-throughput", "scale-efficiency", "lost-sessions", "revocation-lag", "outage", "sign-verify"}
 
 func TestWholeRunGivesEveryFile(t *testing.T) {
 	run, trials, verdicts := wholeRun(t)
@@ -120,9 +120,10 @@ func TestAnOldChartGoesAway(t *testing.T) {
 
 func TestWhatIsMissingIsLeftOut(t *testing.T) {
 	run, trials, verdicts := smallRun()
-	noPhases := analysistest.Trial(analysistest.Spec("cost", "jwt/ES256"), 1)
-	nothing := analysistest.Trial(analysistest.Spec("scale", "jwt/ES256", saturationPhase), 1)
-	nothing.Phases[0].Outcomes, nothing.Phases[0].Completed, nothing.Phases[0].Seconds = nil, 0, 0
+	noSteps := analysistest.Trial(analysistest.Spec("cost", "jwt/ES256"), 1)
+	nothing := analysistest.Trial(analysistest.Spec("scale", "jwt/ES256", saturationStep), 1)
+	idle := nothing.Steps[0].Streams[trial.Main]
+	idle.Outcomes, idle.Completed, idle.Seconds = nil, 0, 0
 	wrong := analysistest.Trial(analysistest.Spec("revoke", "jwt/ES256"), 1, analysistest.JourneySamples("revocation_lag_seconds", math.MaxFloat64, 1))
 	for name, c := range map[string]struct {
 		run      trial.Run
@@ -133,7 +134,7 @@ func TestWhatIsMissingIsLeftOut(t *testing.T) {
 		"no trials":             {run, nil, verdicts},
 		"no verdicts":           {run, trials, nil},
 		"one experiment":        {run, trials[3:4], verdicts[:1]},
-		"no phases":             {run, []trial.Trial{noPhases}, verdicts},
+		"no steps":              {run, []trial.Trial{noSteps}, verdicts},
 		"no request":            {run, append(slices.Clone(trials), nothing), verdicts},
 		"absurd sample":         {run, []trial.Trial{wrong}, verdicts},
 		"only calibration":      {run, []trial.Trial{analysistest.Trial(analysistest.Spec("cost", "none", "saturation"), 0)}, nil},
@@ -171,7 +172,7 @@ func TestHostileTextsStayText(t *testing.T) {
 		verdicts[i].Findings[0].Comparison.Name, verdicts[i].RuleHash = hostile, hostile
 	}
 	odd := analysistest.Trial(analysistest.Spec("sticky", "session/memory"), 1, analysistest.JourneyCounter("authenticated_requests", 10))
-	odd.Spec.Balancer = hostile
+	odd.Spec.Cells[0].System.Balancer = hostile
 	f := rendered(t, run, append(trials, odd), verdicts, hostile)
 
 	if page := strings.ToLower(contents(t, f, "report.html")); strings.Contains(page, "<script") || strings.Count(page, "</style>") != 1 {

@@ -74,16 +74,16 @@ type Use struct {
 	SystemBytes               int64   `json:"systemBytes"` // obtained by Go's runtime
 }
 
-func newResult(s Settings, m *trial.Measurement) Result {
-	r := Result{URL: s.URL, Mode: m.Phase.Mode, Rate: m.Phase.Rate, Closed: m.Phase.Concurrency,
+func newResult(s Settings, m *trial.StreamResult) Result {
+	r := Result{URL: s.URL, Mode: m.Stream.Pacing.Mode, Rate: m.Stream.Pacing.Rate, Closed: m.Stream.Pacing.Concurrency,
 		Connections: s.Connections, Sources: s.Sources, Credentials: len(s.Credentials), WarmUp: s.WarmUp.Seconds(),
 		Started: m.Started, Seconds: m.Seconds,
 		Offered: m.Offered, Completed: m.Completed, Dropped: m.Dropped, Reconnects: m.Reconnects,
 		Outcomes: map[string]Outcome{}, Replicas: m.Replicas, SentBytes: m.SentBytes, ReceivedBytes: m.ReceivedBytes, Notes: append([]string{}, m.Notes...)}
-	if m.Phase.Mode == trial.Open {
+	if m.Stream.Pacing.Mode == trial.Open {
 		lag := percentiles(m.PacerLag)
 		r.PacerLag = &lag
-		r.Arrivals = m.Phase.Arrivals
+		r.Arrivals = m.Stream.Pacing.Arrivals
 		if r.Arrivals == "" {
 			r.Arrivals = trial.Even
 		}

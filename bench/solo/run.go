@@ -50,7 +50,7 @@ func (l *Load) Run(ctx context.Context) (*Result, error) {
 	if cpuErr != nil {
 		return nil, cpuErr
 	}
-	r := newResult(s, &m)
+	r := newResult(s, m)
 	r.Interrupted = err != nil
 	if r.Generator, err = ownUse(after-before, took, m.Completed); err != nil {
 		return nil, err

@@ -70,7 +70,7 @@ func New(s Settings) (*Load, error) {
 		return nil, err
 	}
 	d, err := load.NewDriver(trial.Target{URL: base, Path: path, Credentials: users, CheckUser: check},
-		trial.Load{Connections: s.Connections, Sources: s.Sources}, seed)
+		load.Load{Connections: s.Connections, Sources: s.Sources}, seed)
 	if err != nil {
 		return nil, err
 	}
@@ -88,11 +88,11 @@ const (
 func (l *Load) Close() error { return l.driver.Close() }
 
 // phase is the load for a time.
-func (s Settings) phase(name string, d time.Duration) trial.Phase {
+func (s Settings) phase(name string, d time.Duration) load.Phase {
 	if s.Closed > 0 {
-		return trial.Phase{Name: name, Mode: trial.Closed, Concurrency: s.Closed, Seconds: d.Seconds()}
+		return load.Phase{Name: name, Mode: trial.Closed, Concurrency: s.Closed, Seconds: d.Seconds()}
 	}
-	return trial.Phase{Name: name, Mode: trial.Open, Rate: s.Rate, Arrivals: s.Arrivals, Seconds: d.Seconds()}
+	return load.Phase{Name: name, Mode: trial.Open, Rate: s.Rate, Arrivals: s.Arrivals, Seconds: d.Seconds()}
 }
 
 // split parts a URL into what to connect to and what to ask for.

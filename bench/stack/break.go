@@ -44,7 +44,7 @@ func (s *Stack) Component(name string) (*Component, error) {
 		}
 		names = append(names, c.name)
 	}
-	return nil, fmt.Errorf("there is no %q in %s: there are %s", name, s.spec.Arm, strings.Join(names, ", "))
+	return nil, fmt.Errorf("there is no %q in %s: there are %s", name, s.spec.System.Arm, strings.Join(names, ", "))
 }
 
 func (c *Component) breakable() (breakable, error) {

@@ -76,7 +76,7 @@ func (c *Component) setBudget(cpus float64) error {
 // budgets puts the spec's budgets into force.
 func (s *Stack) budgets() error {
 	for _, c := range s.Components {
-		if err := c.setBudget(s.spec.Budgets[c.tier]); err != nil {
+		if err := c.setBudget(s.spec.System.Budgets[c.tier]); err != nil {
 			return err
 		}
 	}

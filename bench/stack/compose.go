@@ -68,7 +68,7 @@ func NewCompose(ctx context.Context, opts Options) (*Runtime, error) {
 	}
 	c := &compose{opts: opts, ledger: l, project: projectPrefix + owner, file: filepath.Join(l.Dir(), "compose.json"),
 		caps: e.capabilities()}
-	c.caps.NoProxy = "the proxy is a part of this process, on loopback, where containers do not reach it: use the native runtime"
+	c.caps.NoProxy = NoProxies + ": use the native runtime"
 	warning := errors.Join(leftovers, sweepProjects(ctx))
 	if err := c.open(ctx, e); err != nil {
 		return nil, errors.Join(err, c.close())

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -149,15 +150,15 @@ func TestInterruptedStartLeavesNoTrial(t *testing.T) {
 }
 
 func checkSpecsThatCannotBeStarted(t *testing.T, n *Runtime) {
-	for want, edit := range map[string]func(*trial.Spec){
-		"unknown arm":      func(s *trial.Spec) { s.Arm = "session/disk" },
-		"unknown balancer": func(s *trial.Spec) { s.Balancer = "random" },
-		"0 replicas":       func(s *trial.Spec) { s.Replicas = 0 },
-		"a pool of 0":      func(s *trial.Spec) { s.Pool = 0 },
-		"0 users":          func(s *trial.Spec) { s.Users = 0 },
-		"resident":         func(s *trial.Spec) { s.Resident = 1 },
-		"CPU budget":       func(s *trial.Spec) { s.Budgets = map[trial.Tier]float64{trial.StoreTier: 0.01} },
-		"connections each": func(s *trial.Spec) { s.Arm = "session/postgres"; s.Pool = 150 },
+	for want, edit := range map[string]func(*trial.CellSpec){
+		"unknown arm":      func(s *trial.CellSpec) { s.System.Arm = "session/disk" },
+		"unknown balancer": func(s *trial.CellSpec) { s.System.Balancer = "random" },
+		"0 replicas":       func(s *trial.CellSpec) { s.System.Replicas = 0 },
+		"a pool of 0":      func(s *trial.CellSpec) { s.System.Server["pool"] = "0" },
+		"0 users":          func(s *trial.CellSpec) { s.System.Users = 0 },
+		"resident":         func(s *trial.CellSpec) { s.System.Resident = 1 },
+		"CPU budget":       func(s *trial.CellSpec) { s.System.Budgets = map[trial.Tier]float64{trial.StoreTier: 0.01} },
+		"connections each": func(s *trial.CellSpec) { s.System.Arm = "session/postgres"; s.System.Server["pool"] = "150" },
 	} {
 		s := cell("session/redis", 2, trial.RoundRobin)
 		edit(&s)
@@ -166,7 +167,7 @@ func checkSpecsThatCannotBeStarted(t *testing.T, n *Runtime) {
 		}
 	}
 	s := cell("none", 1, trial.RoundRobin) // the server itself refuses
-	s.Argon2 = "much"
+	s.System.Server["argon2"] = "much"
 	if _, err := n.Up(t.Context(), s); err == nil || !strings.Contains(err.Error(), "argon2") || !strings.Contains(err.Error(), "r1") {
 		t.Errorf("%v; want the replica's name and its own words", err)
 	}
@@ -177,14 +178,15 @@ func TestAReplicaThatIsNotWhatWasAskedFor(t *testing.T) {
 	spec := cell("jwt/ES256", 1, trial.RoundRobin)
 	s := up(t, n, spec)
 	r := s.Replicas[0]
-	for field, edit := range map[string]func(*trial.Spec){
-		"arm":        func(s *trial.Spec) { s.Arm = "jwt/EdDSA" },
-		"lifetime":   func(s *trial.Spec) { s.Lifetime = trial.Duration(time.Minute) },
-		"pool":       func(s *trial.Spec) { s.Pool = 99 },
-		"argon2":     func(s *trial.Spec) { s.Argon2 = "m=128,t=1,p=1" },
-		"credential": func(s *trial.Spec) { s.Arm += "+cookie" },
+	for field, edit := range map[string]func(*trial.CellSpec){
+		"arm":        func(s *trial.CellSpec) { s.System.Arm = "jwt/EdDSA" },
+		"lifetime":   func(s *trial.CellSpec) { s.System.Server["lifetime"] = "1m0s" },
+		"pool":       func(s *trial.CellSpec) { s.System.Server["pool"] = "99" },
+		"argon2":     func(s *trial.CellSpec) { s.System.Server["argon2"] = "m=128,t=1,p=1" },
+		"credential": func(s *trial.CellSpec) { s.System.Arm += "+cookie" },
 	} {
 		other := spec
+		other.System.Server = maps.Clone(spec.System.Server)
 		edit(&other)
 		if err := checkReplica(t.Context(), n.launch(other, 1), r); err == nil || !strings.Contains(err.Error(), "replica r1: "+field+": wanted ") {
 			t.Errorf("%v; want an error that names %s, wanted and got", err, field)
@@ -270,7 +272,7 @@ func TestPortClashes(t *testing.T) {
 func checkSharedCredentialsAreMintedOnce(t *testing.T, n *Runtime) {
 	for _, arm := range []trial.Arm{"session/redis", "session/postgres", "jwt/ES256"} {
 		spec := cell(arm, 1, trial.RoundRobin)
-		spec.Resident = 200
+		spec.System.Resident = 200
 		first := up(t, n, spec)
 		if err := first.Down(t.Context()); err != nil {
 			t.Fatal(err)
@@ -283,7 +285,7 @@ func checkSharedCredentialsAreMintedOnce(t *testing.T, n *Runtime) {
 			t.Fatal(err)
 		}
 		script := spec
-		script.Load.Script = "sticky.js"
+		script.Steps = []trial.Step{{Name: "journey", Script: &trial.Script{File: "sticky.js"}}}
 		logins := up(t, n, script)
 		if len(logins.Credentials) > 0 {
 			t.Errorf("%s: credentials for a script that logs in", arm)

@@ -34,7 +34,7 @@ func TestABurnerGetsItsBudget(t *testing.T) {
 	if !n.Capabilities().Budgets {
 		t.Logf("no budgets on this machine: %s", n.Capabilities().Reason)
 		spec := cell("none", 1, trial.RoundRobin)
-		spec.Budgets = map[trial.Tier]float64{trial.ReplicaTier: 0.5}
+		spec.System.Budgets = map[trial.Tier]float64{trial.ReplicaTier: 0.5}
 		if n.Capabilities().Reason == "" || n.check(spec) == nil {
 			t.Error("a budget was accepted without control groups, or no reason given")
 		}

@@ -88,10 +88,10 @@ func (s store) retire() {
 
 // proxied puts a proxy between the store and the replicas of a trial that asks
 // for one. It is opened once and stays.
-func (s *store) proxied(spec trial.Spec, ask func(context.Context, string, int) (time.Duration, error)) (err error) {
+func (s *store) proxied(spec trial.CellSpec, ask func(context.Context, string, int) (time.Duration, error)) (err error) {
 	c := s.component
 	c.link = nil
-	if !spec.Proxied {
+	if !spec.System.Proxied {
 		return nil
 	}
 	if c.way == nil {

@@ -101,12 +101,12 @@ func lastCPU(t *testing.T) string {
 }
 
 // cell is a spec whose credentials are minted.
-func cell(a trial.Arm, replicas int, b trial.Balancer) trial.Spec {
-	return trial.Spec{Experiment: "test", Arm: a, Replicas: replicas, Balancer: b, Lifetime: trial.Duration(time.Hour),
-		Users: 60, Argon2: "m=64,t=1,p=1", Pool: 4}
+func cell(a trial.Arm, replicas int, b trial.Balancer) trial.CellSpec {
+	return trial.CellSpec{Cell: trial.NewCell("arm", a), System: trial.System{Arm: a, Replicas: replicas, Balancer: b, Users: 60,
+		Server: map[string]string{trial.SettingLifetime: "1h0m0s", trial.SettingArgon2: "m=64,t=1,p=1", trial.SettingPool: "4"}}}
 }
 
-func up(t *testing.T, n *Runtime, spec trial.Spec) *Stack {
+func up(t *testing.T, n *Runtime, spec trial.CellSpec) *Stack {
 	t.Helper()
 	s, err := n.Up(t.Context(), spec)
 	if err != nil {

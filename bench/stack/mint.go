@@ -18,7 +18,7 @@ import (
 // it use the same set, and the same content of the store.
 type mintKey struct {
 	arm             trial.Arm
-	lifetime        trial.Duration
+	lifetime        time.Duration
 	users, resident int
 }
 
@@ -28,8 +28,8 @@ type mintedSet struct {
 	since       time.Time
 }
 
-func (n *Runtime) mintKey(spec trial.Spec) mintKey {
-	return mintKey{spec.Arm, spec.Lifetime, spec.Users, max(spec.Users, spec.Resident)}
+func (n *Runtime) mintKey(spec trial.CellSpec) mintKey {
+	return mintKey{spec.System.Arm, spec.System.Lifetime(), spec.System.Users, max(spec.System.Users, spec.System.Resident)}
 }
 
 // mintChunk bounds one request for credentials: slow algorithms take 1 ms each.
@@ -37,14 +37,14 @@ const mintChunk = 5000
 
 // credentials fills in the stack's: made by the arm's own Issue, so that no
 // measured window holds a password hash. Where a k6 script logs in there are none.
-func (n *Runtime) credentials(ctx context.Context, s *Stack, spec trial.Spec) (err error) {
-	if spec.Load.Script != "" {
+func (n *Runtime) credentials(ctx context.Context, s *Stack, spec trial.CellSpec) (err error) {
+	if spec.Scripted() {
 		return nil
 	}
 	var all []trial.Credential
-	switch arm.Of(spec.Arm).State {
+	switch arm.Of(spec.System.Arm).State {
 	case arm.Nowhere:
-		all, err = s.anonymous(ctx, spec.Users)
+		all, err = s.anonymous(ctx, spec.System.Users)
 	case arm.Replica:
 		all, err = s.mintPlaced(ctx, spec)
 	default:
@@ -78,10 +78,10 @@ func (s *Stack) anonymous(ctx context.Context, users int) ([]trial.Credential, e
 
 // mintShared makes credentials that every replica knows, once a run. A set that
 // has used half its life is made anew.
-func (n *Runtime) mintShared(ctx context.Context, spec trial.Spec) ([]trial.Credential, error) {
+func (n *Runtime) mintShared(ctx context.Context, spec trial.CellSpec) ([]trial.Credential, error) {
 	key := n.mintKey(spec)
 	set, ok := n.minted[key]
-	fresh := ok && time.Since(set.since) < time.Duration(spec.Lifetime)/2
+	fresh := ok && time.Since(set.since) < spec.System.Lifetime()/2
 	if fresh && n.holding(spec) == key {
 		return set.credentials, nil
 	}
@@ -94,11 +94,11 @@ func (n *Runtime) mintShared(ctx context.Context, spec trial.Spec) ([]trial.Cred
 	}
 	defer minter.component.unit.Stop(context.WithoutCancel(ctx))
 	set = mintedSet{since: time.Now()}
-	count := spec.Users
-	if arm.Of(spec.Arm).State == arm.Shared {
+	count := spec.System.Users
+	if arm.Of(spec.System.Arm).State == arm.Shared {
 		count = key.resident
 	}
-	if set.credentials, err = mint(ctx, minter, 0, count, spec.Users); err != nil {
+	if set.credentials, err = mint(ctx, minter, 0, count, spec.System.Users); err != nil {
 		return nil, err
 	}
 	n.minted[key] = set
@@ -109,7 +109,7 @@ func (n *Runtime) mintShared(ctx context.Context, spec trial.Spec) ([]trial.Cred
 // startMinter starts one more replica for the time of minting. Nothing is
 // measured meanwhile, so it may use every CPU, and PostgreSQL need not wait for
 // the disk at each session.
-func (n *Runtime) startMinter(ctx context.Context, spec trial.Spec) (r Replica, err error) {
+func (n *Runtime) startMinter(ctx context.Context, spec trial.CellSpec) (r Replica, err error) {
 	l := n.launch(spec, 0)
 	l.name, l.single = "minter", false
 	if l.postgres != "" {
@@ -180,7 +180,7 @@ func mintChunkOf(ctx context.Context, r Replica, first, n int) ([]trial.Credenti
 // store behind a balancer that does not stick is left alone: losing is what is
 // measured there.
 func (s *Stack) tryOne(ctx context.Context) error {
-	lossy := arm.Of(s.spec.Arm).State == arm.Replica && s.spec.Balancer != trial.Sticky && s.spec.Balancer != trial.CookieHash
+	lossy := arm.Of(s.spec.System.Arm).State == arm.Replica && s.spec.System.Balancer != trial.Sticky && s.spec.System.Balancer != trial.CookieHash
 	if lossy && len(s.Replicas) > 1 || len(s.Credentials) == 0 {
 		return nil
 	}

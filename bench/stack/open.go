@@ -27,6 +27,12 @@ func ParseKind(name string) (string, error) {
 // NoSources is what a reader should know of ip_hash in containers.
 const NoSources = "to nginx in a container all requests come from one address, the engine's: ip_hash sends them to one replica"
 
+// NoProxies is what a reader should know of slow and cut in containers.
+const NoProxies = "the proxy is a part of this process, on loopback, where containers do not reach it"
+
+// Proxies says whether a proxy can stand between replicas and a store.
+func Proxies(kind string) bool { return kind != KindCompose }
+
 // SeesSources says whether nginx sees the addresses that requests come from.
 func SeesSources(kind string) bool { return kind != KindCompose }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"authbench/bench/arm"
 	"authbench/bench/trial"
@@ -26,7 +27,7 @@ type Replica struct {
 
 // launch says how a replica is started. Labels, flags and checks derive from it.
 type launch struct {
-	spec     trial.Spec
+	spec     trial.CellSpec
 	kind     arm.Kind
 	name     string
 	number   int    // 1, 2, ...; 0 for one that only mints
@@ -36,8 +37,8 @@ type launch struct {
 	postgres string // likewise; holds a password
 }
 
-func (n *Runtime) launch(spec trial.Spec, number int) launch {
-	l := launch{spec: spec, kind: arm.Of(spec.Arm), name: "r" + strconv.Itoa(number), number: number, cpus: n.opts.SystemCPUs, single: n.oneThread(spec)}
+func (n *Runtime) launch(spec trial.CellSpec, number int) launch {
+	l := launch{spec: spec, kind: arm.Of(spec.System.Arm), name: "r" + strconv.Itoa(number), number: number, cpus: n.opts.SystemCPUs, single: n.oneThread(spec)}
 	if there, _ := l.kind.Uses("redis"); there {
 		l.redis = n.redis.forReplicas()
 	}
@@ -47,30 +48,33 @@ func (n *Runtime) launch(spec trial.Spec, number int) launch {
 	return l
 }
 
-// args are a server's flags: its addresses and the folder of its keys, which the
-// host decides, and what follows from the spec.
-func (l launch) args(listen, private, keys string) []string {
-	spec := l.spec
-	args := []string{
-		"-listen", listen, "-private", private, "-replica", l.name,
-		"-lifetime", spec.Lifetime.String(), "-idle-timeout", "0s", "-touch", "never", "-leeway", "0s",
-		"-pool", strconv.Itoa(spec.Pool), "-accounts", "memory", "-seed-users", strconv.Itoa(spec.Users),
-		"-insecure-cookies", "-mint", // plain HTTP on loopback
+// settings are the server's, by flag: what every measured replica has, and over
+// it what the spec asks for. They start the replica, and its /config must repeat
+// them.
+func (l launch) settings() map[string]string {
+	all := map[string]string{
+		"replica": l.name, "idle-timeout": "0s", "touch": "never", "leeway": "0s",
+		"accounts": "memory", "seed-users": strconv.Itoa(l.spec.System.Users),
+		"insecure-cookies": "true", "mint": "true", // plain HTTP on loopback
 	}
-	for _, flag := range slices.Sorted(maps.Keys(l.kind.Server)) {
-		args = append(args, "-"+flag, l.kind.Server[flag])
+	maps.Copy(all, l.spec.System.Server)
+	if l.redis != "" {
+		all["redis"] = l.redis
+	}
+	return all
+}
+
+// args are a server's flags: its addresses and the folder of its keys, which the
+// host decides, what makes the arm, and the settings.
+func (l launch) args(listen, private, keys string) []string {
+	args := []string{"-listen", listen, "-private", private}
+	for _, flags := range []map[string]string{l.kind.Server, l.settings()} {
+		for _, flag := range slices.Sorted(maps.Keys(flags)) {
+			args = append(args, "-"+flag+"="+flags[flag])
+		}
 	}
 	if l.kind.Keys {
 		args = append(args, "-keys", keys)
-	}
-	if spec.StoreTimeout != 0 {
-		args = append(args, "-store-timeout", spec.StoreTimeout.String())
-	}
-	if spec.Argon2 != "" {
-		args = append(args, "-argon2", spec.Argon2)
-	}
-	if l.redis != "" {
-		args = append(args, "-redis", l.redis)
 	}
 	return args
 }
@@ -111,24 +115,13 @@ type setting struct{ field, value string }
 
 // wanted is the part of /config that a launch decides.
 func (l launch) wanted() []setting {
-	spec := l.spec
-	w := []setting{
-		{"arm", string(spec.Arm.Base())}, {"replica", l.name},
-		{"credential", string(l.kind.Carrier)}, {"lifetime", spec.Lifetime.String()}, {"idle_timeout", "0s"}, {"touch", "never"}, {"leeway", "0s"},
-		{"pool", strconv.Itoa(spec.Pool)}, {"accounts", "memory"}, {"seed_users", strconv.Itoa(spec.Users)},
-		{"mint", "true"}, {"insecure_cookies", "true"}, {"unlogged", "false"},
-	}
-	if spec.StoreTimeout != 0 {
-		w = append(w, setting{"store_timeout", spec.StoreTimeout.String()})
-	}
-	if spec.Argon2 != "" {
-		w = append(w, setting{"argon2", spec.Argon2})
+	w := []setting{{"arm", string(l.spec.System.Arm.Base())}, {"credential", string(l.kind.Carrier)}, {"unlogged", "false"}}
+	settings := l.settings()
+	for _, flag := range slices.Sorted(maps.Keys(settings)) {
+		w = append(w, setting{strings.ReplaceAll(flag, "-", "_"), settings[flag]})
 	}
 	if l.single {
 		w = append(w, setting{"gomaxprocs", "1"})
-	}
-	if l.redis != "" {
-		w = append(w, setting{"redis", l.redis})
 	}
 	if u, err := url.Parse(l.postgres); err == nil && l.postgres != "" {
 		w = append(w, setting{"postgres", u.Scheme + "://" + u.Host + u.Path})

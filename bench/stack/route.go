@@ -14,11 +14,11 @@ import (
 
 // mintPlaced makes sessions that one replica alone knows, each at the replica
 // that the balancer will send its user to, if that can be arranged.
-func (s *Stack) mintPlaced(ctx context.Context, spec trial.Spec) ([]trial.Credential, error) {
+func (s *Stack) mintPlaced(ctx context.Context, spec trial.CellSpec) ([]trial.Credential, error) {
 	counts, cookies := s.shares(spec), make([][]string, len(s.Replicas))
-	if spec.Balancer == trial.CookieHash {
+	if spec.System.Balancer == trial.CookieHash {
 		var err error
-		if cookies, err = s.learnHash(ctx, spec.Users); err != nil {
+		if cookies, err = s.learnHash(ctx, spec.System.Users); err != nil {
 			return nil, err
 		}
 		for i := range counts {
@@ -33,7 +33,7 @@ func (s *Stack) mintPlaced(ctx context.Context, spec trial.Spec) ([]trial.Creden
 			return nil, err
 		}
 		for j := range got {
-			switch spec.Balancer {
+			switch spec.System.Balancer {
 			case trial.Sticky:
 				got[j] = withCookie(got[j], trial.RouteCookie, r.Name)
 			case trial.CookieHash:
@@ -47,9 +47,9 @@ func (s *Stack) mintPlaced(ctx context.Context, spec trial.Spec) ([]trial.Creden
 }
 
 // shares divides the users among the replicas.
-func (s *Stack) shares(spec trial.Spec) []int {
+func (s *Stack) shares(spec trial.CellSpec) []int {
 	counts := make([]int, len(s.Replicas))
-	for i := range spec.Users {
+	for i := range spec.System.Users {
 		counts[i%len(counts)]++
 	}
 	return counts
@@ -91,10 +91,10 @@ func clientCookie(i int) string { return "client-" + strconv.Itoa(1_000_000+i) }
 
 // route gives credentials that any replica knows the cookies that the balancer
 // looks at, so that all arms send equally many bytes.
-func (s *Stack) route(all []trial.Credential, spec trial.Spec) []trial.Credential {
+func (s *Stack) route(all []trial.Credential, spec trial.CellSpec) []trial.Credential {
 	routed := make([]trial.Credential, len(all))
 	for i, c := range all {
-		switch spec.Balancer {
+		switch spec.System.Balancer {
 		case trial.Sticky:
 			c = withCookie(c, trial.RouteCookie, s.Replicas[i%len(s.Replicas)].Name)
 		case trial.CookieHash:

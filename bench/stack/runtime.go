@@ -51,12 +51,12 @@ func (n *Runtime) Close() error {
 // Up starts what the spec asks for and returns when it serves. Any difference
 // between the spec and what a replica says of itself is an error. After an error
 // nothing of the trial is left running.
-func (n *Runtime) Up(ctx context.Context, spec trial.Spec) (s *Stack, err error) {
+func (n *Runtime) Up(ctx context.Context, spec trial.CellSpec) (s *Stack, err error) {
 	if err := n.check(spec); err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec, err)
 	}
 	s = &Stack{spec: spec, Warnings: slices.Clone(n.warnings)}
-	if spec.Balancer == trial.IPHash && !SeesSources(n.kind) {
+	if spec.System.Balancer == trial.IPHash && !SeesSources(n.kind) {
 		s.Warnings = append(s.Warnings, NoSources)
 	}
 	defer func() {
@@ -85,30 +85,30 @@ func (n *Runtime) Up(ctx context.Context, spec trial.Spec) (s *Stack, err error)
 }
 
 // check refuses what cannot be started, before anything is.
-func (n *Runtime) check(spec trial.Spec) error {
-	if _, err := arm.Lookup(spec.Arm); err != nil {
+func (n *Runtime) check(spec trial.CellSpec) error {
+	if _, err := arm.Lookup(spec.System.Arm); err != nil {
 		return err
 	}
-	if _, err := trial.ParseBalancer(string(spec.Balancer)); err != nil {
+	if _, err := trial.ParseBalancer(string(spec.System.Balancer)); err != nil {
 		return err
 	}
 	switch {
-	case spec.Replicas < 1 || spec.Replicas > 64:
-		return fmt.Errorf("%d replicas: want 1 to 64", spec.Replicas)
-	case spec.Pool < 1:
-		return fmt.Errorf("a pool of %d store connections: want at least 1", spec.Pool)
-	case spec.Users < 1:
-		return fmt.Errorf("%d users: want at least 1", spec.Users)
-	case spec.Resident != 0 && spec.Resident < spec.Users:
-		return fmt.Errorf("%d resident sessions for %d users: want at least one each", spec.Resident, spec.Users)
-	case arm.Of(spec.Arm).Store() == "postgres" && spec.Pool*spec.Replicas > postgresConnections-10:
-		return fmt.Errorf("%d replicas with %d connections each: PostgreSQL is started for %d", spec.Replicas, spec.Pool, postgresConnections)
+	case spec.System.Replicas < 1 || spec.System.Replicas > 64:
+		return fmt.Errorf("%d replicas: want 1 to 64", spec.System.Replicas)
+	case spec.System.Pool() < 1:
+		return fmt.Errorf("a pool of %d store connections: want at least 1", spec.System.Pool())
+	case spec.System.Users < 1:
+		return fmt.Errorf("%d users: want at least 1", spec.System.Users)
+	case spec.System.Resident != 0 && spec.System.Resident < spec.System.Users:
+		return fmt.Errorf("%d resident sessions for %d users: want at least one each", spec.System.Resident, spec.System.Users)
+	case arm.Of(spec.System.Arm).Store() == "postgres" && spec.System.Pool()*spec.System.Replicas > postgresConnections-10:
+		return fmt.Errorf("%d replicas with %d connections each: PostgreSQL is started for %d", spec.System.Replicas, spec.System.Pool(), postgresConnections)
 	}
 	caps := n.Capabilities()
-	if why := caps.Lacks(CanProxy); spec.Proxied && why != "" {
+	if why := caps.Lacks(CanProxy); spec.System.Proxied && why != "" {
 		return fmt.Errorf("%s: %s", CanProxy, why)
 	}
-	for tier, cpus := range spec.Budgets {
+	for tier, cpus := range spec.System.Budgets {
 		if cpus != 0 && !caps.Budgets {
 			return fmt.Errorf("a CPU budget for the %s needs control groups, which cannot be used here: %s", tier, caps.Reason)
 		}
@@ -120,9 +120,9 @@ func (n *Runtime) check(spec trial.Spec) error {
 }
 
 // startReplicas starts r1, r2, ... and checks each.
-func (n *Runtime) startReplicas(ctx context.Context, s *Stack, spec trial.Spec) error {
+func (n *Runtime) startReplicas(ctx context.Context, s *Stack, spec trial.CellSpec) error {
 	var launches []launch
-	for i := range spec.Replicas {
+	for i := range spec.System.Replicas {
 		launches = append(launches, n.launch(spec, i+1))
 	}
 	var err error
@@ -142,8 +142,8 @@ func (n *Runtime) startReplicas(ctx context.Context, s *Stack, spec trial.Spec) 
 }
 
 // startNginx starts nginx in front of the replicas.
-func (n *Runtime) startNginx(ctx context.Context, s *Stack, spec trial.Spec) error {
-	b, err := n.host.nginx(ctx, spec.Balancer, s.Replicas)
+func (n *Runtime) startNginx(ctx context.Context, s *Stack, spec trial.CellSpec) error {
+	b, err := n.host.nginx(ctx, spec.System.Balancer, s.Replicas)
 	if err != nil {
 		return err
 	}
@@ -159,8 +159,8 @@ func (n *Runtime) startNginx(ctx context.Context, s *Stack, spec trial.Spec) err
 
 // oneThread says whether a replica runs Go code on one thread: where it has
 // less than a CPU, a second thread only burns the budget faster.
-func (n *Runtime) oneThread(spec trial.Spec) bool {
-	if b := spec.Budgets[trial.ReplicaTier]; b > 0 && b <= 1 {
+func (n *Runtime) oneThread(spec trial.CellSpec) bool {
+	if b := spec.System.Budgets[trial.ReplicaTier]; b > 0 && b <= 1 {
 		return true
 	}
 	cpus, err := process.ParseCPUs(n.opts.SystemCPUs)

@@ -43,8 +43,8 @@ func checkEveryArmServes(t *testing.T, n *Runtime) {
 	for _, a := range arms {
 		spec := cell(a, 2, trial.Sticky)
 		s := up(t, n, spec)
-		if len(s.Credentials) != spec.Users {
-			t.Errorf("%s: %d credentials, want %d", a, len(s.Credentials), spec.Users)
+		if len(s.Credentials) != spec.System.Users {
+			t.Errorf("%s: %d credentials, want %d", a, len(s.Credentials), spec.System.Users)
 		}
 		for _, c := range s.Credentials {
 			if sub, err := whoami(t.Context(), s.URL, c); err != nil || sub != c.User {
@@ -71,7 +71,7 @@ func checkABudgetIsKeptAndLifted(t *testing.T, n *Runtime) {
 		return
 	}
 	spec := cell("none", 1, trial.RoundRobin)
-	spec.Budgets = map[trial.Tier]float64{trial.ReplicaTier: 0.1}
+	spec.System.Budgets = map[trial.Tier]float64{trial.ReplicaTier: 0.1}
 	s := up(t, n, spec)
 	r := s.Replicas[0].component
 	load, stop := context.WithCancel(t.Context())

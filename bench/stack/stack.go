@@ -31,7 +31,7 @@ type Stack struct {
 	Components  []*Component       // balancer, replicas and the arm's store
 	Warnings    []string
 
-	spec     trial.Spec
+	spec     trial.CellSpec
 	standby  []*Component // a store that stands there and is not the arm's own
 	routeURL string       // says which replica a request would go to
 }

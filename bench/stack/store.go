@@ -10,8 +10,8 @@ import (
 // startStore starts the arm's stores that do not run yet. One that only stands
 // there (see arm.StoreUse) is no component that is accounted for, so none of its
 // idling is charged to the arm; but its counters are read, and faults find it.
-func (n *Runtime) startStore(ctx context.Context, s *Stack, spec trial.Spec) error {
-	for _, use := range arm.Of(spec.Arm).Stores {
+func (n *Runtime) startStore(ctx context.Context, s *Stack, spec trial.CellSpec) error {
+	for _, use := range arm.Of(spec.System.Arm).Stores {
 		var component *Component
 		var err error
 		switch use.Store {
@@ -42,8 +42,8 @@ func (n *Runtime) startStore(ctx context.Context, s *Stack, spec trial.Spec) err
 
 // holding is what the arm's store is known to hold. A JWT needs no store: its
 // credentials are as good as on the first day.
-func (n *Runtime) holding(spec trial.Spec) mintKey {
-	switch arm.Of(spec.Arm).Store() {
+func (n *Runtime) holding(spec trial.CellSpec) mintKey {
+	switch arm.Of(spec.System.Arm).Store() {
 	case "redis":
 		return n.redis.holds
 	case "postgres":
@@ -52,8 +52,8 @@ func (n *Runtime) holding(spec trial.Spec) mintKey {
 	return n.mintKey(spec)
 }
 
-func (n *Runtime) hold(spec trial.Spec, key mintKey) {
-	switch arm.Of(spec.Arm).Store() {
+func (n *Runtime) hold(spec trial.CellSpec, key mintKey) {
+	switch arm.Of(spec.System.Arm).Store() {
 	case "redis":
 		n.redis.holds = key
 	case "postgres":
@@ -62,8 +62,8 @@ func (n *Runtime) hold(spec trial.Spec, key mintKey) {
 }
 
 // empty makes the arm's store hold nothing.
-func (n *Runtime) empty(ctx context.Context, spec trial.Spec) error {
-	switch arm.Of(spec.Arm).Store() {
+func (n *Runtime) empty(ctx context.Context, spec trial.CellSpec) error {
+	switch arm.Of(spec.System.Arm).Store() {
 	case "redis":
 		return n.redis.empty(ctx)
 	case "postgres":
@@ -74,13 +74,13 @@ func (n *Runtime) empty(ctx context.Context, spec trial.Spec) error {
 
 // settle brings the arm's store to the state that every trial starts from. A
 // k6 script starts with no session at all.
-func (n *Runtime) settle(ctx context.Context, spec trial.Spec) error {
-	if spec.Load.Script != "" {
+func (n *Runtime) settle(ctx context.Context, spec trial.CellSpec) error {
+	if spec.Scripted() {
 		if err := n.empty(ctx, spec); err != nil {
 			return err
 		}
 	}
-	if arm.Of(spec.Arm).Store() == "postgres" {
+	if arm.Of(spec.System.Arm).Store() == "postgres" {
 		return n.postgres.do(ctx, "VACUUM (ANALYZE)", "CHECKPOINT")
 	}
 	return nil

@@ -1,10 +1,6 @@
 package trial
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Aspect is what a figure rests on, and so which doubts can spoil it: stolen CPU
 // time says nothing about the number of bytes.
@@ -35,8 +31,8 @@ const (
 
 // Doubt is a reason to distrust some figures of a trial, and not others.
 type Doubt struct {
-	Phase  string   `json:"phase,omitempty"` // empty: the whole trial
-	Cause  string   `json:"cause"`           // one of DoubtRules, or what else happened: equal causes are shown together
+	Step   string   `json:"step,omitempty"` // empty: the whole trial
+	Cause  string   `json:"cause"`          // one of DoubtRules, or what else happened: equal causes are shown together
 	Amount float64  `json:"amount,omitempty"`
 	Bound  float64  `json:"bound,omitempty"` // the lowest that Amount went over; both in Unit, so that a later reader can apply another
 	Unit   string   `json:"unit,omitempty"`
@@ -57,12 +53,12 @@ type DoubtRule struct {
 // Doubt adds one to the trial.
 func (t *Trial) Doubt(ds ...Doubt) { t.Doubts = append(t.Doubts, ds...) }
 
-// Spoiled returns the doubt, if there is one, for which a figure of the phase
-// that rests on the aspect does not count. An empty phase means the whole trial,
-// which any of its phases spoils.
-func (t *Trial) Spoiled(phase string, a Aspect) (Doubt, bool) {
+// Spoiled returns the doubt, if there is one, for which a figure of the step
+// that rests on the aspect does not count. An empty step means the whole trial,
+// which any of its steps spoils.
+func (t *Trial) Spoiled(step string, a Aspect) (Doubt, bool) {
 	for _, d := range t.Doubts {
-		if slices.Contains(d.Spoils, a) && (d.Phase == "" || phase == "" || d.Phase == phase) {
+		if slices.Contains(d.Spoils, a) && (d.Step == "" || step == "" || d.Step == step) {
 			return d, true
 		}
 	}
@@ -75,27 +71,10 @@ func (t *Trial) Remarks() []string {
 	all := slices.Clone(t.Warnings)
 	for _, d := range t.Doubts {
 		text := d.Text
-		if d.Phase != "" {
-			text = d.Phase + ": " + text
+		if d.Step != "" {
+			text = d.Step + ": " + text
 		}
 		all = append(all, text)
 	}
 	return all
-}
-
-// invalid is what files of format 1 call a trial whose instrument was in doubt.
-const invalid Status = "invalid"
-
-// upgrade turns what format 1 said of a trial into today's words: a trial that
-// was invalid is one whose every figure is in doubt.
-func (t *Trial) upgrade() {
-	if t.Status != invalid {
-		return
-	}
-	t.Status = OK
-	text := strings.Join(t.Warnings, "; ")
-	if text == "" {
-		text = "no reason is on record"
-	}
-	t.Doubt(Doubt{Cause: "invalid by the rules of format 1", Spoils: Aspects(), Text: fmt.Sprint("invalid: ", text)})
 }

@@ -71,13 +71,12 @@ func ReadTrial(path string) (Trial, error) {
 	if err := json.Unmarshal(e.Trial, &t); err != nil {
 		return t, fmt.Errorf("%w: %s: %v", ErrDamaged, path, err)
 	}
-	if !slices.Contains([]Status{OK, invalid, Aborted}, t.Status) {
-		return t, fmt.Errorf("%w: %s has the status %q; known are ok, invalid and aborted: delete it and resume the run", ErrDamaged, path, t.Status)
+	if !slices.Contains([]Status{OK, Aborted}, t.Status) {
+		return t, fmt.Errorf("%w: %s has the status %q; known are ok and aborted: delete it and resume the run", ErrDamaged, path, t.Status)
 	}
 	if filepath.Base(path) != t.Key+".json" { // a copy would count twice
 		return t, fmt.Errorf("%w: %s holds the trial %s: a copy is to be deleted, a renamed file to be called %s.json", ErrDamaged, path, t.Key, t.Key)
 	}
-	t.upgrade()
 	return t, nil
 }
 
@@ -151,9 +150,6 @@ func (f Folder) ReadRun() (Run, error) {
 	}
 	if err := decode(f.path("run.json"), b, &r); err != nil {
 		return r, err
-	}
-	if r.Format == 0 {
-		r.Format = 1
 	}
 	if err := r.check(); err != nil {
 		return r, fmt.Errorf("%w: %s %w: restore it, or measure anew", ErrDamaged, f.path("run.json"), err)

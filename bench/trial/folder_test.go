@@ -103,10 +103,10 @@ func TestManifestThatIsNone(t *testing.T) {
 		with("native", "podman"):             `has the runtime "podman"; known are native, compose`,
 		with(`["cost"]`, `[]`):               "names no experiment",
 		with(`"ruleHashes":["`, `"ruleHashes":["","`): "1 rules and 2 rule hashes",
-		with(`"format":1`, `"format":2`):              "is in format 2, and this build of authbench reads format 1: use the build that made it, or a newer one",
-		with(`"format":1`, `"format":-1`):             "is in format -1",
-		`{"format":2,"status":["new","layout"]}`:      "is in format 2",
-		with(`"format":1`, `"format":"1"`):            "format",
+		with(`"format":2`, `"format":3`):              "is in format 3, and this build of authbench reads format 2: use a newer build",
+		with(`"format":2`, `"format":-1`):             "is in format -1",
+		`{"format":3,"status":["new","layout"]}`:      "is in format 3",
+		with(`"format":2`, `"format":"1"`):            "format",
 	} {
 		f := trial.Folder(t.TempDir())
 		if err := f.WriteFile("run.json", []byte(text)); err != nil {
@@ -118,10 +118,10 @@ func TestManifestThatIsNone(t *testing.T) {
 	}
 }
 
-// Files from before the number are of format 1; a number says the same.
-func TestFormatIsWrittenAndItsAbsenceReadAsOne(t *testing.T) {
+// Files from before the number are of format 1, which is refused in one line.
+func TestFormatIsWrittenAndOlderOnesAreRefused(t *testing.T) {
 	f := goodFolder(t, "run")
-	for _, path := range []string{f.Path("run.json"), f.Path("trials", goodTrial(1).Key+".json")} {
+	for _, path := range []string{f.Path("trials", goodTrial(1).Key+".json"), f.Path("run.json")} {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -137,9 +137,9 @@ func TestFormatIsWrittenAndItsAbsenceReadAsOne(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o644); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if _, trials, err := f.Read(); err != nil || len(trials) != 2 {
-		t.Errorf("without the number: %d trials, %v", len(trials), err)
+		if _, _, err := f.Read(); err == nil || !strings.Contains(err.Error(), path+" is in format 1 of an older authbench") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v; want one line that names the file, its format and what to do", err)
+		}
 	}
 }
 
@@ -180,8 +180,8 @@ func TestTrialThatIsNotThisRuns(t *testing.T) {
 		"holds the trial " + goodTrial(1).Key: func(f trial.Folder) error { // a copy would count twice
 			return os.Link(f.Path("trials", goodTrial(1).Key+".json"), f.Path("trials", goodTrial(3).Key+".json"))
 		},
-		"is in format 2, and this build of authbench reads format 1": func(f trial.Folder) error {
-			return f.WriteFile("trials/"+goodTrial(3).Key+".json", []byte(`{"format":2,"sha256":5,"body":{}}`))
+		"is in format 3, and this build of authbench reads format 2: use a newer build": func(f trial.Folder) error {
+			return f.WriteFile("trials/"+goodTrial(3).Key+".json", []byte(`{"format":3,"sha256":5,"body":{}}`))
 		},
 		"holds no JSON object": func(f trial.Folder) error {
 			return f.WriteFile("trials/"+goodTrial(3).Key+".json", []byte(`null`))

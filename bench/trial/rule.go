@@ -7,26 +7,21 @@ import (
 	"fmt"
 )
 
-// Selector picks one figure out of a block: which cell of the experiment, and
-// which phase of its trial. Zero fields match anything, but within a block a
-// selector must match exactly one trial.
+// Selector picks one figure out of a block: which cell of the experiment, which
+// step of its trial and which stream of the step. Factors that Cell leaves out
+// match anything, but within a block a selector must match exactly one cell.
 type Selector struct {
-	Arm      Arm      `json:"arm"`
-	Balancer Balancer `json:"balancer,omitempty"`
-	Replicas int      `json:"replicas,omitempty"`
-	Lifetime Duration `json:"lifetime,omitempty"`
-	Label    string   `json:"label,omitempty"`
-	Phase    string   `json:"phase,omitempty"`
+	Cell   Cell   `json:"cell"`
+	Label  string `json:"label,omitempty"`
+	Step   string `json:"step,omitempty"`
+	Stream string `json:"stream,omitempty"` // empty: the step's first
 }
 
-// Matches says whether a spec is the one meant.
-func (s Selector) Matches(spec Spec) bool {
-	return s.Arm == spec.Arm &&
-		(s.Balancer == "" || s.Balancer == spec.Balancer) &&
-		(s.Replicas == 0 || s.Replicas == spec.Replicas) &&
-		(s.Lifetime == 0 || s.Lifetime == spec.Lifetime) &&
-		s.Label == spec.Label
-}
+// Matches says whether a cell is the one meant.
+func (s Selector) Matches(c CellSpec) bool { return c.Cell.Holds(s.Cell) && s.Label == c.Label }
+
+// Of a cell's arm, with nothing else said: for experiments that vary no more.
+func Of(a Arm, step string) Selector { return Selector{Cell: NewCell("arm", a), Step: step} }
 
 // Contrast is how a comparison's figures are set against each other.
 type Contrast string

@@ -25,6 +25,7 @@ type Run struct {
 	Commit      string            `json:"commit"`  // of authbench, with -dirty
 	Command     []string          `json:"command"` // that repeats it
 	Experiments []string          `json:"experiments"`
+	Questions   []Question        `json:"questions"`
 	Rules       []Rule            `json:"rules"`
 	RuleHashes  []string          `json:"ruleHashes"`
 	DoubtRules  []DoubtRule       `json:"doubtRules"` // what leaves a measurement out, and of which figures

@@ -5,27 +5,41 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
-// Spec says all there is to say about a trial before it runs. Labels and launch
-// arguments both derive from this one value.
+// Spec says all there is to say about a trial before it runs. Its cells stand
+// side by side, each with replicas, balancer and accounting of its own, and are
+// loaded at the same moment by one generator; most trials have one.
 type Spec struct {
-	Experiment string   `json:"experiment"`
-	Label      string   `json:"label,omitempty"` // tells the halves of an A/A comparison apart; not part of the identity
-	Arm        Arm      `json:"arm"`
-	Replicas   int      `json:"replicas"`
-	Balancer   Balancer `json:"balancer"`
-	Lifetime   Duration `json:"lifetime"` // of a credential
+	Experiment string     `json:"experiment"`
+	Cells      []CellSpec `json:"cells"`
+}
 
-	Users    int    `json:"users"`              // credentials that the load draws from
-	Resident int    `json:"resident,omitempty"` // sessions in a shared store, Users included; 0 means Users
-	Argon2   string `json:"argon2,omitempty"`   // password hash parameters; empty is the server's default
-	Pool     int    `json:"pool"`               // store connections of one replica
+// CellSpec is one system and what happens to it. Labels and launch arguments
+// both derive from this one value.
+type CellSpec struct {
+	Cell   Cell   `json:"cell"`
+	Label  string `json:"label,omitempty"` // tells the halves of an A/A comparison apart; not part of the identity
+	System System `json:"system"`
+	Steps  []Step `json:"steps"` // those of one position in all cells run at once
+}
 
-	// StoreTimeout is the replicas' deadline for one store call; 0 is the server's
-	// default. Under a budget it must be well above the longest freeze.
-	StoreTimeout Duration `json:"storeTimeout,omitempty"`
+// System is what a runtime starts.
+type System struct {
+	Arm      Arm      `json:"arm"`
+	Replicas int      `json:"replicas"`
+	Balancer Balancer `json:"balancer"`
+
+	// Server holds the server's settings, besides those that make the arm: they
+	// start every replica as flags, and its /config must repeat them.
+	Server map[string]string `json:"server,omitempty"`
+
+	Users    int `json:"users"`              // accounts, and credentials that the load draws from
+	Resident int `json:"resident,omitempty"` // sessions in a shared store, Users included; 0 means Users
 
 	// Proxied puts a proxy between the replicas and the store, which faults can slow and cut. It costs every call some
 	// tens of microseconds, so it stands in all arms of an experiment or in none.
@@ -33,49 +47,51 @@ type Spec struct {
 
 	// Budgets in CPUs: of each replica, the balancer, the store. Absent or 0 is unlimited.
 	Budgets map[Tier]float64 `json:"budgets,omitempty"`
-
-	Load Load `json:"load"`
 }
 
-// Load is what drives a trial: either the open-loop driver (Phases) or a k6 script.
-type Load struct {
-	Connections int     `json:"connections,omitempty"` // of the driver, to the balancer
-	Sources     int     `json:"sources,omitempty"`     // distinct /24 networks of 127/8 that requests come from
-	Zipf        float64 `json:"zipf,omitempty"`        // exponent (> 1) of the choice of users; 0 walks them evenly
-	Phases      []Phase `json:"phases,omitempty"`
+// Settings of a server that others need to know as values.
+const (
+	SettingLifetime     = "lifetime"      // of a credential, a duration
+	SettingPool         = "pool"          // store connections of one replica
+	SettingStoreTimeout = "store-timeout" // of one store call, a duration; under a budget well above the longest freeze
+	SettingArgon2       = "argon2"        // password hash parameters
+)
 
-	Script string            `json:"script,omitempty"` // k6 script, relative to loadtests/
-	Env    map[string]string `json:"env,omitempty"`    // its -e settings
+// Lifetime is that of a credential; 0 is the server's own.
+func (s System) Lifetime() time.Duration {
+	d, _ := time.ParseDuration(s.Server[SettingLifetime])
+	return d
 }
 
-// Mode says how a phase starts requests.
-type Mode string
+// Pool is the store connections of one replica; 0 is the server's own.
+func (s System) Pool() int {
+	n, _ := strconv.Atoi(s.Server[SettingPool])
+	return n
+}
 
-const (
-	Open   Mode = "open"   // at Rate, whatever the answers do
-	Closed Mode = "closed" // Concurrency requests in flight, each answer starts the next: for capacity only
-	Search Mode = "search" // open steps below an earlier closed phase's throughput: the highest rate that holds the SLO
-)
+// Step is a stretch in which everything that loads and breaks runs at once.
+type Step struct {
+	Name    string   `json:"name"`
+	Seconds float64  `json:"seconds"`
+	Warmup  bool     `json:"warmup,omitempty"` // ends by criterion; Seconds is its upper bound; feeds no figure
+	Streams []Stream `json:"streams,omitempty"`
+	Script  *Script  `json:"script,omitempty"` // a k6 journey beside the streams
+	Search  *Search  `json:"search,omitempty"` // of the highest rate of the first stream that holds an SLO
+	Faults  []Fault  `json:"faults,omitempty"`
+	Expect  Expect   `json:"expect,omitzero"`
+}
 
-// Arrivals say how an open phase spaces its starts.
-type Arrivals string
+// Script is a k6 script as part of a step.
+type Script struct {
+	File    string            `json:"file"`              // relative to loadtests/
+	Sources int               `json:"sources,omitempty"` // distinct /24 networks of 127/8 that requests come from
+	Env     map[string]string `json:"env,omitempty"`     // its -e settings
+}
 
-const (
-	Even    Arrivals = "even"
-	Poisson Arrivals = "poisson"
-)
-
-// Phase is one stretch of load within a trial.
-type Phase struct {
-	Name        string   `json:"name"`
-	Mode        Mode     `json:"mode"`
-	Warmup      bool     `json:"warmup,omitempty"` // ends by criterion; Seconds is its upper bound; feeds no figure
-	Seconds     float64  `json:"seconds"`
-	Rate        float64  `json:"ratePerSecond,omitempty"` // open
-	Arrivals    Arrivals `json:"arrivals,omitempty"`      // open; empty is even
-	Concurrency int      `json:"concurrency,omitempty"`   // closed
-	Steps       int      `json:"steps,omitempty"`         // search: open steps of Seconds each
-	SLO         *SLO     `json:"slo,omitempty"`           // search
+// Search looks for a capacity by open steps below an earlier closed step's throughput.
+type Search struct {
+	Steps int `json:"steps"` // of the step's Seconds each
+	SLO   SLO `json:"slo"`
 }
 
 // SLO is what a capacity must hold besides no errors and none dropped.
@@ -83,10 +99,61 @@ type SLO struct {
 	P99Milliseconds float64 `json:"p99Milliseconds"`
 }
 
+// Mode says how a stream starts requests.
+type Mode string
+
+const (
+	Open   Mode = "open"   // at Rate, whatever the answers do
+	Closed Mode = "closed" // Concurrency requests in flight, each answer starts the next: for capacity only
+)
+
+// Arrivals say how an open stream spaces its starts.
+type Arrivals string
+
+const (
+	Even    Arrivals = "even"
+	Poisson Arrivals = "poisson"
+)
+
+// String describes the cell in a few words.
+func (c CellSpec) String() string {
+	words := c.Cell.Words()
+	if c.Label != "" {
+		words += ", " + c.Label
+	}
+	return words
+}
+
+// Scripted says whether a k6 script logs in by itself, so that no credential is
+// made beforehand.
+func (c CellSpec) Scripted() bool {
+	return slices.ContainsFunc(c.Steps, func(s Step) bool { return s.Script != nil }) &&
+		!slices.ContainsFunc(c.Steps, func(s Step) bool { return len(s.Streams) > 0 })
+}
+
+// Single is the spec of one cell.
+func Single(experiment string, c CellSpec) Spec {
+	return Spec{Experiment: experiment, Cells: []CellSpec{c}}
+}
+
+// Label joins those of the cells.
+func (s Spec) Label() string {
+	var labels []string
+	for _, c := range s.Cells {
+		if c.Label != "" {
+			labels = append(labels, c.Label)
+		}
+	}
+	return strings.Join(labels, "+")
+}
+
 // Hash is the identity of what is measured: SHA-256 over the canonical JSON
-// without the label, as 12 hexadecimal digits.
+// without the labels, as 12 hexadecimal digits.
 func (s Spec) Hash() string {
-	s.Label = ""
+	s.Cells = slices.Clone(s.Cells)
+	for i := range s.Cells {
+		s.Cells[i].Label = ""
+	}
 	b, err := json.Marshal(s) // struct order is fixed, maps are sorted: canonical
 	if err != nil {
 		panic(fmt.Sprintf("trial: a spec that cannot be written as JSON: %v", err))
@@ -97,33 +164,41 @@ func (s Spec) Hash() string {
 
 // Key names a trial and its file: identity, label, block and attempt.
 func (s Spec) Key(block, attempt int) string {
-	label := s.Label
+	label := s.Label()
 	if label == "" {
 		label = "a"
 	}
 	return fmt.Sprintf("%s-%s-%s-b%02d-t%d", s.Experiment, s.Hash(), label, block, attempt)
 }
 
-// String describes the cell in a few words for progress lines and errors.
+// String describes the cells in a few words for progress lines and errors.
 func (s Spec) String() string {
-	str := fmt.Sprintf("%s: %s, N=%d, %s", s.Experiment, s.Arm, s.Replicas, s.Balancer)
-	if s.Label != "" {
-		str += ", " + s.Label
+	var cells []string
+	for _, c := range s.Cells {
+		cells = append(cells, c.String())
 	}
-	return str
+	return s.Experiment + ": " + strings.Join(cells, " beside ")
 }
 
-// Duration is a time.Duration that reads and writes as text such as "90s".
-type Duration time.Duration
-
-// MarshalText writes it as time.Duration does.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
-
-// UnmarshalText reads what time.ParseDuration reads.
-func (d *Duration) UnmarshalText(b []byte) error {
-	v, err := time.ParseDuration(string(b))
-	*d = Duration(v)
-	return err
+// Needs are what a spec asks of the machine and the runtime beyond processes.
+type Needs struct {
+	Budgets bool    // CPU budgets
+	Faults  []Fault // one of each kind
 }
 
-func (d Duration) String() string { return time.Duration(d).String() }
+// Needs says what the spec needs.
+func (s Spec) Needs() (n Needs) {
+	for _, c := range s.Cells {
+		for _, cpus := range c.System.Budgets {
+			n.Budgets = n.Budgets || cpus > 0
+		}
+		for _, step := range c.Steps {
+			for _, f := range step.Faults {
+				if !slices.ContainsFunc(n.Faults, func(o Fault) bool { return o.Kind == f.Kind }) {
+					n.Faults = append(n.Faults, f)
+				}
+			}
+		}
+	}
+	return n
+}

@@ -33,15 +33,14 @@ type Trial struct {
 	Doubts   []Doubt       `json:"doubts,omitempty"`   // they travel with the figures
 	Started  time.Time     `json:"started"`
 	Seconds  float64       `json:"seconds"` // from asking the stack up to having it down
-	Phases   []Measurement `json:"phases"`
-	Journey  *Journey      `json:"journey,omitempty"` // what a k6 script counted
+	Steps    []Measurement `json:"steps"`
 }
 
-// Phase finds a measurement by its phase's name.
-func (t *Trial) Phase(name string) (*Measurement, bool) {
-	for i := range t.Phases {
-		if t.Phases[i].Phase.Name == name {
-			return &t.Phases[i], true
+// Step finds a measurement by its cell's position and its step's name.
+func (t *Trial) Step(cell int, name string) (*Measurement, bool) {
+	for i := range t.Steps {
+		if t.Steps[i].Cell == cell && t.Steps[i].Step == name {
+			return &t.Steps[i], true
 		}
 	}
 	return nil, false
@@ -65,44 +64,48 @@ const (
 	UnauthorizedSuccess = "unauthorized_success" // a 2xx for a credential that should have been refused
 )
 
-// Measurement is what one phase of a trial showed. Latency runs from the
-// request's intended start in open phases, from its dispatch in closed ones.
+// Measurement is what one step of one cell showed.
 type Measurement struct {
-	Phase   Phase     `json:"phase"` // as carried out: a searched or derived rate is filled in
+	Cell    int       `json:"cell"` // position among the spec's cells
+	Step    string    `json:"step"`
 	Started time.Time `json:"started"`
-	Seconds float64   `json:"seconds"` // wall time over which completions were counted
+	Seconds float64   `json:"seconds"` // wall time
 
-	Offered    int64 `json:"offered"`    // requests that should have started (open), that started (closed)
-	Completed  int64 `json:"completed"`  // requests that ended, whatever their outcome
-	Dropped    int64 `json:"dropped"`    // requests that never started
-	Reconnects int64 `json:"reconnects"` // connections opened again within the phase
-	Users      int64 `json:"users"`      // distinct credentials used in the phase
-
-	Outcomes  map[string]int64 `json:"outcomes"`  // by outcome class
-	Replicas  map[string]int64 `json:"replicas"`  // completions by answering replica
-	PerSecond []int64          `json:"perSecond"` // completions in each whole second
-
-	Latency   map[string]*Histogram `json:"latency"`             // by outcome class
-	PacerLag  *Histogram            `json:"pacerLag,omitempty"`  // intended start to dispatch: the generator's own fault
-	QueueWait *Histogram            `json:"queueWait,omitempty"` // dispatch to a free connection
-
-	SentBytes     int64 `json:"sentBytes"`     // at the client's sockets
-	ReceivedBytes int64 `json:"receivedBytes"` //
-
-	Usage Usage    `json:"usage"`
-	Notes []string `json:"notes,omitempty"`
+	Streams map[string]*StreamResult `json:"streams,omitempty"`
+	Search  *Search                  `json:"search,omitempty"`  // the step searched: its stream's rate is what was found
+	Journey *Journey                 `json:"journey,omitempty"` // what a k6 script counted
+	Marks   []Mark                   `json:"marks,omitempty"`   // of the step's faults
+	Usage   Usage                    `json:"usage"`
 }
 
+// Result finds a stream's by the stream's name; "" is the first by name where
+// there is one alone, and otherwise the one called "main".
+func (m *Measurement) Result(name string) (*StreamResult, bool) {
+	if name == "" {
+		name = Main
+		if len(m.Streams) == 1 {
+			for only := range m.Streams {
+				name = only
+			}
+		}
+	}
+	r, ok := m.Streams[name]
+	return r, ok
+}
+
+// Main is the name of a step's stream that figures are read from when none is named.
+const Main = "main"
+
 // Throughput is the rate of successes in requests per second.
-func (m *Measurement) Throughput() float64 {
-	if m.Seconds <= 0 {
+func (r *StreamResult) Throughput() float64 {
+	if r.Seconds <= 0 {
 		return 0
 	}
-	return float64(m.Outcomes[Success]) / m.Seconds
+	return float64(r.Outcomes[Success]) / r.Seconds
 }
 
 // Errors counts the completed requests that are not a success.
-func (m *Measurement) Errors() int64 { return m.Completed - m.Outcomes[Success] }
+func (r *StreamResult) Errors() int64 { return r.Completed - r.Outcomes[Success] }
 
 // Tier is a layer whose CPU is accounted for on its own.
 type Tier string
@@ -114,7 +117,7 @@ const (
 	StoreTier     Tier = "store"
 )
 
-// Usage is what probes read around a phase: after minus before.
+// Usage is what probes read around a step: after minus before.
 type Usage struct {
 	Seconds   float64             `json:"seconds"`             // wall time between the two readings
 	CPU       map[Tier]float64    `json:"cpuSeconds"`          // CPU-seconds by tier

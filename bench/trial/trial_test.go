@@ -14,27 +14,90 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+func stream() trial.Stream {
+	return trial.Stream{Name: trial.Main, Request: "GET /me", Connections: 4, Pacing: trial.Pacing{Mode: trial.Open, Rate: 100}}
+}
+
 func spec() trial.Spec {
-	return trial.Spec{
-		Experiment: "cost", Arm: "jwt/ES256", Replicas: 3, Balancer: trial.RoundRobin,
-		Lifetime: trial.Duration(time.Hour), Users: 10, Pool: 8, Budgets: map[trial.Tier]float64{trial.ReplicaTier: 0.1},
-		Load: trial.Load{Connections: 4, Phases: []trial.Phase{{Name: "common", Mode: trial.Open, Rate: 100, Seconds: 1}}},
-	}
+	return trial.Single("cost", trial.CellSpec{
+		Cell: trial.NewCell("arm", "jwt/ES256", "replicas", 3),
+		System: trial.System{Arm: "jwt/ES256", Replicas: 3, Balancer: trial.RoundRobin, Users: 10, Budgets: map[trial.Tier]float64{trial.ReplicaTier: 0.1},
+			Server: map[string]string{trial.SettingLifetime: "1h0m0s", trial.SettingPool: "8"}},
+		Steps: []trial.Step{{Name: "common", Seconds: 1, Streams: []trial.Stream{stream()}}},
+	})
 }
 
 func TestSpecIdentity(t *testing.T) {
 	a, b := spec(), spec()
-	b.Label = "b"
+	b.Cells[0].Label = "b"
 	if a.Hash() != b.Hash() {
 		t.Error("a label changes the identity: the halves of an A/A comparison could differ unseen")
 	}
 	if a.Key(1, 1) == b.Key(1, 1) {
 		t.Error("two labels share a file name")
 	}
+	if b.Cells[0].Label != "b" {
+		t.Error("hashing took the label away")
+	}
 	b = spec()
-	b.Load.Phases[0].Rate = 101
+	b.Cells[0].Steps[0].Streams[0].Pacing.Rate = 101
 	if a.Hash() == b.Hash() {
 		t.Error("another rate has the same identity")
+	}
+	if s := a.Cells[0].System; s.Lifetime() != time.Hour || s.Pool() != 8 {
+		t.Errorf("lifetime %v, pool %d", s.Lifetime(), s.Pool())
+	}
+}
+
+func TestCell(t *testing.T) {
+	c := trial.NewCell("arm", "jwt/HS256", "replicas", 4, "balancer", trial.Sticky)
+	text, err := c.MarshalText()
+	if err != nil || string(text) != "arm=jwt/HS256 replicas=4 balancer=sticky" {
+		t.Errorf("%q, %v", text, err)
+	}
+	var back trial.Cell
+	if err := back.UnmarshalText(text); err != nil || cmp.Diff(c, back) != "" {
+		t.Errorf("%v, %v", back, err)
+	}
+	if c.Arm() != "jwt/HS256" || c.Get("replicas") != "4" || c.Get("lifetime") != "" || c.Words() != "jwt/HS256, replicas=4, balancer=sticky" {
+		t.Errorf("%v: arm %s, words %q", c, c.Arm(), c.Words())
+	}
+	if w := c.With("replicas", 8).With("touch", "never"); w.String() != "arm=jwt/HS256 replicas=8 balancer=sticky touch=never" || c.Get("replicas") != "4" {
+		t.Errorf("%v, and the original %v", w, c)
+	}
+	if !c.Holds(trial.NewCell("replicas", 4)) || c.Holds(trial.NewCell("replicas", 8)) || c.Holds(trial.NewCell("lifetime", "1h")) || !c.Holds(nil) {
+		t.Error("a partial cell matches the wrong ones")
+	}
+	for text, want := range map[string]string{"arm": "no factor=level", "arm=": "no factor=level", "a=1 a=2": "twice"} {
+		if err := back.UnmarshalText([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestSpecsThatMakeNoSense(t *testing.T) {
+	if err := spec().Check(); err != nil {
+		t.Errorf("a good spec: %v", err)
+	}
+	for want, change := range map[string]func(*trial.Spec){
+		"no cells": func(s *trial.Spec) { s.Cells = nil },
+		"run at once": func(s *trial.Spec) {
+			s.Cells = append(s.Cells, trial.CellSpec{Cell: s.Cells[0].Cell, System: s.Cells[0].System})
+		},
+		"has a system of arm none":  func(s *trial.Spec) { s.Cells[0].System.Arm = trial.Control },
+		"want names, each once":     func(s *trial.Spec) { s.Cells[0].Steps = append(s.Cells[0].Steps, s.Cells[0].Steps[0]) },
+		"nothing loads it":          func(s *trial.Spec) { s.Cells[0].Steps[0].Streams = nil },
+		"a search wants one stream": func(s *trial.Spec) { s.Cells[0].Steps[0].Search = &trial.Search{} },
+		"from 0.5 to 1.5 s of 1 s": func(s *trial.Spec) {
+			s.Cells[0].Steps[0].Faults = []trial.Fault{{Kind: "kill", Target: "redis", At: 0.5, Lasts: 1}}
+		},
+		`unknown request "GET /nowhere"`: func(s *trial.Spec) { s.Cells[0].Steps[0].Streams[0].Request = "GET /nowhere" },
+	} {
+		s := spec()
+		change(&s)
+		if err := s.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want an error with %q", err, want)
+		}
 	}
 }
 
@@ -45,7 +108,8 @@ func TestFolderKeepsTrialsWholeAndUnchanged(t *testing.T) {
 		h.Record(time.Duration(i) * time.Microsecond)
 	}
 	want := trial.Trial{Key: spec().Key(1, 1), Spec: spec(), Block: 1, Attempt: 1, Order: 7, Status: trial.OK, Started: time.Unix(1e9, 0).UTC(),
-		Phases: []trial.Measurement{{Phase: spec().Load.Phases[0], Completed: 1000, Outcomes: map[string]int64{trial.Success: 1000}, Latency: map[string]*trial.Histogram{trial.Success: h}}}}
+		Steps: []trial.Measurement{{Step: "common", Streams: map[string]*trial.StreamResult{trial.Main: {
+			Stream: stream(), Completed: 1000, Outcomes: map[string]int64{trial.Success: 1000}, Latency: map[string]*trial.Histogram{trial.Success: h}}}}}}
 	if err := f.WriteTrial(want); err != nil {
 		t.Fatal(err)
 	}
@@ -53,13 +117,14 @@ func TestFolderKeepsTrialsWholeAndUnchanged(t *testing.T) {
 	if err != nil || len(got) != 1 {
 		t.Fatalf("%d trials, %v", len(got), err)
 	}
-	gotHist := got[0].Phases[0].Latency[trial.Success]
+	read, wrote := got[0].Steps[0].Streams[trial.Main], want.Steps[0].Streams[trial.Main]
+	gotHist := read.Latency[trial.Success]
 	for _, q := range []float64{0, 0.5, 0.99, 1} {
 		if gotHist.Quantile(q) != h.Quantile(q) {
 			t.Errorf("q%v: %v after reading, %v before writing", q, gotHist.Quantile(q), h.Quantile(q))
 		}
 	}
-	got[0].Phases[0].Latency, want.Phases[0].Latency = nil, nil
+	read.Latency, wrote.Latency = nil, nil
 	if d := cmp.Diff(want, got[0]); d != "" {
 		t.Errorf("a trial changed on its way through its file:\n%s", d)
 	}
@@ -86,7 +151,7 @@ func TestRunGuardsItsRules(t *testing.T) {
 	if _, err := f.ReadRun(); err == nil || !strings.Contains(err.Error(), "run.json") {
 		t.Errorf("empty folder: %v", err)
 	}
-	r := trial.Run{Name: "x", Status: "complete", Profile: "smoke", Runtime: "native", Experiments: []string{"cost"}, Rules: []trial.Rule{{Claim: "C01", Margin: 2, Compare: []trial.Comparison{{Name: "one-sided", A: trial.Selector{Arm: trial.Control}}}}}}
+	r := trial.Run{Name: "x", Status: "complete", Profile: "smoke", Runtime: "native", Experiments: []string{"cost"}, Rules: []trial.Rule{{Claim: "C01", Margin: 2, Compare: []trial.Comparison{{Name: "one-sided", A: trial.Of(trial.Control, "common")}}}}}
 	r.RuleHashes = []string{r.Rules[0].Hash()}
 	if err := f.WriteRun(r); err != nil {
 		t.Fatal(err)

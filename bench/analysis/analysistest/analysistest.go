@@ -6,6 +6,8 @@ package analysistest
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
 	"time"
 
 	"authbench/bench/arm"
@@ -20,28 +22,47 @@ var Epoch = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 // Option sets one figure of a trial.
 type Option func(*trial.Trial)
 
-// Spec is a cell of one replica behind round robin, with one open phase of
-// 1,000 requests for each name.
-func Spec(experiment string, a trial.Arm, phases ...string) trial.Spec {
-	if _, err := arm.Lookup(a); err != nil {
+// Spec is a cell of one replica behind round robin, with one open step of
+// 1,000 requests for each name. More factors of the cell may follow its arm.
+func Spec(experiment string, a trial.Arm, steps ...string) trial.Spec {
+	return In(experiment, trial.NewCell("arm", a), steps...)
+}
+
+// In is Spec of any cell; replicas and balancer are those that it names.
+func In(experiment string, cell trial.Cell, steps ...string) trial.Spec {
+	if _, err := arm.Lookup(cell.Arm()); err != nil {
 		panic(err)
 	}
-	s := trial.Spec{Experiment: experiment, Arm: a, Replicas: 1, Balancer: trial.RoundRobin,
-		Lifetime: trial.Duration(time.Hour), Users: 100, Pool: 4}
-	for _, name := range phases {
-		s.Load.Phases = append(s.Load.Phases, trial.Phase{Name: name, Mode: trial.Open, Rate: 1000, Seconds: 1})
+	c := trial.CellSpec{Cell: cell, System: trial.System{Arm: cell.Arm(), Replicas: 1, Balancer: trial.RoundRobin, Users: 100,
+		Server: map[string]string{trial.SettingLifetime: "1h0m0s", trial.SettingPool: "4"}}}
+	if n, err := strconv.Atoi(cell.Get("replicas")); err == nil {
+		c.System.Replicas = n
 	}
+	if b := cell.Get("balancer"); b != "" {
+		c.System.Balancer = trial.Balancer(b)
+	}
+	for _, name := range steps {
+		c.Steps = append(c.Steps, trial.Step{Name: name, Seconds: 1, Streams: []trial.Stream{{Name: trial.Main, Request: "GET /me",
+			Connections: 8, Pacing: trial.Pacing{Mode: trial.Open, Rate: 1000}}}})
+	}
+	return trial.Single(experiment, c)
+}
+
+// Labelled is the same spec with a label.
+func Labelled(s trial.Spec, label string) trial.Spec {
+	s.Cells = slices.Clone(s.Cells)
+	s.Cells[0].Label = label
 	return s
 }
 
-// Trial is a good trial of a cell: every measured phase serves its rate (1,000
+// Trial is a good trial of a cell: every measured step serves its rate (1,000
 // a second where none is given) with success alone; all else is zero until an
 // option sets it.
 func Trial(spec trial.Spec, block int, options ...Option) trial.Trial {
 	t := trial.Trial{Spec: spec, Block: block, Attempt: 1, Order: 1, Status: trial.OK, Started: Epoch, Seconds: 2}
-	for _, ph := range spec.Load.Phases {
-		if !ph.Warmup {
-			t.Phases = append(t.Phases, measurement(ph))
+	for _, step := range spec.Cells[0].Steps {
+		if !step.Warmup {
+			t.Steps = append(t.Steps, measurement(step))
 		}
 	}
 	for _, o := range options {
@@ -51,85 +72,115 @@ func Trial(spec trial.Spec, block int, options ...Option) trial.Trial {
 	return t
 }
 
-func measurement(ph trial.Phase) trial.Measurement {
-	m := trial.Measurement{Phase: ph, Started: Epoch.Add(time.Second), Seconds: ph.Seconds,
-		Users: 100, Outcomes: map[string]int64{}, Replicas: map[string]int64{}, Latency: map[string]*trial.Histogram{}}
+func measurement(step trial.Step) trial.Measurement {
+	m := trial.Measurement{Step: step.Name, Started: Epoch.Add(time.Second), Seconds: step.Seconds, Search: step.Search}
 	m.Usage.CPU, m.Usage.Counters = map[trial.Tier]float64{}, map[string]float64{}
-	rate := ph.Rate
-	if rate == 0 {
-		rate = 1000
+	for _, s := range step.Streams {
+		r := &trial.StreamResult{Stream: s, Started: m.Started, Seconds: m.Seconds,
+			Users: 100, Outcomes: map[string]int64{}, Replicas: map[string]int64{}, Latency: map[string]*trial.Histogram{}}
+		rate := s.Pacing.Rate
+		if rate == 0 {
+			rate = 1000
+		}
+		setThroughput(r, rate)
+		if m.Streams == nil {
+			m.Streams = map[string]*trial.StreamResult{}
+		}
+		m.Streams[s.Name] = r
 	}
-	setThroughput(&m, rate)
 	return m
 }
 
-func setThroughput(m *trial.Measurement, perSecond float64) {
-	n := int64(math.Round(perSecond * m.Seconds))
-	m.Offered, m.Completed = n, n
-	m.Outcomes[trial.Success] = n
-	m.PerSecond = nil
-	for range int(m.Seconds) {
-		m.PerSecond = append(m.PerSecond, int64(perSecond))
-	}
+func setThroughput(r *trial.StreamResult, perSecond float64) {
+	n := int64(math.Round(perSecond * r.Seconds))
+	r.Offered, r.Completed = n, n
+	r.Outcomes[trial.Success] = n
 }
 
-// in turns a change of one phase's measurement into an Option.
-func in(phase string, change func(*trial.Measurement)) Option {
+// in turns a change of one step's measurement and of its one stream into an Option.
+func in(step string, change func(*trial.Measurement, *trial.StreamResult)) Option {
 	return func(t *trial.Trial) {
-		m, ok := t.Phase(phase)
+		m, ok := t.Step(0, step)
 		if !ok {
-			panic(fmt.Sprintf("analysistest: %s has no phase %q", t.Spec, phase))
+			panic(fmt.Sprintf("analysistest: %s has no step %q", t.Spec, step))
 		}
-		change(m)
+		r, ok := m.Result("")
+		if !ok {
+			panic(fmt.Sprintf("analysistest: step %q of %s has no stream", step, t.Spec))
+		}
+		change(m, r)
 	}
 }
 
-// Throughput sets the successes per second of a phase. Give it before the
+// Throughput sets the successes per second of a step. Give it before the
 // options that count per request.
-func Throughput(phase string, perSecond float64) Option {
-	return in(phase, func(m *trial.Measurement) { setThroughput(m, perSecond) })
+func Throughput(step string, perSecond float64) Option {
+	return in(step, func(_ *trial.Measurement, r *trial.StreamResult) { setThroughput(r, perSecond) })
 }
 
 // CPU sets the microseconds that one tier spent per successful request.
-func CPU(phase string, tier trial.Tier, usPerRequest float64) Option {
-	return in(phase, func(m *trial.Measurement) {
-		m.Usage.CPU[tier] = usPerRequest / 1e6 * float64(m.Outcomes[trial.Success])
+func CPU(step string, tier trial.Tier, usPerRequest float64) Option {
+	return in(step, func(m *trial.Measurement, r *trial.StreamResult) {
+		m.Usage.CPU[tier] = usPerRequest / 1e6 * float64(r.Outcomes[trial.Success])
 	})
 }
 
 // Counter sets a store's or the balancer's counter as a multiple of the completed requests.
-func Counter(phase, name string, perRequest float64) Option {
-	return in(phase, func(m *trial.Measurement) {
-		m.Usage.Counters[name] = math.Round(perRequest * float64(m.Completed))
+func Counter(step, name string, perRequest float64) Option {
+	return in(step, func(m *trial.Measurement, r *trial.StreamResult) {
+		m.Usage.Counters[name] = math.Round(perRequest * float64(r.Completed))
 	})
 }
 
 // Bytes sets the mean size of a request and of its answer at the client's socket.
-func Bytes(phase string, request, response float64) Option {
-	return in(phase, func(m *trial.Measurement) {
-		m.SentBytes = int64(math.Round(request * float64(m.Completed)))
-		m.ReceivedBytes = int64(math.Round(response * float64(m.Completed)))
+func Bytes(step string, request, response float64) Option {
+	return in(step, func(_ *trial.Measurement, r *trial.StreamResult) {
+		r.SentBytes = int64(math.Round(request * float64(r.Completed)))
+		r.ReceivedBytes = int64(math.Round(response * float64(r.Completed)))
 	})
 }
 
-// Latency gives the successes of a phase log-normal latencies with this median and 99th percentile.
-func Latency(phase string, median, p99 time.Duration) Option {
-	return in(phase, func(m *trial.Measurement) {
-		m.Latency[trial.Success] = LogNormal(m.Outcomes[trial.Success], median, p99)
+// Latency gives the successes of a step log-normal latencies with this median and 99th percentile.
+func Latency(step string, median, p99 time.Duration) Option {
+	return in(step, func(_ *trial.Measurement, r *trial.StreamResult) {
+		r.Latency[trial.Success] = LogNormal(r.Outcomes[trial.Success], median, p99)
 	})
 }
 
-// Errors turns a number of a phase's successes into another outcome.
-func Errors(phase, class string, n int64) Option {
-	return in(phase, func(m *trial.Measurement) {
-		m.Outcomes[trial.Success] -= n
-		m.Outcomes[class] += n
+// Errors turns a number of a step's successes into another outcome.
+func Errors(step, class string, n int64) Option {
+	return in(step, func(_ *trial.Measurement, r *trial.StreamResult) {
+		r.Outcomes[trial.Success] -= n
+		r.Outcomes[class] += n
 	})
 }
 
-// Rate sets the rate with which a phase was carried out: for a search, the one it found.
-func Rate(phase string, perSecond float64) Option {
-	return in(phase, func(m *trial.Measurement) { m.Phase.Rate = perSecond })
+// Outage makes of a step with a fault what the fault does: it is in effect from
+// 1 to 2.5 s, so many of the main stream's requests end meanwhile, and this share
+// of them is served. A step without a fault serves the share throughout.
+func Outage(step string, requests int64, available float64) Option {
+	return func(t *trial.Trial) {
+		in(step, func(m *trial.Measurement, r *trial.StreamResult) {
+			served := int64(math.Round(available * float64(requests)))
+			r.Completed, r.Outcomes = requests, map[string]int64{trial.Success: served, trial.Failed: requests - served}
+			for _, s := range t.Spec.Cells[0].Steps {
+				if s.Name != step || len(s.Faults) == 0 {
+					continue
+				}
+				begun, inEffect, ended, recovered := 1.0, 1.02, 2.5, 2.53
+				m.Marks = []trial.Mark{{Fault: s.Faults[0], Begun: &begun, InEffect: &inEffect, Ended: &ended, Recovered: &recovered}}
+				r.Started = m.Started
+				r.Series = map[string][]int64{trial.Success: make([]int64, 50), trial.Failed: make([]int64, 50)}
+				r.Series[trial.Success][11], r.Series[trial.Failed][11] = served, requests-served
+				r.Series[trial.Success][5], r.Series[trial.Success][30], r.Series[trial.Failed][25] = 10, 10, 1
+			}
+		})(t)
+	}
+}
+
+// Rate sets the rate with which a step was carried out: for a search, the one it found.
+func Rate(step string, perSecond float64) Option {
+	return in(step, func(_ *trial.Measurement, r *trial.StreamResult) { r.Stream.Pacing.Rate = perSecond })
 }
 
 // Status sets what the trial is worth.
@@ -158,11 +209,21 @@ func JourneySamples(name string, vs ...float64) Option {
 	return func(t *trial.Trial) { journey(t).Samples[name] = vs }
 }
 
+// journey is that of the trial's first step; a step "journey" is made where there is none.
 func journey(t *trial.Trial) *trial.Journey {
-	if t.Journey == nil {
-		t.Journey = &trial.Journey{Script: t.Spec.Load.Script, Counters: map[string]float64{}, Samples: map[string][]float64{}}
+	if len(t.Steps) == 0 {
+		t.Steps = append(t.Steps, trial.Measurement{Step: "journey", Started: Epoch.Add(time.Second), Seconds: 1})
 	}
-	return t.Journey
+	m := &t.Steps[0]
+	if m.Journey == nil {
+		m.Journey = &trial.Journey{Counters: map[string]float64{}, Samples: map[string][]float64{}}
+		for _, step := range t.Spec.Cells[0].Steps {
+			if step.Script != nil {
+				m.Journey.Script = step.Script.File
+			}
+		}
+	}
+	return m.Journey
 }
 
 // LogNormal is a histogram of n values that lie evenly over the quantiles of a

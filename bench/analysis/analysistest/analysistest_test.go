@@ -22,7 +22,7 @@ func TestRunIsWholeAndTheSameEveryTime(t *testing.T) {
 		}
 		keys[tr.Key] = true
 		if tr.Attempt == 1 && tr.Block > 0 {
-			cells[tr.Spec.String()+tr.Spec.Lifetime.String()]++
+			cells[tr.Spec.String()]++
 		}
 	}
 	for cell, n := range cells {
@@ -30,7 +30,7 @@ func TestRunIsWholeAndTheSameEveryTime(t *testing.T) {
 			t.Errorf("%s: %d trials, want %d", cell, n, analysistest.Blocks)
 		}
 	}
-	if len(run.Rules) != 9 || len(run.Rules) != len(run.RuleHashes) || len(run.Experiments) != 4 {
+	if len(run.Rules) != 10 || len(run.Rules) != len(run.RuleHashes) || len(run.Experiments) != 5 {
 		t.Errorf("%d rules, %d hashes, experiments %v", len(run.Rules), len(run.RuleHashes), run.Experiments)
 	}
 }

@@ -70,16 +70,21 @@ func (n noise) near(v, share float64) float64 {
 
 // fill gives a measurement of the driver plausible figures.
 func fill(t *trial.Trial, m *trial.Measurement, n noise) {
-	f := of(t.Spec.Arm)
-	if m.Phase.Mode != trial.Open {
-		saturate(t.Spec, m, f, n)
+	system := t.Spec.Cells[0].System
+	f := of(system.Arm)
+	r, ok := m.Result("")
+	if !ok {
+		return
 	}
-	busy := min(1, m.Throughput()/f.capacity())
-	if len(t.Spec.Budgets) > 0 {
+	if r.Stream.Pacing.Mode != trial.Open || m.Search != nil {
+		saturate(system, m, r, f, n)
+	}
+	busy := min(1, r.Throughput()/f.capacity())
+	if len(system.Budgets) > 0 {
 		busy = 1
 	}
 	idle := 1.9 - 0.9*busy // CPU per request falls as load rises
-	name := m.Phase.Name
+	name := m.Step
 	for _, o := range []Option{
 		CPU(name, trial.BalancerTier, n.near(f.balancer*idle, 0.02)),
 		CPU(name, trial.ReplicaTier, n.near(control.replica*idle+(f.replica-control.replica)*(0.7+0.3*idle), 0.02)),
@@ -89,7 +94,7 @@ func fill(t *trial.Trial, m *trial.Measurement, n noise) {
 	} {
 		o(t)
 	}
-	if arm.Of(t.Spec.Arm).Family == arm.Token { // a Redis stands there and is not asked
+	if arm.Of(system.Arm).Family == arm.Token { // a Redis stands there and is not asked
 		Counter(name, "redis_commands", 0)(t)
 	}
 	if f.redis > 0 {
@@ -100,34 +105,33 @@ func fill(t *trial.Trial, m *trial.Measurement, n noise) {
 	if f.statements > 0 {
 		Counter(name, "postgres_statements", f.statements)(t)
 	}
-	m.Usage.Counters["nginx_requests"] = float64(m.Completed)
+	m.Usage.Counters["nginx_requests"] = float64(r.Completed)
 	service := (f.balancer + f.replica + f.store + 110) * float64(time.Microsecond)
-	if len(t.Spec.Budgets) > 0 {
+	if len(system.Budgets) > 0 {
 		service *= 45 // waiting for the next period of the quota
 	}
 	median := n.near(service/(1-0.6*busy), 0.04)
 	Latency(name, time.Duration(median), time.Duration(median*n.near(3+4*busy, 0.08)))(t)
-	for i := range int64(t.Spec.Replicas) {
-		m.Replicas[replicaName(int(i))] = (m.Completed + i) / int64(t.Spec.Replicas)
+	for i := range int64(system.Replicas) {
+		r.Replicas[replicaName(int(i))] = (r.Completed + i) / int64(system.Replicas)
 	}
-	m.Users = min(int64(t.Spec.Users), m.Completed)
+	r.Users = min(int64(system.Users), r.Completed)
 	m.Usage.Steal, m.Usage.Foreign = 0, math.Abs(n.near(0.002, 0.5))
 }
 
 // saturate sets what a closed loop reached and what a search found.
-func saturate(s trial.Spec, m *trial.Measurement, f figures, n noise) {
+func saturate(s trial.System, m *trial.Measurement, r *trial.StreamResult, f figures, n noise) {
 	rate := f.capacity()
 	if cpu := s.Budgets[trial.ReplicaTier]; cpu > 0 {
 		replicas := float64(s.Replicas)
 		rate = cpu * 1e6 / f.replica * replicas * (1 - f.contention*(replicas-1))
 	}
-	if m.Phase.Mode == trial.Search {
-		rate *= 0.84
-		m.Phase.Rate = math.Round(n.near(rate, 0.02))
-		setThroughput(m, m.Phase.Rate)
+	if m.Search != nil {
+		r.Stream.Pacing.Rate = math.Round(n.near(0.84*rate, 0.02))
+		setThroughput(r, r.Stream.Pacing.Rate)
 		return
 	}
-	setThroughput(m, n.near(rate, 0.015))
+	setThroughput(r, n.near(rate, 0.015))
 }
 
 // shareLag gives every measurement the same pacer lag and queue wait: a
@@ -136,8 +140,10 @@ func shareLag(trials []trial.Trial) {
 	lag := LogNormal(2000, 18*time.Microsecond, 160*time.Microsecond)
 	wait := LogNormal(2000, 4*time.Microsecond, 90*time.Microsecond)
 	for _, t := range trials {
-		for i := range t.Phases {
-			t.Phases[i].PacerLag, t.Phases[i].QueueWait = lag, wait
+		for i := range t.Steps {
+			for _, r := range t.Steps[i].Streams {
+				r.PacerLag, r.QueueWait = lag, wait
+			}
 		}
 	}
 }

@@ -22,7 +22,7 @@ func Profile() experiment.Profile {
 	if err != nil {
 		panic(err)
 	}
-	p.CostBlocks, p.ScaleBlocks, p.StickyBlocks, p.RevokeBlocks = Blocks, Blocks, Blocks, Blocks
+	p.CostBlocks, p.ScaleBlocks, p.StickyBlocks, p.RevokeBlocks, p.OutageBlocks = Blocks, Blocks, Blocks, Blocks, Blocks
 	return p
 }
 
@@ -35,6 +35,7 @@ func Run() (trial.Run, []trial.Trial) {
 	var trials []trial.Trial
 	for _, e := range experiment.All(p) {
 		run.Experiments = append(run.Experiments, e.Name)
+		run.Questions = append(run.Questions, e.Entry())
 		for _, r := range e.Rules {
 			run.Rules = append(run.Rules, r)
 			run.RuleHashes = append(run.RuleHashes, r.Hash())
@@ -68,28 +69,46 @@ func carryOut(p *experiment.Plan) (done []trial.Trial) {
 func pretend(s trial.Spec, block int) trial.Trial {
 	t := Trial(s, block)
 	n := noiseOf(t.Key)
-	for i := range t.Phases {
-		fill(&t, &t.Phases[i], n)
+	for i := range t.Steps {
+		fill(&t, &t.Steps[i], n)
 	}
-	switch s.Load.Script {
-	case "sticky.js":
-		stick(&t, n)
-	case "revoke.js":
-		revoke(&t, n)
+	for _, step := range s.Cells[0].Steps {
+		switch {
+		case step.Name == "outage":
+			breakDown(&t)
+		case step.Script == nil:
+		case step.Script.File == "sticky.js":
+			stick(&t, step.Script, n)
+		case step.Script.File == "revoke.js":
+			revoke(&t, n)
+		}
 	}
 	t.Seconds = 2.6
 	return t
 }
 
-// stick counts what sticky.js counts: a memory store without stickiness loses 1-1/N.
-func stick(t *trial.Trial, n noise) {
-	s := t.Spec
-	requests, err := strconv.Atoi(s.Load.Env["REQUESTS"])
-	if err != nil {
-		panic(fmt.Sprintf("analysistest: REQUESTS of %s: %v", s, err))
+// breakDown pretends an outage: who asks a store that is gone is not served, and
+// nobody who must be refused is.
+func breakDown(t *trial.Trial) {
+	c, available := t.Spec.Cells[0], 1.0
+	if arm.Of(c.System.Arm).State == arm.Shared && c.Cell.Get("fault") != "slow" {
+		available = 0
 	}
-	users, _ := strconv.Atoi(s.Load.Env["USERS"])
-	requests = (requests + users - 1) / users * users
+	Outage("outage", 130, available)(t)
+	if m, _ := t.Step(0, "outage"); available == 0 {
+		r := m.Streams[trial.Main]
+		r.Latency[trial.Failed] = LogNormal(130, 20*time.Millisecond, 252*time.Millisecond)
+	}
+}
+
+// stick counts what sticky.js counts: a memory store without stickiness loses 1-1/N.
+func stick(t *trial.Trial, script *trial.Script, n noise) {
+	s := t.Spec.Cells[0].System
+	requests, err := strconv.Atoi(script.Env["REQUESTS"])
+	if err != nil {
+		panic(fmt.Sprintf("analysistest: REQUESTS of %s: %v", t.Spec, err))
+	}
+	requests = (requests + s.Users - 1) / s.Users * s.Users
 	lost := 0.0
 	if arm.Of(s.Arm).Loses(s.Balancer) {
 		lost = math.Round(float64(requests) * n.near(1-1/float64(s.Replicas), 0.002))
@@ -106,19 +125,18 @@ func stick(t *trial.Trial, n noise) {
 // revoke samples what revoke.js samples, one value a user: a session is dead at
 // once, a bare JWT lives to its end.
 func revoke(t *trial.Trial, n noise) {
-	users, _ := strconv.Atoi(t.Spec.Load.Env["USERS"])
-	life := time.Duration(t.Spec.Lifetime).Seconds()
+	s := t.Spec.Cells[0].System
+	life := s.Lifetime().Seconds()
 	var lags, remaining, bounds []float64
 	successes := 0.0
-	for range users {
+	for range s.Users {
 		left := life - n.near(0.12, 0.2)
 		lag, bound := 0.0, -1.0
-		if arm.Of(t.Spec.Arm).Family == arm.Token {
+		if arm.Of(s.Arm).Family == arm.Token {
 			lag = max(0, left-math.Abs(n.near(0.005, 0.8)))
 			bound = math.Ceil(left)
-			successes += math.Floor(lag / 0.010 * float64(t.Spec.Replicas))
-		}
-		if arm.Of(t.Spec.Arm).Family != arm.Token {
+			successes += math.Floor(lag / 0.010 * float64(s.Replicas))
+		} else {
 			left = -1 // a cookie does not tell
 		}
 		lags, remaining, bounds = append(lags, lag), append(remaining, left), append(bounds, bound)
@@ -126,7 +144,7 @@ func revoke(t *trial.Trial, n noise) {
 	JourneySamples("revocation_lag_seconds", lags...)(t)
 	JourneySamples("remaining_life_seconds", remaining...)(t)
 	JourneySamples("declared_bound_seconds", bounds...)(t)
-	for name, v := range map[string]float64{"users_logged_out": float64(users), "unauthorized_successes": successes,
+	for name, v := range map[string]float64{"users_logged_out": float64(s.Users), "unauthorized_successes": successes,
 		"failed_requests": 0, "wrong_user": 0, "still_alive_users": 0} {
 		JourneyCounter(name, v)(t)
 	}
@@ -135,9 +153,9 @@ func revoke(t *trial.Trial, n noise) {
 // repeatOne puts a first attempt in doubt before one trial.
 func repeatOne(trials []trial.Trial) []trial.Trial {
 	for i, t := range trials {
-		if t.Spec.Experiment == "cost" && t.Block == 2 && t.Spec.Arm == "session/redis" {
+		if t.Spec.Experiment == "cost" && t.Block == 2 && t.Spec.Cells[0].System.Arm == "session/redis" {
 			bad := pretend(t.Spec, t.Block)
-			bad.Doubt(trial.Doubt{Phase: "load=common", Cause: "stolen CPU", Amount: 0.11, Bound: 0.01, Unit: "share of its CPU time",
+			bad.Doubt(trial.Doubt{Step: "load=common", Cause: "stolen CPU", Amount: 0.11, Bound: 0.01, Unit: "share of its CPU time",
 				Spoils: []trial.Aspect{trial.CPUTotal, trial.CPUSplit, trial.Median, trial.Tail, trial.Rate}, Text: "11 % of the system's CPU time was stolen"})
 			trials[i].Attempt = 2
 			trials[i].Key = t.Spec.Key(t.Block, 2)
@@ -155,7 +173,7 @@ func manifest(p experiment.Profile) trial.Run {
 		panic(err)
 	}
 	return trial.Run{
-		Name: "fixture", Profile: p.Name, Runtime: "native", Settings: settings, Seed: 1, Started: Epoch, Status: "complete",
+		Format: trial.Format, Name: "fixture", Profile: p.Name, Runtime: "native", Settings: settings, Seed: 1, Started: Epoch, Status: "complete",
 		Commit: "0123456789ab", Command: []string{"authbench", "run", "--profile", p.Name, "--seed", "1"},
 		Machine: trial.Machine{OS: "linux/amd64", Kernel: "6.1.0", CPU: "Fixture CPU @ 2.50GHz", CPUs: 2, MemoryMiB: 7936, GeneratorCPUs: "0", SystemCPUs: "1"},
 		Software: []trial.Software{

@@ -1,4 +1,4 @@
-package main
+package campaign
 
 import (
 	"slices"
@@ -15,13 +15,15 @@ func TestDoubtsSpoilWhatTheyTouchAndNothingElse(t *testing.T) {
 		h.Record(d)
 		return h
 	}
-	in := instrument{generator: []string{"cpu0"}, system: []string{"cpu1"}}
+	in := Instrument{Generator: []string{"cpu0"}, System: []string{"cpu1"}}
 	healthy := func() trial.Measurement { // 10 s, in which the system used 4 s of its CPU
-		return trial.Measurement{Phase: trial.Phase{Name: "p", Mode: trial.Open}, Seconds: 10, Offered: 100, Completed: 100,
-			Outcomes: map[string]int64{trial.Success: 100}, PacerLag: lag(100 * time.Microsecond), Latency: map[string]*trial.Histogram{trial.Success: lag(time.Millisecond)},
+		return trial.Measurement{Step: "p", Seconds: 10, Streams: map[string]*trial.StreamResult{trial.Main: {
+			Stream: trial.Stream{Name: trial.Main, Pacing: trial.Pacing{Mode: trial.Open}}, Seconds: 10, Offered: 100, Completed: 100,
+			Outcomes: map[string]int64{trial.Success: 100}, PacerLag: lag(100 * time.Microsecond), Latency: map[string]*trial.Histogram{trial.Success: lag(time.Millisecond)}}},
 			Usage: trial.Usage{Seconds: 10, CPU: map[trial.Tier]float64{trial.GeneratorTier: 2.5, trial.ReplicaTier: 3, trial.BalancerTier: 1},
 				Ticks: map[string]trial.CPUTicks{"cpu0": {Busy: 250, Total: 1000}, "cpu1": {Busy: 400, Total: 1000}}}}
 	}
+	close := func(m *trial.Measurement) { m.Streams[trial.Main].Stream.Pacing.Mode = trial.Closed }
 	system := func(busy, steal int64) func(*trial.Measurement) {
 		return func(m *trial.Measurement) {
 			m.Usage.Ticks["cpu1"] = trial.CPUTicks{Busy: busy, Steal: steal, Total: 1000}
@@ -41,30 +43,32 @@ func TestDoubtsSpoilWhatTheyTouchAndNothingElse(t *testing.T) {
 		"other processes":       {system(450, 0), "other processes used 5 %", "cpu, cpu split, median, tail, rate"},
 		"generator stolen from": {func(m *trial.Measurement) { m.Usage.Ticks["cpu0"] = trial.CPUTicks{Steal: 100, Total: 1000} }, "", ""}, // its lag tells
 		"the same, closed loop": {func(m *trial.Measurement) {
-			m.Phase.Mode = trial.Closed
+			close(m)
 			m.Usage.Ticks["cpu0"] = trial.CPUTicks{Steal: 100, Total: 1000}
 		}, "10 % of the generator's CPU was stolen", "rate"},
-		"pacer late for latency": {func(m *trial.Measurement) { m.PacerLag = lag(2 * time.Millisecond) }, "started late", "median, tail"},
-		"pacer late for CPU":     {func(m *trial.Measurement) { m.PacerLag = lag(8 * time.Millisecond) }, "started late", "cpu split, median, tail"},
+		"pacer late for latency": {func(m *trial.Measurement) { m.Streams[trial.Main].PacerLag = lag(2 * time.Millisecond) }, "started late", "median, tail"},
+		"pacer late for CPU":     {func(m *trial.Measurement) { m.Streams[trial.Main].PacerLag = lag(8 * time.Millisecond) }, "started late", "cpu split, median, tail"},
 		"full generator":         {func(m *trial.Measurement) { m.Usage.CPU[trial.GeneratorTier] = 9 }, "90 % of its CPU", "median, tail, rate"},
-		"full, closed loop":      {func(m *trial.Measurement) { m.Phase.Mode = trial.Closed; m.Usage.CPU[trial.GeneratorTier] = 9 }, "90 % of its CPU", "median, tail, rate"},
+		"full, closed loop":      {func(m *trial.Measurement) { close(m); m.Usage.CPU[trial.GeneratorTier] = 9 }, "90 % of its CPU", "median, tail, rate"},
 		"overload":               {func(m *trial.Measurement) { system(990, 0)(m); m.Usage.CPU[trial.ReplicaTier] = 8.9 }, "99 % busy", ""},
-		"no success is a result": {func(m *trial.Measurement) { m.Outcomes = map[string]int64{trial.Failed: 100} }, "100 of 100 requests failed", ""},
-		"drops, pacer healthy":   {func(m *trial.Measurement) { m.Dropped = 7 }, "7 of 100 requests never started", ""},
-		"errors":                 {func(m *trial.Measurement) { m.Outcomes = map[string]int64{trial.Success: 97, trial.Failed: 3} }, "3 of 100 requests failed", ""},
-		"a k6 journey":           {func(m *trial.Measurement) { m.Phase.Mode = ""; system(400, 900)(m) }, "", ""},
+		"no success is a result": {func(m *trial.Measurement) { m.Streams[trial.Main].Outcomes = map[string]int64{trial.Failed: 100} }, "100 of 100 requests failed", ""},
+		"drops, pacer healthy":   {func(m *trial.Measurement) { m.Streams[trial.Main].Dropped = 7 }, "7 of 100 requests never started", ""},
+		"errors": {func(m *trial.Measurement) {
+			m.Streams[trial.Main].Outcomes = map[string]int64{trial.Success: 97, trial.Failed: 3}
+		}, "3 of 100 requests failed", ""},
+		"a k6 journey": {func(m *trial.Measurement) { m.Streams = nil; system(400, 900)(m) }, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := healthy()
 			c.change(&m)
-			found := in.doubts(&m)
+			found := in.doubts(&m, trial.Expect{})
 			if c.want == "" {
 				if len(found) != 0 {
 					t.Errorf("doubts %+v, want none", found)
 				}
 				return
 			}
-			if len(found) != 1 || !strings.Contains(found[0].Text, c.want) || found[0].Phase != "p" {
+			if len(found) != 1 || !strings.Contains(found[0].Text, c.want) || found[0].Step != "p" {
 				t.Fatalf("doubts %+v, want one that says %q", found, c.want)
 			}
 			var spoils []string
@@ -82,10 +86,10 @@ func TestDoubtsSpoilWhatTheyTouchAndNothingElse(t *testing.T) {
 
 // In a phase of half a second a tick is 2 %: so few ticks are rounding.
 func TestFewTicksAreRounding(t *testing.T) {
-	in := instrument{generator: []string{"cpu0"}, system: []string{"cpu1"}}
+	in := Instrument{Generator: []string{"cpu0"}, System: []string{"cpu1"}}
 	for steal, doubted := range map[int64]bool{3: false, 4: true} {
-		m := trial.Measurement{Phase: trial.Phase{Mode: trial.Open}, Usage: trial.Usage{Ticks: map[string]trial.CPUTicks{"cpu1": {Steal: steal, Total: 50}}}}
-		if found := in.doubts(&m); (len(found) > 0) != doubted {
+		m := trial.Measurement{Streams: map[string]*trial.StreamResult{trial.Main: {Stream: trial.Stream{Pacing: trial.Pacing{Mode: trial.Open}}}}, Usage: trial.Usage{Ticks: map[string]trial.CPUTicks{"cpu1": {Steal: steal, Total: 50}}}}
+		if found := in.doubts(&m, trial.Expect{}); (len(found) > 0) != doubted {
 			t.Errorf("%d of 50 ticks stolen: doubts %+v", steal, found)
 		}
 	}
@@ -93,7 +97,7 @@ func TestFewTicksAreRounding(t *testing.T) {
 
 // Counts survive every doubt of the instrument.
 func TestNoRuleSpoilsCounts(t *testing.T) {
-	for _, r := range doubtRules() {
+	for _, r := range DoubtRules() {
 		if r.Aspect == trial.Counts || r.Bound <= 0 || r.Why == "" {
 			t.Errorf("%+v", r)
 		}

@@ -1,4 +1,4 @@
-package main
+package campaign
 
 import (
 	"fmt"
@@ -10,9 +10,9 @@ import (
 	"golang.org/x/term"
 )
 
-// progress tells a person how far a run is and how long it will take: one line
+// Progress tells a person how far a run is and how long it will take: one line
 // that renews itself on a terminal, a line every few seconds elsewhere.
-type progress struct {
+type Progress struct {
 	w        io.Writer
 	terminal bool
 	width    int
@@ -23,8 +23,9 @@ type progress struct {
 	open     bool    // a line stands on the terminal without its newline
 }
 
-func newProgress(w io.Writer, now func() time.Time) *progress {
-	p := &progress{w: w, now: now, started: now(), width: 100}
+// NewProgress writes to w, which may be a terminal.
+func NewProgress(w io.Writer, now func() time.Time) *Progress {
+	p := &Progress{w: w, now: now, started: now(), width: 100}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		p.terminal = true
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 20 {
@@ -36,7 +37,7 @@ func newProgress(w io.Writer, now func() time.Time) *progress {
 
 // step says what comes next, its number of total, and the estimated seconds
 // left including it. The estimate is scaled by how the past ones held.
-func (p *progress) step(what string, number, total int, left float64) {
+func (p *Progress) step(what string, number, total int, left float64) {
 	elapsed := p.now().Sub(p.started).Seconds()
 	if p.done > 5 {
 		left *= elapsed / p.done
@@ -57,16 +58,16 @@ func (p *progress) step(what string, number, total int, left float64) {
 }
 
 // finished adds the estimated seconds of a step that is done.
-func (p *progress) finished(estimate float64) { p.done += estimate }
+func (p *Progress) finished(estimate float64) { p.done += estimate }
 
-// say prints a line of its own.
-func (p *progress) say(format string, args ...any) {
-	p.clear()
+// Say prints a line of its own.
+func (p *Progress) Say(format string, args ...any) {
+	p.Clear()
 	fmt.Fprintf(p.w, format+"\n", args...)
 }
 
-// clear takes the renewing line away, so that others may write.
-func (p *progress) clear() {
+// Clear takes the renewing line away, so that others may write.
+func (p *Progress) Clear() {
 	if p.open {
 		fmt.Fprintf(p.w, "\r%s\r", strings.Repeat(" ", p.width-1))
 		p.open = false

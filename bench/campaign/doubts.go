@@ -1,7 +1,8 @@
-package main
+package campaign
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -31,10 +32,10 @@ const clockJumpBound = 50 * time.Millisecond
 // stolen and busy time in ticks of 10 ms.
 const smallestDoubtTicks = 3
 
-// doubtRules are the bounds beyond which a cause spoils what a figure rests on,
+// DoubtRules are the bounds beyond which a cause spoils what a figure rests on,
 // fixed before any run. Counts are spoiled by none of them: neither stolen time
 // nor a late pacer changes how many store operations a request costs.
-func doubtRules() []trial.DoubtRule {
+func DoubtRules() []trial.DoubtRule {
 	rule := func(cause string, a trial.Aspect, bound float64, unit, why string) trial.DoubtRule {
 		return trial.DoubtRule{Cause: cause, Aspect: a, Bound: bound, Unit: unit, Why: why}
 	}
@@ -53,8 +54,8 @@ func doubtRules() []trial.DoubtRule {
 		rule(others, trial.Rate, 0.03, share, "the same"),
 		rule(latePacer, trial.CPUTotal, 0.020, "s, p99 of the pacer's lag", "late starts come in bunches, and bunches are served cheaper"),
 		rule(latePacer, trial.CPUSplit, 0.005, "s, p99 of the pacer's lag", "the same, between tiers"),
-		rule(latePacer, trial.Median, 0.25, "of the phase's own median", "latency counts from the intended start"),
-		rule(latePacer, trial.Tail, 0.25, "of the phase's own p99", "latency counts from the intended start"),
+		rule(latePacer, trial.Median, 0.25, "of the step's own median", "latency counts from the intended start"),
+		rule(latePacer, trial.Tail, 0.25, "of the step's own p99", "latency counts from the intended start"),
 		rule(busyPacer, trial.Median, 0.80, share, "the generator would be measured"),
 		rule(busyPacer, trial.Tail, 0.80, share, "the generator would be measured"),
 		rule(busyPacer, trial.Rate, 0.80, share, "the generator would be measured"),
@@ -67,10 +68,11 @@ func spoilt() []trial.Aspect {
 	return slices.DeleteFunc(trial.Aspects(), func(a trial.Aspect) bool { return a == trial.Counts || a == trial.WallClock })
 }
 
-// instrument knows which CPUs serve whom.
-type instrument struct{ generator, system []string } // by "cpu0", ...
+// Instrument knows which CPUs serve whom, by "cpu0", ...
+type Instrument struct{ Generator, System []string }
 
-func newInstrument(m machine) instrument {
+// NewInstrument reads lists of CPUs such as "0" or "1-3".
+func NewInstrument(generator, system string) Instrument {
 	names := func(list string) (cpus []string) {
 		ns, _ := process.ParseCPUs(list) // our own list
 		for _, n := range ns {
@@ -78,20 +80,20 @@ func newInstrument(m machine) instrument {
 		}
 		return cpus
 	}
-	return instrument{names(m.generator), names(m.system)}
+	return Instrument{names(generator), names(system)}
 }
 
-// doubts judges one phase by the rules. What the system under test did (errors,
-// drops) is a remark: it is a result.
-func (in instrument) doubts(m *trial.Measurement) (found []trial.Doubt) {
-	if m.Phase.Mode == "" { // a k6 journey: it counts answers, which stolen time does not change
+// doubts judges one step by the rules. What the system under test did (errors,
+// drops) is a remark at most: it is a result. Nothing is said against a k6
+// journey: it counts answers, which stolen time does not change.
+func (in Instrument) doubts(m *trial.Measurement, expect trial.Expect) (found []trial.Doubt) {
+	if len(m.Streams) == 0 {
 		return nil
 	}
-	name := m.Phase.Name
 	// over holds an amount against all rules of a cause; least is what cannot be told from rounding.
 	over := func(cause string, amount, least float64, text string) {
-		d := trial.Doubt{Phase: name, Cause: cause, Amount: amount, Text: text}
-		for _, r := range doubtRules() {
+		d := trial.Doubt{Step: m.Step, Cause: cause, Amount: amount, Text: text}
+		for _, r := range DoubtRules() {
 			bound := max(r.Bound, least)
 			if r.Cause != cause || !(amount > bound) {
 				continue
@@ -104,53 +106,66 @@ func (in instrument) doubts(m *trial.Measurement) (found []trial.Doubt) {
 			found = append(found, d)
 		}
 	}
-	system, generator := in.sum(m.Usage.Ticks, in.system), in.sum(m.Usage.Ticks, in.generator)
+	open, closed := paced(m, trial.Open), paced(m, trial.Closed)
+	system, generator := in.sum(m.Usage.Ticks, in.System), in.sum(m.Usage.Ticks, in.Generator)
 	if system.Total > 0 {
 		share := func(ticks int64) float64 { return float64(ticks) / float64(system.Total) }
 		over(stolen, share(system.Steal), share(smallestDoubtTicks), fmt.Sprintf("%.0f %% of the system's CPU time was stolen", 100*share(system.Steal)))
 		known := m.Usage.CPU[trial.BalancerTier] + m.Usage.CPU[trial.ReplicaTier] + m.Usage.CPU[trial.StoreTier]
-		if slices.Equal(in.system, in.generator) {
+		if slices.Equal(in.System, in.Generator) {
 			known += m.Usage.CPU[trial.GeneratorTier]
 		}
 		foreign := share(system.Busy) - known/(float64(system.Total)*trial.TickSeconds)
 		over(others, foreign, share(smallestDoubtTicks), fmt.Sprintf("other processes used %.0f %% of the system's CPU time", 100*foreign))
-		if busy := float64(system.Busy) / float64(system.Total); m.Phase.Mode == trial.Open && busy > 0.95 {
-			found = append(found, trial.Doubt{Phase: name, Cause: saturated, Amount: busy, Bound: 0.95, Unit: "share of the system's CPUs",
+		if busy := share(system.Busy); len(open) > 0 && busy > 0.95 {
+			found = append(found, trial.Doubt{Step: m.Step, Cause: saturated, Amount: busy, Bound: 0.95, Unit: "share of the system's CPUs",
 				Text: fmt.Sprintf("the system's CPUs were %.0f %% busy: this is overload, not a share of it", 100*busy)})
 		}
 	}
-	if generator.Total > 0 && m.Phase.Mode == trial.Closed {
+	if generator.Total > 0 && len(closed) > 0 {
 		share := float64(generator.Steal) / float64(generator.Total)
 		over(stolenOurs, share, smallestDoubtTicks/float64(generator.Total), fmt.Sprintf("%.0f %% of the generator's CPU was stolen", 100*share))
 	}
-	if m.Phase.Mode == trial.Open && m.PacerLag.Count() > 0 {
-		found = append(found, latePacerDoubt(m)...)
+	for _, r := range open {
+		if r.PacerLag.Count() > 0 {
+			found = append(found, latePacerDoubt(m.Step, r)...)
+		}
 	}
 	if cpu := m.Usage.CPU[trial.GeneratorTier]; m.Usage.Seconds > 0 {
 		over(busyPacer, cpu/m.Usage.Seconds, 0, fmt.Sprintf("the generator used %.0f %% of its CPU", 100*cpu/m.Usage.Seconds))
 	}
-	return append(found, remarks(m)...)
+	return append(found, remarks(m, expect)...)
+}
+
+// paced are the step's streams of a mode, in the order of their names.
+func paced(m *trial.Measurement, mode trial.Mode) (rs []*trial.StreamResult) {
+	for _, name := range slices.Sorted(maps.Keys(m.Streams)) {
+		if r := m.Streams[name]; r.Stream.Pacing.Mode == mode {
+			rs = append(rs, r)
+		}
+	}
+	return rs
 }
 
 // latePacerDoubt holds the pacer's lag against its own bounds: absolute ones for
-// CPU, shares of the phase's own latency for latency.
-func latePacerDoubt(m *trial.Measurement) []trial.Doubt {
-	lag, ok := m.PacerLag.Quantile(0.99), m.Latency[trial.Success]
-	d := trial.Doubt{Phase: m.Phase.Name, Cause: latePacer, Amount: lag.Seconds(), Unit: "s, p99 of the pacer's lag",
+// CPU, shares of the stream's own latency for latency.
+func latePacerDoubt(step string, r *trial.StreamResult) []trial.Doubt {
+	lag, ok := r.PacerLag.Quantile(0.99), r.Latency[trial.Success]
+	d := trial.Doubt{Step: step, Cause: latePacer, Amount: lag.Seconds(), Unit: "s, p99 of the pacer's lag",
 		Text: fmt.Sprintf("the generator started late: pacer lag p99 %v", lag.Round(time.Microsecond))}
-	for _, r := range doubtRules() {
-		if r.Cause != latePacer {
+	for _, rule := range DoubtRules() {
+		if rule.Cause != latePacer {
 			continue
 		}
-		amount, bound := lag.Seconds(), r.Bound
-		switch r.Aspect {
+		amount, bound := lag.Seconds(), rule.Bound
+		switch rule.Aspect {
 		case trial.Median:
-			amount, bound = m.PacerLag.Quantile(0.5).Seconds(), r.Bound*ok.Quantile(0.5).Seconds()
+			amount, bound = r.PacerLag.Quantile(0.5).Seconds(), rule.Bound*ok.Quantile(0.5).Seconds()
 		case trial.Tail:
-			bound = r.Bound * ok.Quantile(0.99).Seconds()
+			bound = rule.Bound * ok.Quantile(0.99).Seconds()
 		}
 		if amount > bound && bound > 0 {
-			if d.Spoils = append(d.Spoils, r.Aspect); d.Bound == 0 || bound < d.Bound {
+			if d.Spoils = append(d.Spoils, rule.Aspect); d.Bound == 0 || bound < d.Bound {
 				d.Bound = bound
 			}
 		}
@@ -161,27 +176,35 @@ func latePacerDoubt(m *trial.Measurement) []trial.Doubt {
 	return []trial.Doubt{d}
 }
 
-// remarks are what a reader should know of a phase that spoils nothing.
-func remarks(m *trial.Measurement) (found []trial.Doubt) {
-	add := func(cause, format string, args ...any) {
-		found = append(found, trial.Doubt{Phase: m.Phase.Name, Cause: cause, Text: fmt.Sprintf(format, args...)})
-	}
-	if m.Dropped > 0 {
-		add(dropped, "%d of %d requests never started", m.Dropped, m.Offered)
-	}
-	if e := m.Errors(); e > 0 {
-		add(errored, "%d of %d requests failed: %v", e, m.Completed, m.Outcomes)
-	}
-	for _, n := range m.Notes {
-		if m.Phase.Mode != trial.Search {
-			add("note of the driver", "%s", n)
+// remarks are what a reader should know of a step that spoils nothing. What the
+// step was expected to do is none.
+func remarks(m *trial.Measurement, expect trial.Expect) (found []trial.Doubt) {
+	for _, name := range slices.Sorted(maps.Keys(m.Streams)) {
+		r := m.Streams[name]
+		add := func(cause, format string, args ...any) {
+			text := fmt.Sprintf(format, args...)
+			if len(m.Streams) > 1 {
+				text = name + ": " + text
+			}
+			found = append(found, trial.Doubt{Step: m.Step, Cause: cause, Text: text})
+		}
+		if r.Dropped > 0 && !expect.Errors {
+			add(dropped, "%d of %d requests never started", r.Dropped, r.Offered)
+		}
+		if e := r.Errors(); e > 0 && !expect.Errors && (r.Stream.Present == "" || r.Stream.Present == trial.Valid) {
+			add(errored, "%d of %d requests failed: %v", e, r.Completed, r.Outcomes)
+		}
+		if m.Search == nil {
+			for _, n := range r.Notes {
+				add("note of the driver", "%s", n)
+			}
 		}
 	}
 	return found
 }
 
 // sum adds up the ticks of some CPUs.
-func (in instrument) sum(ticks map[string]trial.CPUTicks, cpus []string) (sum trial.CPUTicks) {
+func (in Instrument) sum(ticks map[string]trial.CPUTicks, cpus []string) (sum trial.CPUTicks) {
 	for _, name := range cpus {
 		t := ticks[name]
 		sum.Busy, sum.Steal, sum.Total = sum.Busy+t.Busy, sum.Steal+t.Steal, sum.Total+t.Total

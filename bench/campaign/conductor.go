@@ -1,0 +1,316 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"authbench/bench/load"
+	"authbench/bench/trial"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// House starts the systems that a trial is made of.
+type House interface {
+	// Lacks says why what a spec needs cannot be had here; "" if it can.
+	Lacks(n trial.Needs) string
+	// Up starts a cell's system and returns when it serves.
+	Up(ctx context.Context, c trial.CellSpec) (System, error)
+	Close() error
+}
+
+// System is one system under test.
+type System interface {
+	Target() trial.Target // with valid credentials, one a user
+	ReplicaURLs() []string
+	Warnings() []string
+	Meter(ctx context.Context) (Meter, error)
+	// Down ends it. The error names what had died by itself, and what could not be ended.
+	Down(ctx context.Context) error
+}
+
+// Breaker is a System that faults can be carried out on: at their times from the
+// step's start, beside its load. It returns when all are over, or as soon as ctx
+// is cancelled with all of them ended.
+type Breaker interface {
+	Break(ctx context.Context, start time.Time, faults []trial.Fault) ([]trial.Mark, error)
+}
+
+// Meter reads what happens beside the load.
+type Meter interface {
+	Start(ctx context.Context) error
+	Stop(ctx context.Context) (trial.Usage, error) // since Start
+	Close() error
+}
+
+// Generator loads the streams of a step.
+type Generator interface {
+	Run(ctx context.Context, step load.Step) (map[string]*trial.StreamResult, error)
+	Close() error
+}
+
+// Journeys runs k6 scripts.
+type Journeys interface {
+	Run(ctx context.Context, s trial.System, script trial.Script, url string, replicas []string) (trial.Journey, error)
+}
+
+// Conductor makes trials of systems of a house.
+type Conductor struct {
+	House        House
+	NewGenerator func(seed uint64) (Generator, error)
+	Journeys     Journeys
+	Instrument   Instrument
+}
+
+// Lacks implements [Maker].
+func (c *Conductor) Lacks(n trial.Needs) string { return c.House.Lacks(n) }
+
+// Close ends everything that trials may have left.
+func (c *Conductor) Close() error { return c.House.Close() }
+
+// Make implements [Maker]: the systems of all cells come up, each step loads all
+// of them at the same moment, and whatever happened they come down again.
+func (c *Conductor) Make(ctx context.Context, spec trial.Spec, order []int, seed uint64) (made Made, err error) {
+	p := performance{conductor: c, spec: spec, made: &made, targets: map[string]trial.Target{}}
+	defer func() { err = errors.Join(err, p.end(ctx)) }()
+	for _, cell := range spec.Cells {
+		s, err := c.House.Up(ctx, cell)
+		if err != nil {
+			return made, err
+		}
+		p.systems = append(p.systems, s)
+		made.Warnings = append(made.Warnings, s.Warnings()...)
+		m, err := s.Meter(ctx)
+		if err != nil {
+			return made, err
+		}
+		p.meters = append(p.meters, m)
+	}
+	if p.generator, err = c.NewGenerator(seed); err != nil {
+		return made, err
+	}
+	for _, i := range order {
+		if err := p.step(ctx, i); err != nil {
+			return made, err
+		}
+	}
+	return made, nil
+}
+
+// performance is one trial being made.
+type performance struct {
+	conductor *Conductor
+	spec      trial.Spec
+	made      *Made
+	systems   []System
+	meters    []Meter
+	generator Generator
+	targets   map[string]trial.Target // by cell and kind of credential
+	ceiling   float64                 // of a search: the throughput of the closed step before it
+}
+
+// end brings everything down, also when ctx is cancelled. What had died by
+// itself is a doubt of everything but counts.
+func (p *performance) end(ctx context.Context) error {
+	var errs []error
+	if p.generator != nil {
+		errs = append(errs, p.generator.Close())
+	}
+	for _, m := range p.meters {
+		errs = append(errs, m.Close())
+	}
+	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	for _, s := range p.systems {
+		if err := s.Down(down); err != nil {
+			p.made.Doubts = append(p.made.Doubts, trial.Doubt{Cause: died, Spoils: spoilt(), Text: err.Error()})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// step loads the steps at one position of all cells at the same moment.
+func (p *performance) step(ctx context.Context, i int) error {
+	first := p.spec.Cells[0].Steps[i]
+	aims := map[string]load.Aim{}
+	for cell, c := range p.spec.Cells {
+		for _, s := range c.Steps[i].Streams {
+			t, err := p.target(ctx, cell, s.Present)
+			if err != nil {
+				return fmt.Errorf("%s: %s credentials: %w", first.Name, s.Present, err)
+			}
+			aims[key(cell, s.Name)] = load.Aim{Target: t, Stream: s}
+		}
+	}
+	ms := make([]trial.Measurement, len(p.spec.Cells))
+	for cell, m := range p.meters {
+		if err := m.Start(ctx); err != nil {
+			return err
+		}
+		step := p.spec.Cells[cell].Steps[i]
+		ms[cell] = trial.Measurement{Cell: cell, Step: step.Name, Search: step.Search}
+	}
+	started := time.Now()
+	err := p.play(ctx, i, started, aims, ms)
+	for cell := range ms {
+		ms[cell].Started, ms[cell].Seconds = started.UTC(), time.Since(started).Seconds()
+		usage, uerr := p.meters[cell].Stop(ctx)
+		ms[cell].Usage, err = usage, errors.Join(err, uerr)
+	}
+	for cell := range ms {
+		err = errors.Join(err, p.keep(&ms[cell], p.spec.Cells[cell].Steps[i]))
+	}
+	return err
+}
+
+// play runs everything of the steps that loads and breaks, side by side.
+func (p *performance) play(ctx context.Context, i int, started time.Time, aims map[string]load.Aim, ms []trial.Measurement) error {
+	g, ctx := errgroup.WithContext(ctx)
+	if len(aims) > 0 {
+		g.Go(func() error {
+			results, err := p.load(ctx, p.spec.Cells[0].Steps[i], aims)
+			for cell, c := range p.spec.Cells {
+				for _, s := range c.Steps[i].Streams {
+					if r := results[key(cell, s.Name)]; r != nil {
+						if ms[cell].Streams == nil {
+							ms[cell].Streams = map[string]*trial.StreamResult{}
+						}
+						ms[cell].Streams[s.Name] = r
+					}
+				}
+			}
+			return err
+		})
+	}
+	for cell, c := range p.spec.Cells {
+		step, s := c.Steps[i], p.systems[cell]
+		if step.Script != nil {
+			g.Go(func() error {
+				j, err := p.conductor.Journeys.Run(ctx, c.System, *step.Script, s.Target().URL, s.ReplicaURLs())
+				ms[cell].Journey = &j
+				if errors.Is(err, load.ErrThreshold) && j.Counters["wrong_user"] == 0 { // the script ran to its end, and what failed is a result
+					p.made.Doubts = append(p.made.Doubts, trial.Doubt{Step: step.Name, Cause: "k6 threshold crossed", Text: err.Error()})
+					return nil
+				}
+				return err
+			})
+		}
+		if len(step.Faults) > 0 {
+			g.Go(func() (err error) {
+				b, ok := s.(Breaker)
+				if !ok {
+					return fmt.Errorf("step %s has faults, which cannot be carried out on this system", step.Name)
+				}
+				ms[cell].Marks, err = b.Break(ctx, started, step.Faults)
+				return err
+			})
+		}
+	}
+	return g.Wait()
+}
+
+// load runs the streams of a step, or searches for a capacity with its only one.
+func (p *performance) load(ctx context.Context, step trial.Step, aims map[string]load.Aim) (map[string]*trial.StreamResult, error) {
+	if step.Search == nil {
+		return p.generator.Run(ctx, load.Step{Seconds: step.Seconds, Warmup: step.Warmup, Streams: aims})
+	}
+	only := slices.Collect(maps.Keys(aims))[0]
+	r, err := load.Search(*step.Search, p.ceiling, func(rate float64) (*trial.StreamResult, error) {
+		aim := aims[only]
+		aim.Stream.Pacing.Rate = rate
+		results, err := p.generator.Run(ctx, load.Step{Seconds: step.Seconds, Streams: map[string]load.Aim{only: aim}})
+		return results[only], err
+	})
+	return map[string]*trial.StreamResult{only: r}, err
+}
+
+// keep judges a measurement and keeps it, unless it is a warm-up's. The error is
+// for answers that named another user: no figure of such an arm can stand.
+func (p *performance) keep(m *trial.Measurement, step trial.Step) error {
+	for _, name := range slices.Sorted(maps.Keys(m.Streams)) {
+		r := m.Streams[name]
+		if n := r.Outcomes[trial.WrongUser]; n > 0 {
+			p.made.Steps = append(p.made.Steps, *m)
+			return fmt.Errorf("%s: %d answers named another user than the credential's: the arm is broken, and no figure of it can stand", step.Name, n)
+		}
+		if r.Stream.Pacing.Mode == trial.Closed && m.Cell == 0 {
+			p.ceiling = r.Throughput()
+		}
+		if step.Warmup {
+			for _, note := range r.Notes {
+				p.made.Doubts = append(p.made.Doubts, trial.Doubt{Step: step.Name, Cause: shortWarmup, Text: note})
+			}
+		}
+		if len(step.Faults) == 0 {
+			r.Series = nil // a time line is for what happens in it
+		}
+	}
+	if step.Warmup {
+		return nil
+	}
+	p.made.Steps = append(p.made.Steps, *m)
+	p.made.Doubts = append(p.made.Doubts, p.conductor.Instrument.doubts(m, step.Expect)...)
+	for _, mark := range m.Marks {
+		if mark.InEffect == nil {
+			p.made.Doubts = append(p.made.Doubts, trial.Doubt{Step: step.Name, Cause: "fault not in effect", Spoils: trial.Aspects(),
+				Text: fmt.Sprintf("%s of %s: %s", mark.Fault.Kind, mark.Fault.Target, mark.Why)})
+		}
+	}
+	return nil
+}
+
+// reserved is the share of a cell's users whose credentials are spent on a kind
+// that is not valid: revoking one ends it.
+const reserved = 0.1
+
+// target is a cell's system with credentials of a kind. Users whose credentials
+// were spent are not asked with good ones in the same trial.
+func (p *performance) target(ctx context.Context, cell int, kind trial.Present) (trial.Target, error) {
+	if kind == "" {
+		kind = trial.Valid
+	}
+	id := key(cell, string(kind))
+	if t, ok := p.targets[id]; ok {
+		return t, nil
+	}
+	kinds := []trial.Present{} // of this cell besides valid, in the order of their first use
+	for _, step := range p.spec.Cells[cell].Steps {
+		for _, s := range step.Streams {
+			if s.Present != "" && s.Present != trial.Valid && !slices.Contains(kinds, s.Present) {
+				kinds = append(kinds, s.Present)
+			}
+		}
+	}
+	t := p.systems[cell].Target()
+	users := len(t.Credentials)
+	each := 0
+	if len(kinds) > 0 {
+		each = max(1, int(reserved*float64(users))/len(kinds))
+	}
+	good := users - each*len(kinds)
+	if good < 1 {
+		return t, fmt.Errorf("%d users are too few for %d kinds of credentials", users, len(kinds)+1)
+	}
+	all := t.Credentials
+	t.Credentials = all[:good]
+	if k := slices.Index(kinds, kind); k >= 0 {
+		t.Credentials = all[good+k*each : good+(k+1)*each]
+	}
+	t, err := load.Prepare(ctx, t, kind, p.systemLifetime(cell))
+	if err == nil {
+		p.targets[id] = t
+	}
+	return t, err
+}
+
+// systemLifetime is how long to wait at most for a credential to expire.
+func (p *performance) systemLifetime(cell int) time.Duration {
+	return p.spec.Cells[cell].System.Lifetime() + 5*time.Second
+}
+
+// key names a stream among those of all cells.
+func key(cell int, stream string) string { return fmt.Sprintf("%d/%s", cell, stream) }

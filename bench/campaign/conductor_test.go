@@ -1,0 +1,229 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"authbench/bench/load"
+	"authbench/bench/trial"
+)
+
+// fakeHouse is a house whose systems keep a diary.
+type fakeHouse struct {
+	mu     sync.Mutex
+	diary  []string
+	up     error
+	died   error
+	usage  trial.Usage
+	marks  []trial.Mark
+	result func(load.Step) (map[string]*trial.StreamResult, error)
+	seen   []load.Step
+}
+
+func (h *fakeHouse) note(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.diary = append(h.diary, fmt.Sprintf(format, args...))
+}
+
+func (h *fakeHouse) Lacks(trial.Needs) string { return "" }
+func (h *fakeHouse) Close() error             { h.note("closed"); return nil }
+func (h *fakeHouse) Up(_ context.Context, c trial.CellSpec) (System, error) {
+	h.note("up %s", c.Cell.Arm())
+	return fakeSystem{h, c}, h.up
+}
+
+type fakeSystem struct {
+	*fakeHouse
+	c trial.CellSpec
+}
+
+func (s fakeSystem) Target() trial.Target {
+	t := trial.Target{URL: "http://127.0.0.1:1/" + s.c.Cell.Arm().String()}
+	for i := range s.c.System.Users {
+		t.Credentials = append(t.Credentials, trial.Credential{User: fmt.Sprint(i), Header: "Bearer a.b.c2VjcmV0c2VjcmV0"})
+	}
+	t.URL = "http://127.0.0.1:1"
+	return t
+}
+func (s fakeSystem) ReplicaURLs() []string                { return nil }
+func (s fakeSystem) Warnings() []string                   { return []string{"warned"} }
+func (s fakeSystem) Meter(context.Context) (Meter, error) { return fakeMeter{s}, nil }
+func (s fakeSystem) Down(ctx context.Context) error {
+	s.note("down %s", s.c.Cell.Arm())
+	return errors.Join(ctx.Err(), s.died) // ends also after an interruption
+}
+func (s fakeSystem) Break(_ context.Context, _ time.Time, fs []trial.Fault) ([]trial.Mark, error) {
+	s.note("break %s", fs[0].Kind)
+	return s.marks, nil
+}
+
+type fakeMeter struct{ s fakeSystem }
+
+func (m fakeMeter) Start(context.Context) error { m.s.note("read"); return nil }
+func (m fakeMeter) Stop(context.Context) (trial.Usage, error) {
+	m.s.note("read")
+	return m.s.usage, nil
+}
+func (m fakeMeter) Close() error { return nil }
+
+func (h *fakeHouse) Run(_ context.Context, step load.Step) (map[string]*trial.StreamResult, error) {
+	h.note("load")
+	h.seen = append(h.seen, step)
+	if h.result != nil {
+		return h.result(step)
+	}
+	return served(step), nil
+}
+
+func served(step load.Step) map[string]*trial.StreamResult {
+	all := map[string]*trial.StreamResult{}
+	for key, aim := range step.Streams {
+		all[key] = &trial.StreamResult{Stream: aim.Stream, Seconds: 1, Completed: 100, Outcomes: map[string]int64{trial.Success: 100},
+			Series: map[string][]int64{trial.Success: {100}}}
+	}
+	return all
+}
+
+func (h *fakeHouse) conductor() *Conductor {
+	return &Conductor{House: h, NewGenerator: func(uint64) (Generator, error) { return h, nil }}
+}
+
+func twoSteps() trial.Spec {
+	s, _ := asked("cost", 1, 0).Trials(nil)
+	spec := s[0]
+	second := spec.Cells[0].Steps[0]
+	second.Name = "second"
+	spec.Cells[0].Steps = append(spec.Cells[0].Steps, second)
+	return spec
+}
+
+func TestATrialInOrder(t *testing.T) {
+	h := &fakeHouse{}
+	made, err := h.conductor().Make(t.Context(), twoSteps(), []int{1, 0}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(h.diary, ", "); got != "up session/redis, read, load, read, read, load, read, closed, down session/redis" {
+		t.Errorf("it went: %s", got)
+	}
+	if len(made.Steps) != 2 || made.Steps[0].Step != "second" || made.Steps[1].Step != "step" || len(made.Warnings) != 1 {
+		t.Errorf("%+v", made)
+	}
+	if made.Steps[0].Streams[trial.Main].Series != nil {
+		t.Error("a time line is kept where nothing happens in it")
+	}
+}
+
+// Cells that stand side by side are loaded by one call, each with its own target.
+func TestCellsSideBySideAreLoadedAtTheSameMoment(t *testing.T) {
+	all, _ := asked("cost", 1, 0).Trials(nil)
+	duet := trial.Spec{Experiment: "cost", Cells: []trial.CellSpec{all[0].Cells[0], all[1].Cells[0]}}
+	h := &fakeHouse{}
+	made, err := h.conductor().Make(t.Context(), duet, []int{0}, 1)
+	if err != nil || len(h.seen) != 1 || len(h.seen[0].Streams) != 2 || len(made.Steps) != 2 || made.Steps[1].Cell != 1 || len(made.Steps[1].Streams) != 1 {
+		t.Errorf("%v: loaded %+v, made %+v", err, h.seen, made.Steps)
+	}
+}
+
+func TestWhatEndsATrialStillBringsItDown(t *testing.T) {
+	wrong := func(step load.Step) (map[string]*trial.StreamResult, error) {
+		all := served(step)
+		for _, r := range all {
+			r.Outcomes = map[string]int64{trial.Success: 99, trial.WrongUser: 1}
+		}
+		return all, nil
+	}
+	cut := errors.New("the network is gone")
+	for want, h := range map[string]*fakeHouse{
+		"named another user":  {result: wrong},
+		"the network is gone": {result: func(load.Step) (map[string]*trial.StreamResult, error) { return nil, cut }},
+	} {
+		_, err := h.conductor().Make(t.Context(), twoSteps(), []int{0, 1}, 1)
+		if err == nil || !strings.Contains(err.Error(), want) || h.diary[len(h.diary)-1] != "down session/redis" || len(h.seen) != 1 {
+			t.Errorf("%v, %q; want an error with %q, no further step, and the system down", err, h.diary, want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	h := &fakeHouse{result: func(load.Step) (map[string]*trial.StreamResult, error) { cancel(); return nil, ctx.Err() }}
+	if made, err := h.conductor().Make(ctx, twoSteps(), []int{0, 1}, 1); !errors.Is(err, context.Canceled) || len(made.Doubts) != 0 {
+		t.Errorf("%v, %+v; want the interruption, and a system that came down all the same", err, made)
+	}
+}
+
+// What died by itself leaves counts as they are, and nothing else.
+func TestADeathIsAResult(t *testing.T) {
+	h := &fakeHouse{died: errors.New("r1 has ended by itself")}
+	made, err := h.conductor().Make(t.Context(), twoSteps(), []int{0}, 1)
+	if err != nil || len(made.Doubts) != 1 {
+		t.Fatalf("%v, %+v", err, made.Doubts)
+	}
+	tr := trial.Trial{Doubts: made.Doubts}
+	_, counts := tr.Spoiled("step", trial.Counts)
+	_, cpu := tr.Spoiled("step", trial.CPUTotal)
+	if counts || !cpu {
+		t.Errorf("%+v; want CPU spoiled and counts whole", made.Doubts)
+	}
+}
+
+func TestFaultsRunBesideTheLoad(t *testing.T) {
+	spec := twoSteps()
+	spec.Cells[0].Steps[1].Faults = []trial.Fault{{Kind: "kill", Target: "redis", Lasts: 0.5}}
+	spec.Cells[0].Steps[1].Expect = trial.Expect{Errors: true}
+	now := 0.1
+	failing := func(step load.Step) (map[string]*trial.StreamResult, error) {
+		all := served(step)
+		for _, r := range all {
+			r.Outcomes = map[string]int64{trial.Success: 50, trial.Failed: 50}
+		}
+		return all, nil
+	}
+	h := &fakeHouse{result: failing, marks: []trial.Mark{{Fault: spec.Cells[0].Steps[1].Faults[0], Begun: &now, InEffect: &now, Ended: &now, Recovered: &now}}}
+	made, err := h.conductor().Make(t.Context(), spec, []int{1}, 1)
+	if err != nil || len(made.Steps) != 1 || len(made.Steps[0].Marks) != 1 || made.Steps[0].Streams[trial.Main].Series == nil {
+		t.Fatalf("%v, %+v; want marks and a time line", err, made.Steps)
+	}
+	if len(made.Doubts) != 0 {
+		t.Errorf("what the step expects is doubted: %+v", made.Doubts)
+	}
+	h.marks = []trial.Mark{{Fault: spec.Cells[0].Steps[1].Faults[0], Begun: &now, Why: "it would not die"}}
+	made, err = h.conductor().Make(t.Context(), spec, []int{1}, 1)
+	if err != nil || len(made.Doubts) != 1 || !strings.Contains(made.Doubts[0].Text, "it would not die") || len(made.Doubts[0].Spoils) != len(trial.Aspects()) {
+		t.Errorf("%v, %+v; want a fault that did not show to spoil the step", err, made.Doubts)
+	}
+}
+
+func TestUsersWhoseCredentialsAreSpentAreNotAskedAsGood(t *testing.T) {
+	spec := twoSteps()
+	spec.Cells[0].System.Users = 100
+	s := spec.Cells[0].Steps[0].Streams[0]
+	forged := s
+	forged.Name, forged.Present = "forged", trial.Forged
+	spec.Cells[0].Steps[0].Streams = []trial.Stream{s, forged}
+	h := &fakeHouse{}
+	if _, err := h.conductor().Make(t.Context(), spec, []int{0}, 1); err != nil {
+		t.Fatal(err)
+	}
+	good, bad := h.seen[0].Streams["0/"+trial.Main].Target, h.seen[0].Streams["0/forged"].Target
+	users := map[string]bool{}
+	for _, c := range good.Credentials {
+		users[c.User] = true
+	}
+	for _, c := range bad.Credentials {
+		if users[c.User] || c.Header == "Bearer a.b.c2VjcmV0c2VjcmV0" {
+			t.Fatalf("%+v is asked with as good, or was not altered", c)
+		}
+	}
+	if len(good.Credentials) != 90 || len(bad.Credentials) != 10 || bad.Present != trial.Forged {
+		t.Errorf("%d good and %d %s credentials of 100", len(good.Credentials), len(bad.Credentials), bad.Present)
+	}
+	spec.Cells[0].System.Users = 1
+	if _, err := h.conductor().Make(t.Context(), spec, []int{0}, 1); err == nil || !strings.Contains(err.Error(), "too few") {
+		t.Errorf("one user for two kinds: %v", err)
+	}
+}

@@ -1,0 +1,101 @@
+package experiment
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"authbench/bench/arm"
+	"authbench/bench/trial"
+)
+
+// outageStep is the one step of a trial: before, during and after the fault.
+const outageStep = "outage"
+
+// Times of the step, in seconds. The fault lasts long enough for some hundred
+// requests and ends early enough for the way back to be seen.
+const (
+	outageAt      = 1.0
+	outageLasts   = 1.5
+	outageSeconds = 5.0
+)
+
+// outageRate is low: what is asked is who is answered, not how many.
+const outageRate = 100 // requests/s with valid credentials
+
+// outageFaults are the ways in which a store goes away or becomes slow.
+func outageFaults() map[string]trial.Fault {
+	at := func(kind string, with map[string]string) trial.Fault {
+		return trial.Fault{Kind: kind, Target: "store", At: outageAt, Lasts: outageLasts, With: with}
+	}
+	return map[string]trial.Fault{
+		"kill": at("kill", nil), "hang": at("hang", nil), "cut": at("cut", nil),
+		"slow": at("slow", map[string]string{"latency": "100ms"}),
+	}
+}
+
+// LinkFaults are those that act upon the link to the store, through a proxy.
+var LinkFaults = []string{"slow", "cut"}
+
+// breaksLinks says whether a proxy stands between replicas and store: in every
+// arm or in none.
+func (p Profile) breaksLinks() bool {
+	return slices.ContainsFunc(p.OutageFaults, func(f string) bool { return slices.Contains(LinkFaults, f) })
+}
+
+// Outage asks who is still served while the store is gone: it is killed, hangs
+// or is slow for a while, under a steady load of valid credentials, and of ones
+// that must be refused whatever breaks.
+func Outage(p Profile) Experiment {
+	var specs []trial.Spec
+	c23 := trial.Rule{Claim: "C23", Statement: "A store outage is a total outage.", Metric: "outage_availability",
+		Contrast: trial.Count, Supports: trial.Same, Margin: 0.05}
+	for _, a := range p.OutageArms {
+		for _, name := range p.OutageFaults {
+			c := outageCell(p, a, name)
+			specs = append(specs, trial.Single("outage", c))
+			c23.Compare = append(c23.Compare, trial.Comparison{Name: fmt.Sprintf("%s, %s", a, name), A: trial.Selector{Cell: c.Cell, Step: outageStep},
+				Factors: append(factors(a), "state="+string(arm.Of(a).State), "fault="+name)})
+		}
+	}
+	proxy := ""
+	if p.breaksLinks() {
+		proxy = ", a proxy between replica and store in every arm"
+	}
+	return Experiment{
+		Name:     "outage",
+		Question: "Who is still served while the store is gone?",
+		Method: fmt.Sprintf("One replica behind nginx%s; %d requests/s with valid credentials, and a few that must be refused. "+
+			"After %g s the store is broken for %g s: killed, stopped, cut off or slowed by 100 ms. An arm without a store has nothing to break. "+
+			"Availability is the share of valid users' requests answered 2xx while the fault is in effect.", proxy, outageRate, outageAt, outageLasts),
+		Blocks: p.OutageBlocks,
+		Trials: fixed(specs),
+		Rules:  finish("outage", c23),
+		Advice: outageAdvice,
+	}
+}
+
+func outageCell(p Profile, a trial.Arm, name string) trial.CellSpec {
+	k := arm.Of(a)
+	s := p.system(a, 1, trial.RoundRobin, time.Hour)
+	s.Users, s.Proxied = 1000, p.breaksLinks()
+	stream := func(name string, rate float64, present trial.Present) trial.Stream {
+		return trial.Stream{Name: name, Request: "GET /me", Present: present, Connections: 32, Sources: 1,
+			Pacing: trial.Pacing{Mode: trial.Open, Rate: rate}}
+	}
+	step := trial.Step{Name: outageStep, Seconds: outageSeconds, Expect: trial.Expect{Errors: true, Deaths: true, NoSuccess: true},
+		Streams: []trial.Stream{stream(trial.Main, outageRate, trial.Valid), stream("forged", outageRate/5, trial.Forged)}}
+	if k.Ends == arm.AtOnce { // elsewhere a revoked credential works on, outage or not: see the experiment revoke
+		step.Streams = append(step.Streams, stream("revoked", outageRate/5, trial.Revoked))
+	}
+	if len(k.Stores) > 0 {
+		step.Faults = []trial.Fault{outageFaults()[name]}
+	}
+	return trial.CellSpec{Cell: trial.NewCell("arm", a, "fault", name), System: s, Steps: []trial.Step{step}}
+}
+
+var outageAdvice = []trial.Advice{
+	{Claim: "C23", Answer: trial.Supported, Side: trial.ForBoth, Text: "whatever keeps the store up keeps your users in: while it was gone, no arm measured served anybody."},
+	{Claim: "C23", Answer: trial.Refuted, Side: trial.ForBoth, Text: "an outage of the store alone does not lock users out: every arm measured went on serving some."},
+	{Claim: "C23", Answer: trial.Depends, Side: trial.ForTokens, Text: "users who have logged in must be served while the store is down. Nobody was served: %s. Log-in and log-out still need it."},
+}
