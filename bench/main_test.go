@@ -55,7 +55,7 @@ func TestBadInputIsAnsweredInOneLineThatSaysWhatIsAllowed(t *testing.T) {
 		want []string // all in stderr
 		code int
 	}{
-		{[]string{"run", "--profile", "huge"}, []string{`"huge"`, "smoke, standard, full"}, exitUsage},
+		{[]string{"run", "--profile", "huge"}, []string{`"huge"`, "smoke, standard or full"}, exitUsage},
 		{[]string{"run", "--experiments", "cots"}, []string{`"cots"`, "cost, scale, sticky, revoke"}, exitUsage},
 		{[]string{"run", "--runtime", "podman"}, []string{`"podman"`, "auto, native, compose"}, exitUsage},
 		{[]string{"run", "--config", config}, []string{"bench.yaml", "[2:1]", "cost_blokcs"}, exitUsage},

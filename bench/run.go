@@ -54,7 +54,7 @@ func runCommand(stdout, stderr io.Writer) *cobra.Command {
 	f.StringVar(&o.runtime, "runtime", stack.KindAuto, "how the system is started: native (processes), compose (containers), or auto: native where its programs are here")
 	f.StringVar(&o.out, "out", "", "the run's folder (default: results/<time>-<profile>)")
 	f.StringVar(&o.resume, "resume", "", "go on with the run in this folder: only what is not done is measured, with the run's own settings")
-	f.Uint64Var(&o.seed, "seed", 0, "of all orders and arrivals; 0 draws one and records it")
+	f.Uint64Var(&o.seed, "seed", 0, "random seed for cell order and arrival times (0: pick one and record it)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the cells and the minutes they take, start nothing")
 	f.BoolVar(&o.noGoBench, "no-go-bench", false, "leave out the Go micro-benchmarks")
 	return c

@@ -38,7 +38,7 @@ func upCommand(stdout io.Writer) *cobra.Command {
 				return usage(err)
 			}
 			if s.Replicas < 1 || s.Replicas > 64 {
-				return usage(fmt.Errorf("--replicas %d: 1 to 64 are allowed", s.Replicas))
+				return usage(fmt.Errorf("--replicas %d: want 1 to 64", s.Replicas))
 			}
 			s.Server = map[string]string{trial.SettingLifetime: lifetime.String(), trial.SettingPool: "16"}
 			return up(c.Context(), kind, s, stdout)

@@ -90,7 +90,7 @@ func check(r trial.Rule) (Metric, error) {
 		return m, err
 	}
 	if !slices.Contains([]trial.Contrast{trial.Difference, trial.Ratio, trial.Against, trial.Count}, r.Contrast) {
-		return m, fmt.Errorf("unknown contrast %q: known are difference, ratio, against, count", r.Contrast)
+		return m, fmt.Errorf("unknown contrast %q: want difference, ratio, against or count", r.Contrast)
 	}
 	if !slices.Contains([]trial.Direction{trial.More, trial.Less, trial.Same}, r.Supports) {
 		return m, fmt.Errorf("an outcome %q cannot support a claim: more, less or same can", r.Supports)

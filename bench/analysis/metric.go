@@ -47,7 +47,7 @@ func metric(name string) (Metric, error) {
 		}
 		known = append(known, m.Name)
 	}
-	return Metric{}, fmt.Errorf("unknown metric %q: known are %s", name, strings.Join(known, ", "))
+	return Metric{}, fmt.Errorf("unknown metric %q: want one of %s", name, strings.Join(known, ", "))
 }
 
 // ofStep is a metric's value from a single step.

@@ -291,7 +291,7 @@ func TestWhatIsMissingIsSaidAndNeverACrash(t *testing.T) {
 func TestARuleThatCannotBeReadIsAnError(t *testing.T) {
 	good := rule(trial.Difference, "cpu_us_per_request", trial.Less, 5)
 	for want, change := range map[string]func(*trial.Rule){
-		"unknown metric \"speed\": known are cpu_us_per_request": func(r *trial.Rule) { r.Metric = "speed" },
+		"unknown metric \"speed\": want one of cpu_us_per_request": func(r *trial.Rule) { r.Metric = "speed" },
 		"unknown contrast":        func(r *trial.Rule) { r.Contrast = "versus" },
 		"cannot support a claim":  func(r *trial.Rule) { r.Supports = trial.Unclear },
 		"is no number of events":  func(r *trial.Rule) { r.Contrast = trial.Count },

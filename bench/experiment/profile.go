@@ -97,7 +97,7 @@ func ParseProfile(name string) (Profile, error) {
 			return p, nil
 		}
 	}
-	return Profile{}, fmt.Errorf("unknown profile %q: allowed are smoke, standard, full", name)
+	return Profile{}, fmt.Errorf("unknown profile %q: want smoke, standard or full", name)
 }
 
 // Override reads settings from a YAML file over the profile. An unknown key or
@@ -180,12 +180,12 @@ func (p *Profile) Check() error {
 	atLeast("the length of revoke_lifetimes", float64(len(p.RevokeLifetimes)), 1)
 	for _, n := range slices.Concat(p.ScaleReplicas, p.StickyReplicas) {
 		if n < 1 || n > 64 {
-			errs = append(errs, fmt.Errorf("a replica count of %d: 1 to 64 are allowed", n))
+			errs = append(errs, fmt.Errorf("a replica count of %d: want 1 to 64", n))
 		}
 	}
 	for _, l := range p.CostLoads {
 		if l < 1 || l > 95 {
-			errs = append(errs, fmt.Errorf("cost_loads holds %d: 1 to 95 percent are allowed", l))
+			errs = append(errs, fmt.Errorf("cost_loads holds %d: want 1 to 95 percent", l))
 		}
 	}
 	for _, name := range p.OutageArms {
@@ -215,7 +215,7 @@ func (p *Profile) Check() error {
 func parseLifetime(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil || d < time.Second || d > time.Minute || d%time.Second != 0 {
-		return 0, fmt.Errorf("revoke_lifetimes holds %q: a whole number of seconds from 1s to 60s is allowed", s)
+		return 0, fmt.Errorf("revoke_lifetimes holds %q: want a whole number of seconds from 1s to 60s", s)
 	}
 	return d, nil
 }

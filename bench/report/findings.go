@@ -78,8 +78,8 @@ func magnitude(r trial.Rule, f trial.Finding) float64 {
 	return distance
 }
 
-// strongest picks the finding that speaks loudest for the claim and the one that
-// speaks loudest against it; where the answer is open also the one that is the
+// strongest picks the strongest finding for the claim and the
+// strongest against it; where the answer is open also the one that is the
 // least clear, because that is what keeps it open.
 func strongest(v trial.Verdict) []trial.Finding {
 	best := map[string]trial.Finding{}

@@ -69,7 +69,7 @@ func trust(line func(string, ...any), doc document) {
 }
 
 func verdictTable(doc document) table {
-	t := table{Head: []string{"claim", "statement", "answer", "what speaks loudest", "measure", "rule"}}
+	t := table{Head: []string{"claim", "statement", "answer", "strongest evidence", "measure", "rule"}}
 	for _, v := range doc.Verdicts {
 		t.Rows = append(t.Rows, []string{v.Rule.Claim, v.Rule.Statement, string(v.Answer), strings.Join(strongestLines(v), "; "), measure(v.Rule), v.RuleHash})
 	}

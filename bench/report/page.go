@@ -84,7 +84,7 @@ func sides(all []advice) (grouped []adviceSide) {
 
 // findingTable is every comparison behind a verdict; why is said of unclear ones.
 func findingTable(v trial.Verdict) table {
-	t := table{Head: []string{"comparison", "speaks", "effect", "A", "B", "p", "why"}}
+	t := table{Head: []string{"comparison", "verdict", "effect", "A", "B", "p", "why"}}
 	write := number
 	if isShare(v.Rule.Metric) {
 		write = percent

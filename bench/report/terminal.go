@@ -14,7 +14,7 @@ var answerSigns = map[trial.Answer]string{
 }
 
 // Terminal writes the verdicts as a table that fits the width, held to 80..160
-// columns: claim, answer, statement, and the figures that speak loudest. The last
+// columns: claim, answer, statement, and the strongest evidence. The last
 // lines say what disturbed the run.
 func Terminal(w io.Writer, run trial.Run, trials []trial.Trial, verdicts []trial.Verdict, width int) error {
 	width = min(max(width, 80), 160)

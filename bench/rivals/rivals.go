@@ -46,13 +46,13 @@ type Settings struct {
 func (s Settings) Check() error {
 	switch {
 	case s.Rounds < 1 || s.Rounds > 100:
-		return fmt.Errorf("rounds is %d: 1 to 100 are allowed", s.Rounds)
+		return fmt.Errorf("rounds is %d: want 1 to 100", s.Rounds)
 	case s.Seconds < 1 || s.Seconds > 60:
-		return fmt.Errorf("seconds is %d: 1 to 60 are allowed", s.Seconds)
+		return fmt.Errorf("seconds is %d: want 1 to 60", s.Seconds)
 	}
 	for _, n := range s.Memory {
 		if n < 1000 || n > 100_000_000 {
-			return fmt.Errorf("memory is for %d requests: 1000 to 100000000 are allowed", n)
+			return fmt.Errorf("memory is for %d requests: want 1000 to 100000000", n)
 		}
 	}
 	return nil

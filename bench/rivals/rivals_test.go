@@ -95,8 +95,8 @@ func squeeze(s string) string {
 func TestBadSettings(t *testing.T) {
 	good := Settings{Bin: bin, Rounds: 1, Seconds: 1}
 	for want, change := range map[string]func(*Settings){
-		"rounds is 0: 1 to 100":         func(s *Settings) { s.Rounds = 0 },
-		"seconds is 61: 1 to 60":        func(s *Settings) { s.Seconds = 61 },
+		"rounds is 0: want 1 to 100":    func(s *Settings) { s.Rounds = 0 },
+		"seconds is 61: want 1 to 60":   func(s *Settings) { s.Seconds = 61 },
 		"memory is for 10 requests":     func(s *Settings) { s.Memory = []int{1000, 10} },
 		"authbench is missing: make be": func(s *Settings) { s.Bin = t.TempDir() },
 	} {

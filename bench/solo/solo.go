@@ -53,17 +53,17 @@ func New(s Settings) (*Load, error) {
 	case s.Rate != 0 && s.Closed != 0:
 		return nil, errors.New("rate and closed exclude each other: an open loop has a rate, a closed one a number of requests in flight")
 	case s.Closed == 0 && !(s.Rate > 0 && s.Rate <= maxRate):
-		return nil, fmt.Errorf("rate is %g requests per second: more than 0 and at most a million are allowed, or closed instead", s.Rate)
+		return nil, fmt.Errorf("rate is %g requests per second: want more than 0 and at most a million, or closed instead", s.Rate)
 	case s.Closed < 0 || s.Closed > s.Connections && s.Connections > 0:
-		return nil, fmt.Errorf("closed is %d requests in flight: 1 to %d, the number of connections, are allowed", s.Closed, s.Connections)
+		return nil, fmt.Errorf("closed is %d requests in flight: want 1 to %d, the number of connections", s.Closed, s.Connections)
 	case s.Sources < 0 || s.Sources > maxSources:
-		return nil, fmt.Errorf("sources is %d: 0 to %d are allowed", s.Sources, maxSources)
+		return nil, fmt.Errorf("sources is %d: want 0 to %d", s.Sources, maxSources)
 	case s.For < time.Millisecond || s.For > maxTime:
-		return nil, fmt.Errorf("the time to measure for is %v: a millisecond to %v is allowed", s.For, maxTime)
+		return nil, fmt.Errorf("the time to measure for is %v: want a millisecond to %v", s.For, maxTime)
 	case s.WarmUp < 0 || s.WarmUp > maxTime:
-		return nil, fmt.Errorf("warm-up is %v: 0s to %v is allowed", s.WarmUp, maxTime)
+		return nil, fmt.Errorf("warm-up is %v: want 0s to %v", s.WarmUp, maxTime)
 	case !slices.Contains([]trial.Arrivals{"", trial.Even, trial.Poisson}, s.Arrivals):
-		return nil, fmt.Errorf("unknown arrivals %q: allowed are %s and %s", s.Arrivals, trial.Even, trial.Poisson)
+		return nil, fmt.Errorf("unknown arrivals %q: want %s or %s", s.Arrivals, trial.Even, trial.Poisson)
 	}
 	users, check, err := s.users()
 	if err != nil {

@@ -21,7 +21,7 @@ func ParseKind(name string) (string, error) {
 			return k, nil
 		}
 	}
-	return "", fmt.Errorf("unknown runtime %q: allowed are %s", name, strings.Join(kinds, ", "))
+	return "", fmt.Errorf("unknown runtime %q: want one of %s", name, strings.Join(kinds, ", "))
 }
 
 // NoSources is what a reader should know of ip_hash in containers.

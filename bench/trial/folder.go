@@ -72,7 +72,7 @@ func ReadTrial(path string) (Trial, error) {
 		return t, fmt.Errorf("%w: %s: %v", ErrDamaged, path, err)
 	}
 	if !slices.Contains([]Status{OK, Aborted}, t.Status) {
-		return t, fmt.Errorf("%w: %s has the status %q; known are ok and aborted: delete it and resume the run", ErrDamaged, path, t.Status)
+		return t, fmt.Errorf("%w: %s has the status %q; want ok or aborted: delete it and resume the run", ErrDamaged, path, t.Status)
 	}
 	if filepath.Base(path) != t.Key+".json" { // a copy would count twice
 		return t, fmt.Errorf("%w: %s holds the trial %s: a copy is to be deleted, a renamed file to be called %s.json", ErrDamaged, path, t.Key, t.Key)

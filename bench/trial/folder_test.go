@@ -97,10 +97,10 @@ func TestManifestThatIsNone(t *testing.T) {
 		with(`"margin":2`, `"margin":NaN`):   "is not whole JSON",
 		with(`"seed":0`, `"seed":-1`):        "seed",
 		with(`"name"`, `"status":"","name"`): `"status"`, // the second one would be read
-		with("complete", "done"):             `has the status "done"; known are running, complete, interrupted, failed`,
+		with("complete", "done"):             `has the status "done"; want one of running, complete, interrupted, failed`,
 		with("complete", ""):                 "names no status",
-		with("smoke", "huge"):                `has the profile "huge"; known are smoke, standard, full`,
-		with("native", "podman"):             `has the runtime "podman"; known are native, compose`,
+		with("smoke", "huge"):                `has the profile "huge"; want one of smoke, standard, full`,
+		with("native", "podman"):             `has the runtime "podman"; want one of native, compose`,
 		with(`["cost"]`, `[]`):               "names no experiment",
 		with(`"ruleHashes":["`, `"ruleHashes":["","`): "1 rules and 2 rule hashes",
 		with(`"format":2`, `"format":3`):              "is in format 3, and this build of authbench reads format 2: use a newer build",

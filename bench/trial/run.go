@@ -53,7 +53,7 @@ func (r Run) check() error {
 		case w.is == "":
 			return fmt.Errorf("names no %s", w.what)
 		case !slices.Contains(w.known, w.is):
-			return fmt.Errorf("has the %s %q; known are %s", w.what, w.is, strings.Join(w.known, ", "))
+			return fmt.Errorf("has the %s %q; want one of %s", w.what, w.is, strings.Join(w.known, ", "))
 		}
 	}
 	switch {

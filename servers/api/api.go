@@ -145,7 +145,7 @@ func (a *API) routes() chi.Router {
 		writeProblem(w, http.StatusNotFound, "no such route")
 	}))
 	r.MethodNotAllowed(a.cfg.Metrics.measured("unknown", func(w http.ResponseWriter, _ *http.Request) {
-		writeProblem(w, http.StatusMethodNotAllowed, "this route has another method")
+		writeProblem(w, http.StatusMethodNotAllowed, "method not allowed")
 	}))
 	return r
 }
