@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -167,7 +168,7 @@ func (d *data) experimentDoubts(experiment string) []string {
 			spoiled++
 		}
 	}
-	if n := len(d.blocks[experiment]); n > 0 && n < 3 {
+	if n := len(d.blocks[experiment]); n > 0 && n < d.blocksNeeded(experiment) {
 		doubts = append(doubts, fmt.Sprintf("only %s: too few for an interval that means much", plural(n, "block", "blocks")))
 	}
 	if spoiled > 0 {
@@ -177,6 +178,18 @@ func (d *data) experimentDoubts(experiment string) []string {
 		doubts = append(doubts, fmt.Sprintf("%s did not come to an end", plural(aborted, "trial", "trials")))
 	}
 	return doubts
+}
+
+// blocksNeeded is how many blocks the experiment's rules ask for, 3 where there
+// are none: rules that count events need but one.
+func (d *data) blocksNeeded(experiment string) int {
+	needed := 0
+	for _, r := range d.run.Rules {
+		if r.Experiment == experiment {
+			needed = max(needed, r.MinBlocks)
+		}
+	}
+	return cmp.Or(needed, 3)
 }
 
 // runDoubts are what weakens the whole run.
