@@ -24,7 +24,7 @@ func TestOutageMetrics(t *testing.T) {
 	sel := trial.Selector{Cell: trial.NewCell("arm", "session/redis"), Step: "outage"}
 	tr := broken()
 	main := tr.Steps[0].Streams[trial.Main]
-	main.Latency[trial.Failed] = at.LogNormal(117, 10*time.Millisecond, 250*time.Millisecond)
+	main.Latency[trial.Failed] = at.LogNormal(10_000, 10*time.Millisecond, 250*time.Millisecond)
 	main.Series[trial.Refused] = make([]int64, 50)
 	main.Series[trial.Refused][20] = 20
 	tr.Steps[0].Streams["forged"] = &trial.StreamResult{Stream: trial.Stream{Present: trial.Forged}, Completed: 40,
