@@ -12,7 +12,9 @@ export PATH := $(CURDIR)/bin:$(PATH):/usr/local/go/bin:/usr/sbin:/sbin
 
 PROFILE ?= standard
 FUZZTIME ?= 10s
-COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+# Of this checkout alone: unpacked within another one, or with that one's GIT_DIR, it has none.
+COMMIT := $(shell unset $$(env | sed -n 's/^\(GIT_[A-Z_]*\)=.*/\1/p'); [ "$$(git rev-parse --show-toplevel 2>/dev/null)" -ef . ] && \
+	git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.commit=$(COMMIT)'
 
 .PHONY: help

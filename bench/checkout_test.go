@@ -83,3 +83,21 @@ func TestMakeGoesItsOwnWay(t *testing.T) {
 		t.Errorf("a kept defect: %v\n%s", err, out)
 	}
 }
+
+// A commit is of this project or of none: not of the repository that a copy of
+// it happens to lie in, nor of the one that the environment names.
+func TestTheCommitIsThisProjectsOrUnknown(t *testing.T) {
+	root := checkout(t)
+	above := filepath.Dir(root)
+	if out, err := shell(t, above, os.Environ(), "git init -q && git -c user.name=x -c user.email=x@example.org commit -q --allow-empty -m other"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for name, env := range map[string][]string{
+		"within another repository": os.Environ(),
+		"with another's GIT_DIR":    append(os.Environ(), "GIT_DIR="+filepath.Join(above, ".git"), "GIT_WORK_TREE="+above),
+	} {
+		if out, err := shell(t, root, env, "make -n build"); err != nil || !strings.Contains(out, "main.commit=unknown'") {
+			t.Errorf("%s: %v\n%s\nwant the commit unknown", name, err, out)
+		}
+	}
+}

@@ -192,8 +192,8 @@ func (p *performance) play(ctx context.Context, i int, started time.Time, aims m
 			g.Go(func() error {
 				j, err := p.conductor.Journeys.Run(ctx, c.System, *step.Script, s.Target().URL, s.ReplicaURLs())
 				ms[cell].Journey = &j
-				if errors.Is(err, load.ErrThreshold) && j.Counters["wrong_user"] == 0 { // the script ran to its end, and what failed is a result
-					p.made.Doubts = append(p.made.Doubts, trial.Doubt{Step: step.Name, Cause: "k6 threshold crossed", Text: err.Error()})
+				if errors.Is(err, load.ErrThreshold) && j.Counters["wrong_user"] == 0 { // the script ran to its end: what it counted is a result, but users that failed leave no spans
+					p.made.Doubts = append(p.made.Doubts, trial.Doubt{Step: step.Name, Cause: "k6 threshold crossed", Spoils: []trial.Aspect{trial.WallClock}, Text: err.Error()})
 					return nil
 				}
 				return err

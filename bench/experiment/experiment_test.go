@@ -345,6 +345,12 @@ func TestConfigurationFile(t *testing.T) {
 	if err := p.Override(write("cost_blocks: 7\ncost_arms: [jwt/HS256, session/redis]\n")); err != nil || p.CostBlocks != 7 || len(p.CostArms) != 2 {
 		t.Errorf("a good file: %v, %+v", err, p)
 	}
+	for _, text := range []string{"", "# nothing yet\n", "---\n# cost_blocks: 7\n", "\n\n"} {
+		p, _ := experiment.ParseProfile("smoke")
+		if err := p.Override(write(text)); err != nil || p.CostBlocks != 2 {
+			t.Errorf("%q: %v, %d blocks; want the profile as it is", text, err, p.CostBlocks)
+		}
+	}
 	for text, want := range map[string][]string{
 		"cost_blocks: 2\ncost_blokcs: 3\n": {"bench.yaml", "cost_blokcs", "[2:1]"},
 		"cost_blocks: many\n":              {"bench.yaml", "[1:14]"},

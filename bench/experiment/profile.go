@@ -107,6 +107,10 @@ func (p *Profile) Override(path string) error {
 	if err != nil {
 		return fmt.Errorf("configuration file: %w", err)
 	}
+	var whole any
+	if err := yaml.Unmarshal(b, &whole); err == nil && whole == nil {
+		return nil // comments alone, which the decoder would take for a profile of zeros
+	}
 	if err := yaml.UnmarshalWithOptions(b, p, yaml.Strict()); err != nil {
 		return fmt.Errorf("configuration file %s: %s", path, strings.TrimSpace(yaml.FormatError(err, false, true)))
 	}
