@@ -47,7 +47,7 @@ func newArm(ctx context.Context, cfg Config, metrics *api.Metrics) (*arm, error)
 			return a, fmt.Errorf("-postgres: %w", err)
 		}
 		a.postgres = db
-		a.checks = append(a.checks, api.Check{Name: "postgres", Ping: db.Ping})
+		a.checks = append(a.checks, api.Check{Name: "postgres", Ready: db.Ready})
 	}
 	if cfg.usesRedis() {
 		client, err := store.OpenRedis(cfg.Redis, options)
@@ -63,9 +63,6 @@ func newArm(ctx context.Context, cfg Config, metrics *api.Metrics) (*arm, error)
 	}
 	if err := a.openAuth(ctx, cfg, metrics); err != nil {
 		return a, err
-	}
-	if cfg.Readiness == "always" {
-		a.checks = nil
 	}
 	return a, nil
 }
@@ -147,7 +144,7 @@ func (a *arm) openSessions(ctx context.Context, cfg Config, metrics *api.Metrics
 		if err := r.Ping(ctx); err != nil {
 			return fmt.Errorf("-redis: %w", err)
 		}
-		a.checks = append(a.checks, api.Check{Name: "redis", Ping: r.Ping})
+		a.checks = append(a.checks, api.Check{Name: "redis", Ready: r.Ready})
 		sessions = r
 	case "postgres":
 		p, err := session.NewPostgres(ctx, a.postgres, cfg.Unlogged)
@@ -196,7 +193,7 @@ func (a *arm) openForeign(cfg Config) (err error) {
 		return fmt.Errorf("-jwks: %w", err)
 	}
 	a.auth = a.foreign
-	a.checks = append(a.checks, api.Check{Name: "the issuer of tokens", Ping: a.foreign.Ready})
+	a.checks = append(a.checks, api.Check{Name: "the issuer of tokens", Ready: a.foreign.Ready})
 	return nil
 }
 

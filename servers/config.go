@@ -147,7 +147,7 @@ func (c *Config) define(fs *flag.FlagSet) {
 	fs.IntVar(&c.LoginQueue, "login-queue", 32, "log-ins that may wait for a processor; more are answered 503")
 	fs.IntVar(&c.LoginFailures, "login-failures", 20, "failed log-ins of one user in -login-window; after them 429 (counted in the shared store, if there is one)")
 	fs.DurationVar(&c.LoginWindow, "login-window", 10*time.Minute, "`time` from the first failed log-in that counts until the count is cleared")
-	fs.StringVar(&c.Readiness, "readiness", "store", "what /readyz tells: store (503 while a store is down) or always (503 only while draining)")
+	fs.StringVar(&c.Readiness, "readiness", "store", "what /readyz answers while a store is down or refuses writes: store (503) or always (200, and what is wrong)")
 	fs.BoolVar(&c.Mint, "mint", false, "serve POST /mint on the private listener: credentials without passwords, for measuring")
 	fs.BoolVar(&c.Force, "force", false, "allow -mint and -seed-users on listeners other than loopback")
 	fs.DurationVar(&c.Drain, "drain", 10*time.Second, "`time` that requests in flight get to finish after SIGTERM")

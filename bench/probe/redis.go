@@ -16,7 +16,8 @@ import (
 // redis_keyspace_misses.
 //
 // Commands of connecting and looking (redisChatter) are left out, whoever sent
-// them: they are not work that a request asked for. A script counts as itself
+// them: they are not work that a request asked for. SETRANGE is how a replica asks
+// whether it may write. A script counts as itself
 // and as the commands that it calls.
 type redisSource struct {
 	client         *redis.Client
@@ -25,7 +26,7 @@ type redisSource struct {
 	last           float64 // bytes, of the last answer
 }
 
-var redisChatter = []string{"info", "config", "ping", "client", "hello", "auth", "select", "command", "quit", "reset"}
+var redisChatter = []string{"info", "config", "ping", "client", "hello", "auth", "select", "command", "quit", "reset", "setrange"}
 
 const infoRequest = "*2\r\n$4\r\ninfo\r\n$3\r\nall\r\n"
 

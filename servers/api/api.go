@@ -14,8 +14,11 @@ package api
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,13 +27,24 @@ import (
 
 	"authbench/servers/account"
 	"authbench/servers/auth"
+	"authbench/servers/store"
 )
 
-// Check says whether something that the replica needs is there. Name is for
-// the answer of /readyz.
+// Check says whether something that the replica needs is there: nil, or an error
+// that wraps [store.WritesRefusedError] where only half of it is. Name is for the
+// answer of /readyz.
 type Check struct {
-	Name string
-	Ping func(context.Context) error
+	Name  string
+	Ready func(context.Context) error
+}
+
+// fault says in words for anybody what a check found.
+func (c Check) fault(err error) string {
+	var refused *store.WritesRefusedError
+	if errors.As(err, &refused) {
+		return c.Name + " refuses writes (" + refused.Why + ")"
+	}
+	return c.Name + " does not answer"
 }
 
 // Config is what an API is made of. All fields but JWKS, Checks and VerifyOnly
@@ -46,8 +60,11 @@ type Config struct {
 	Now        func() time.Time // the server's clock
 	JWKS       func() []byte    // the public keys of the moment, as a JSON document; nil means none
 	Checks     []Check          // asked by /readyz, each within ReadyTimeout; none: ready unless draining
-	Metrics    *Metrics
-	Log        *slog.Logger
+
+	AlwaysReady bool // /readyz names what the checks find, and answers 200 all the same
+
+	Metrics *Metrics
+	Log     *slog.Logger
 }
 
 // ReadyTimeout bounds each check of /readyz.
@@ -191,18 +208,26 @@ func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusServiceUnavailable, "this replica is draining")
 		return
 	}
+	var faults []string
 	for _, c := range a.cfg.Checks {
 		ctx, cancel := context.WithTimeout(r.Context(), ReadyTimeout)
-		err := c.Ping(ctx)
+		err := c.Ready(ctx)
 		cancel()
 		if err != nil {
-			a.failures.report("not ready", err)
-			writeProblem(w, http.StatusServiceUnavailable, c.Name+" does not answer")
-			return
+			a.failures.report("not ready", fmt.Errorf("%s: %w", c.Name, err))
+			faults = append(faults, c.fault(err))
 		}
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+	answer := map[string]string{"status": "ready"}
+	if len(faults) > 0 {
+		answer = map[string]string{"status": "degraded", "detail": strings.Join(faults, "; ")}
+		if !a.cfg.AlwaysReady {
+			writeProblem(w, http.StatusServiceUnavailable, "degraded: "+answer["detail"])
+			return
+		}
+	}
+	writeJSON(w, http.StatusOK, answer)
 }
 
 // failureLog writes at most one record of a kind in a second, with the count of

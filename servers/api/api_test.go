@@ -296,7 +296,7 @@ func TestReadiness(t *testing.T) {
 	down := errors.New("down: user=postgres password=hunter2")
 	var err error
 	a := newTestAPI(t, func(c *Config) {
-		c.Checks = []Check{{Name: "redis", Ping: func(ctx context.Context) error {
+		c.Checks = []Check{{Name: "redis", Ready: func(ctx context.Context) error {
 			if _, limited := ctx.Deadline(); !limited {
 				t.Error("a check without a deadline")
 			}

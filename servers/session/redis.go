@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"authbench/servers/store"
 )
 
 // Redis keeps sessions in a Redis server, shared by all replicas. Redis' own clock
@@ -104,4 +106,11 @@ func (r *Redis) Ping(ctx context.Context) error {
 		return fmt.Errorf("ping redis: %w", err)
 	}
 	return nil
+}
+
+// Ready says whether Redis answers and takes writes; see [store.RedisReady].
+func (r *Redis) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	return store.RedisReady(ctx, r.client, sessionPrefix)
 }

@@ -50,16 +50,6 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Postgres, error)
 	return p, nil
 }
 
-// Ping says whether the database answers.
-func (p *Postgres) Ping(ctx context.Context) error {
-	return p.Lookup(ctx, func(ctx context.Context) error {
-		if err := p.Pool.Ping(ctx); err != nil {
-			return fmt.Errorf("ping postgres: %w", err)
-		}
-		return nil
-	})
-}
-
 // Now is the database's own clock in SQL, in Unix milliseconds: the one clock that
 // all replicas share. It stands still within a statement.
 const Now = `(date_part('epoch', statement_timestamp()) * 1000)::bigint`
