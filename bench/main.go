@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -95,7 +96,8 @@ func commands(stdout, stderr io.Writer) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage(fmt.Errorf("%v: see %s --help", err, c.CommandPath()))
 	})
-	root.AddCommand(doctorCommand(stdout), upCommand(stdout), runCommand(stdout, stderr), reportCommand(stdout), compareCommand(stdout), loadCommand(stdout), benchLoadCommand(stdout))
+	root.Version = fmt.Sprintf("of commit %s, built with %s", commit, runtime.Version())
+	root.AddCommand(doctorCommand(stdout), listCommand(stdout), upCommand(stdout), runCommand(stdout, stderr), reportCommand(stdout), compareCommand(stdout), loadCommand(stdout), benchLoadCommand(stdout))
 	for _, c := range root.Commands() {
 		if c.Args != nil {
 			check := c.Args

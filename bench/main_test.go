@@ -93,6 +93,47 @@ func TestBadInputIsAnsweredInOneLineThatSaysWhatIsAllowed(t *testing.T) {
 	}
 }
 
+func TestListsAndVersion(t *testing.T) {
+	for what, want := range map[string][]string{
+		"arms":        {"session/cookie", "redis (stands by)", "at expiry"},
+		"experiments": {"outage", "C23", "Who is still served while the store is gone?"},
+		"claims":      {"C01", "C23", "auth_cpu_us"},
+		"metrics":     {"outage_availability", "counts", "cpu split"},
+		"faults":      {"kill", "latency"},
+	} {
+		stdout, stderr, code := invoke(t, "list", what)
+		for _, w := range want {
+			if code != 0 || stderr != "" || !strings.Contains(stdout, w) {
+				t.Errorf("list %s: status %d, %s%s; want %q in it", what, code, stdout, stderr, w)
+			}
+		}
+	}
+	if _, stderr, code := invoke(t, "list", "birds"); code != exitUsage || !strings.Contains(stderr, "birds") {
+		t.Errorf("list birds: status %d, %s", code, stderr)
+	}
+	if stdout, _, code := invoke(t, "--version"); code != 0 || !strings.Contains(stdout, "commit ") || !strings.Contains(stdout, "go1.") {
+		t.Errorf("--version: status %d, %s", code, stdout)
+	}
+}
+
+// What --print-config prints is the same run again.
+func TestPrintedConfigurationReadsBack(t *testing.T) {
+	first, stderr, code := invoke(t, "run", "--profile", "smoke", "--runtime", "native", "--print-config")
+	if code != 0 || !strings.Contains(first, "cost_blocks: 2") {
+		t.Fatalf("status %d, %s%s", code, first, stderr)
+	}
+	file := filepath.Join(t.TempDir(), "smoke.yaml")
+	if err := os.WriteFile(file, []byte(first), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	second, stderr, code := invoke(t, "run", "--profile", "standard", "--config", file, "--runtime", "native", "--print-config")
+	_, a, _ := strings.Cut(first, "\n")
+	_, b, _ := strings.Cut(second, "\n")
+	if code != 0 || a != b {
+		t.Errorf("status %d, %s\n%s\nis not\n%s", code, stderr, b, a)
+	}
+}
+
 func TestDryRunStartsNothing(t *testing.T) {
 	stdout, stderr, code := invoke(t, "run", "--profile", "standard", "--dry-run")
 	if code != 0 || stderr != "" {

@@ -16,6 +16,7 @@ import (
 	"authbench/bench/stack"
 	"authbench/bench/trial"
 
+	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 )
 
@@ -29,6 +30,7 @@ type runOptions struct {
 	resume      string
 	seed        uint64
 	dryRun      bool
+	printConfig bool
 	noGoBench   bool
 }
 
@@ -44,18 +46,22 @@ func runCommand(stdout, stderr io.Writer) *cobra.Command {
 					return usage(fmt.Errorf("--%s does not go with --resume: a run goes on with its own settings", name))
 				}
 			}
+			if o.printConfig {
+				return printConfig(stdout, o)
+			}
 			return runRun(c.Context(), o, stdout, stderr)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&o.profile, "profile", "standard", "how thoroughly: smoke, standard or full")
-	f.StringVar(&o.config, "config", "", "YAML file with settings that override the profile's (keys: docs in the README)")
-	f.StringSliceVar(&o.experiments, "experiments", nil, "only these, comma separated: cost, scale, sticky, revoke")
+	f.StringVar(&o.config, "config", "", "YAML file with settings that override the profile's (see --print-config)")
+	f.StringSliceVar(&o.experiments, "experiments", nil, "only these, comma separated: "+experiment.Names())
 	f.StringVar(&o.runtime, "runtime", stack.KindAuto, "how the system is started: native (processes), compose (containers), or auto: native where its programs are here")
 	f.StringVar(&o.out, "out", "", "the run's folder (default: results/<time>-<profile>)")
 	f.StringVar(&o.resume, "resume", "", "go on with the run in this folder: only what is not done is measured, with the run's own settings")
 	f.Uint64Var(&o.seed, "seed", 0, "random seed for cell order and arrival times (0: pick one and record it)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the cells and the minutes they take, start nothing")
+	f.BoolVar(&o.printConfig, "print-config", false, "print the settings as a file for --config, start nothing")
 	f.BoolVar(&o.noGoBench, "no-go-bench", false, "leave out the Go micro-benchmarks")
 	return c
 }
@@ -120,6 +126,20 @@ func runRun(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
 	}
 	// What was measured is shown, even after an interruption.
 	return errors.Join(err, writeReport(r.Folder, stdout))
+}
+
+// printConfig prints what a run would be set to, as --config reads it.
+func printConfig(w io.Writer, o runOptions) error {
+	p, _, _, err := o.question()
+	if err != nil {
+		return err
+	}
+	b, err := yaml.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	_, err = fmt.Fprintf(w, "# profile %s\n%s", p.Name, b)
+	return err
 }
 
 // printPlan lists the cells of every experiment and how long they take.
