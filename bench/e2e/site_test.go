@@ -198,7 +198,7 @@ func (s *site) startNginx() {
 		front["Target"], sticky = "$route_replicas", []fields{pool}
 	}
 	if err := template.Must(template.New("nginx").Parse(string(text))).Execute(&conf, fields{
-		"Dir": dir, "Status": freeAddress(s.T), "Pools": []fields{pool}, "Sites": []fields{front}, "StickyPools": sticky,
+		"Status": freeAddress(s.T), "Pools": []fields{pool}, "Sites": []fields{front}, "StickyPools": sticky,
 		"Files": 4096, "Connections": 2048, "Tries": replicas, "ClientCookie": trial.ClientCookie, "RouteCookie": trial.RouteCookie,
 	}); err != nil {
 		s.Fatal(err)

@@ -367,7 +367,7 @@ func (c *compose) replicas(ctx context.Context, launches []launch) (all []Replic
 
 // nginx implements host.
 func (c *compose) nginx(ctx context.Context, b trial.Balancer, replicas []Replica) (up balancer, err error) {
-	conf := newNginxConfig("/tmp", "0.0.0.0:"+strconv.Itoa(nginxPort), "0.0.0.0:"+strconv.Itoa(statusPort), b, replicas)
+	conf := newNginxConfig("0.0.0.0:"+strconv.Itoa(nginxPort), "0.0.0.0:"+strconv.Itoa(statusPort), b, replicas)
 	conf.Files, conf.Connections = 16384, 8192 // engines commonly allow as many; our own limit says nothing about theirs
 	text, err := conf.render()
 	if err != nil {
@@ -380,8 +380,8 @@ func (c *compose) nginx(ctx context.Context, b trial.Balancer, replicas []Replic
 	}
 	const inside = "/etc/authbench/nginx.conf"
 	u, err := c.one(ctx, program{name: "nginx", template: "nginx", cpus: c.opts.SystemCPUs, ports: []int{nginxPort, statusPort}, set: map[string]any{
-		"entrypoint": []string{"nginx", "-e", "stderr", "-c", inside}, "command": []string{},
-		"volumes": []any{map[string]any{"type": "bind", "source": file, "target": inside, "read_only": true}},
+		"entrypoint": []string{"nginx", "-e", "stderr", "-p", "/tmp", "-c", inside}, "command": []string{},
+		"volumes": []any{map[string]any{"type": "bind", "source": strings.ReplaceAll(file, "$", "$$"), "target": inside, "read_only": true}},
 	}}, func(ctx context.Context, u *container) error {
 		up.url, up.statusURL = "http://"+u.address(nginxPort), "http://"+u.address(statusPort)
 		return answers(ctx, up.statusURL+"/status")

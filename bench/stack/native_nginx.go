@@ -15,7 +15,7 @@ import (
 
 // nginx implements host.
 func (n *native) nginx(ctx context.Context, b trial.Balancer, replicas []Replica) (up balancer, err error) {
-	return n.startNginx(ctx, func(dir, listen, status string) nginxConfig { return newNginxConfig(dir, listen, status, b, replicas) })
+	return n.startNginx(ctx, func(listen, status string) nginxConfig { return newNginxConfig(listen, status, b, replicas) })
 }
 
 // StartSite starts nginx alone on some CPUs (a list such as "1"). It answers
@@ -34,8 +34,8 @@ func StartSite(ctx context.Context, l *process.Ledger, cpus, answer string) (*St
 	if n.user, err = ordinaryUser(); err != nil {
 		return nil, err
 	}
-	up, err := n.startNginx(ctx, func(dir, listen, status string) nginxConfig {
-		return bareNginxConfig(dir, status, site{Listen: listen, Answer: answer})
+	up, err := n.startNginx(ctx, func(listen, status string) nginxConfig {
+		return bareNginxConfig(status, site{Listen: listen, Answer: answer})
 	})
 	if err != nil {
 		return nil, err
@@ -43,9 +43,9 @@ func StartSite(ctx context.Context, l *process.Ledger, cpus, answer string) (*St
 	return &Stack{URL: up.url, NginxStatusURL: up.statusURL + "/status", Components: up.components}, nil
 }
 
-// startNginx starts it with what config makes of a folder and two addresses.
+// startNginx starts it with what config makes of two addresses.
 // What is wrong with the configuration stands in the error.
-func (n *native) startNginx(ctx context.Context, config func(dir, listen, status string) nginxConfig) (up balancer, err error) {
+func (n *native) startNginx(ctx context.Context, config func(listen, status string) nginxConfig) (up balancer, err error) {
 	dir, err := n.userFolder("nginx")
 	if err != nil {
 		return up, err
@@ -55,12 +55,12 @@ func (n *native) startNginx(ctx context.Context, config func(dir, listen, status
 		return up, err
 	}
 	_, err = onFreePort(2, func(addr []string) (*child, error) {
-		text, err := config(dir, addr[0], addr[1]).render()
+		text, err := config(addr[0], addr[1]).render()
 		if err != nil {
 			return nil, err
 		}
 		file := filepath.Join(dir, "nginx.conf")
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		if err := errors.Join(os.WriteFile(file, []byte(text), 0o644), os.Chmod(file, 0o644)); err != nil { // another user reads it, whatever our mask is
 			return nil, fmt.Errorf("write the nginx configuration: %w", err)
 		}
 		up.url, up.statusURL = "http://"+addr[0], "http://"+addr[1]

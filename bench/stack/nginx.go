@@ -18,7 +18,6 @@ var nginxTemplate string
 
 // nginxConfig is what the template is filled with.
 type nginxConfig struct {
-	Dir         string // for its files; must be writable by nginx' user
 	Status      string // host:port of the listener that is not for clients
 	Pools       []pool
 	Sites       []site
@@ -92,20 +91,20 @@ func (c nginxConfig) ClientCookie() string { return trial.ClientCookie }
 func (c nginxConfig) RouteCookie() string { return trial.RouteCookie }
 
 // newNginxConfig is one site in front of the replicas of a stack.
-func newNginxConfig(dir, listen, status string, b trial.Balancer, replicas []Replica) nginxConfig {
+func newNginxConfig(listen, status string, b trial.Balancer, replicas []Replica) nginxConfig {
 	p := pool{Name: "replicas", Balancer: b}
 	for _, r := range replicas {
 		p.Replicas = append(p.Replicas, upstream{r.Name, r.upstream})
 	}
-	c := bareNginxConfig(dir, status, site{Listen: listen, Pool: p, Sticky: b == trial.Sticky})
+	c := bareNginxConfig(status, site{Listen: listen, Pool: p, Sticky: b == trial.Sticky})
 	c.Pools = []pool{p}
 	return c
 }
 
 // bareNginxConfig is a site with no replica behind it yet.
-func bareNginxConfig(dir, status string, s site) nginxConfig {
+func bareNginxConfig(status string, s site) nginxConfig {
 	files := openFiles()
-	return nginxConfig{Dir: dir, Status: status, Files: files, Connections: min(8192, int(files)), Sites: []site{s}}
+	return nginxConfig{Status: status, Files: files, Connections: min(8192, int(files)), Sites: []site{s}}
 }
 
 // render writes the configuration.

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestNginxConfigurations(t *testing.T) {
 	for _, b := range trial.Balancers() {
-		c := newNginxConfig("/run/x", "127.0.0.1:8000", "127.0.0.1:8001", b,
+		c := newNginxConfig("127.0.0.1:8000", "127.0.0.1:8001", b,
 			[]Replica{{Name: "r1", upstream: "127.0.0.1:9001"}, {Name: "r2", upstream: "127.0.0.1:9002"}, {Name: "r3", upstream: "127.0.0.1:9003"}})
 		c.Files, c.Connections = 65536, 8192
 		golden(t, filepath.Join("testdata", string(b)+".conf"), c)
@@ -26,7 +26,7 @@ func TestNginxConfigurations(t *testing.T) {
 // The top-level docker-compose.yml has both kinds of server, each behind a
 // round-robin and a sticky port.
 func TestComposeNginxConfiguration(t *testing.T) {
-	c := nginxConfig{Dir: "/tmp", Status: "127.0.0.1:8099", Files: 16384, Connections: 8192}
+	c := nginxConfig{Status: "127.0.0.1:8099", Files: 16384, Connections: 8192}
 	for i, kind := range []string{"session", "jwt"} {
 		p := pool{Name: kind, Balancer: trial.RoundRobin}
 		for r := 1; r <= 3; r++ {
