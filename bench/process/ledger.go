@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -33,10 +32,12 @@ type Ledger struct {
 
 // Open makes a runtime folder under the system's temporary directory, after
 // cleaning those of owners that are dead. What could not be cleaned is no
-// reason not to start; it is in the warning.
+// reason not to start; it is in the warning, as is a TMPDIR that will not do.
+// After an error nothing of it is left.
 func Open() (l *Ledger, warning, err error) {
 	warning = Sweep()
-	base, err := baseFolder()
+	base, unfit, err := baseFolder()
+	warning = errors.Join(warning, unfit)
 	if err != nil {
 		return nil, warning, err
 	}
@@ -48,6 +49,11 @@ func Open() (l *Ledger, warning, err error) {
 	if err != nil {
 		return nil, warning, fmt.Errorf("make a runtime folder: %w", err)
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
 	// 0711: PostgreSQL, which runs as another user when we are root, must get to
 	// its own folder inside; nobody else can list names or read.
 	if err := os.Chmod(dir, 0o711); err != nil {
@@ -68,22 +74,6 @@ func Open() (l *Ledger, warning, err error) {
 		}
 	}()
 	return l, warning, nil
-}
-
-// baseFolder is shared by all runs of this user.
-func baseFolder() (string, error) {
-	base := filepath.Join(os.TempDir(), fmt.Sprintf("authbench-%d", os.Getuid()))
-	if err := os.Mkdir(base, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("make the runtime folder: %w", err)
-	}
-	var st unix.Stat_t
-	if err := unix.Lstat(base, &st); err != nil {
-		return "", fmt.Errorf("runtime folder %s: %w", base, err)
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFDIR || int(st.Uid) != os.Getuid() || st.Mode&0o022 != 0 {
-		return "", fmt.Errorf("runtime folder %s is not a folder that only we may write to: remove it", base)
-	}
-	return base, nil
 }
 
 // Dir is the runtime folder: for all that must not outlive the run.

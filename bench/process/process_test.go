@@ -168,7 +168,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 
 func open(t *testing.T) *process.Ledger {
 	t.Helper()
-	t.Setenv("TMPDIR", t.TempDir())
+	t.Setenv("TMPDIR", openFolder(t))
 	l, warning, err := process.Open()
 	if warning != nil || err != nil {
 		t.Fatal(warning, err)
@@ -179,6 +179,20 @@ func open(t *testing.T) *process.Ledger {
 		}
 	})
 	return l
+}
+
+// openFolder is a folder that others may pass through, unlike t.TempDir's.
+func openFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "process-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func start(t *testing.T, l *process.Ledger, role string, c process.Command) *process.Process {

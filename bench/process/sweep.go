@@ -21,7 +21,9 @@ const ledgerFile = "ledger"
 
 // mark, with the runtime folder, is in the environment of every child and so of
 // what the child starts: it finds grandchildren whose parent is gone.
-const mark = "AUTHBENCH_FOLDER="
+const mark = markName + "="
+
+const markName = "AUTHBENCH_FOLDER"
 
 // entry is one line of a ledger: first where and when its PIDs are valid, then
 // a child or a control group each.
@@ -85,22 +87,27 @@ func machineAndNamespace() string {
 // whose PID and start time are the recorded ones, control groups, folders. Runs
 // that live are left alone, as is everything in another PID namespace.
 func Sweep() error {
-	base, err := baseFolder()
-	if err != nil {
-		return err
-	}
-	folders, err := os.ReadDir(base)
-	if err != nil {
-		return fmt.Errorf("look for leftovers: %w", err)
-	}
 	var errs []error
-	for _, f := range folders {
-		var owner ID
-		if n, _ := fmt.Sscanf(f.Name(), "%d-%d-", &owner.PID, &owner.Start); n == 2 && !owner.Alive() {
-			errs = append(errs, sweep(filepath.Join(base, f.Name())))
+	for _, parent := range parents() {
+		base := filepath.Join(parent, baseName())
+		if ownFolder(base) != nil {
+			continue // not there, or not ours
+		}
+		folders, err := os.ReadDir(base)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("look for leftovers: %w", err))
+		}
+		for _, f := range folders {
+			var owner ID
+			if n, _ := fmt.Sscanf(f.Name(), "%d-%d-", &owner.PID, &owner.Start); n == 2 && !owner.Alive() {
+				errs = append(errs, sweep(filepath.Join(base, f.Name())))
+			}
 		}
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("leftovers of an earlier run: %w", err)
+	}
+	return nil
 }
 
 // sweep cleans one folder of a dead owner.

@@ -75,7 +75,7 @@ func NewCompose(ctx context.Context, opts Options) (*Runtime, error) {
 	}
 	rt := newRuntime(KindCompose, c, opts)
 	if warning != nil {
-		rt.warnings = append(rt.warnings, "leftovers of an earlier run: "+warning.Error())
+		rt.warnings = append(rt.warnings, warning.Error())
 	}
 	if !e.CPUSet {
 		rt.warnings = append(rt.warnings, "the Docker engine cannot bind containers to CPUs: they share the generator's")
@@ -149,7 +149,10 @@ func sweepProjects(ctx context.Context) error {
 			}
 		}
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("leftovers of an earlier run: %w", err)
+	}
+	return nil
 }
 
 func removeProject(ctx context.Context, project string) error {

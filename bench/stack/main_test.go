@@ -42,15 +42,7 @@ func TestMain(m *testing.M) {
 // newNative makes a runtime whose folder is the test's own.
 func newNative(t *testing.T) *Runtime {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "stack-test-") // t.TempDir is not open to the stores' user
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o711); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("TMPDIR", dir)
+	surround(t, "own", 0o711, 0o022)
 	n, err := NewNative(Options{ServerBinary: serverBinary, SystemCPUs: lastCPU(t), Seed: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +71,7 @@ func newCompose(t *testing.T) *Runtime {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("TMPDIR", t.TempDir())
+	surround(t, "own", 0o711, 0o022)
 	n, err := NewCompose(t.Context(), Options{Project: "../..", SystemCPUs: lastCPU(t), Seed: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -53,7 +53,7 @@ func NewNative(opts Options) (*Runtime, error) {
 	}
 	rt := newRuntime(KindNative, n, opts)
 	if warning != nil {
-		rt.warnings = append(rt.warnings, "leftovers of an earlier run: "+warning.Error())
+		rt.warnings = append(rt.warnings, warning.Error())
 	}
 	return rt, nil
 }
