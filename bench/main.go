@@ -16,6 +16,8 @@ import (
 	"runtime"
 	"syscall"
 
+	"authbench/bench/process"
+
 	"github.com/spf13/cobra"
 )
 
@@ -33,6 +35,10 @@ const (
 var errUsage = errors.New("usage")
 
 func main() {
+	if err := process.Settle(); err != nil {
+		fmt.Fprintf(os.Stderr, "authbench: %v\n", err)
+		os.Exit(exitFailure)
+	}
 	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it, and means it
 		ends = append(ends, syscall.SIGHUP)

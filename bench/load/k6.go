@@ -81,9 +81,8 @@ func (k K6) run(ctx context.Context, script string, env map[string]string, sourc
 	defer os.RemoveAll(dir)
 	summary := filepath.Join(dir, "summary.json")
 	log := &k6Log{}
-	program := append(withoutSettings(os.Environ(), k.Binary), k.args(script, summary, env, sources)...)
 	p, err := k.Ledger.Start(process.Command{
-		Name: "k6", Path: program[0], Args: program[1:], CPUs: k.CPUs,
+		Name: "k6", Path: k.Binary, Args: k.args(script, summary, env, sources), CPUs: k.CPUs,
 		Env:        []string{"K6_AUTO_EXTENSION_RESOLUTION=false"}, // or it may ask the network for what a script imports
 		StopSignal: syscall.SIGINT, Grace: k6Grace, Stdout: &log.out, Stderr: &log.err,
 	})
@@ -131,22 +130,6 @@ func (k K6) args(script, summary string, env map[string]string, sources []string
 		args = append(args, "--local-ips", strings.Join(sources, ","))
 	}
 	return append(args, filepath.Join(k.Scripts, script))
-}
-
-// withoutSettings is the start of a command line that runs a program without the
-// K6_ variables of our environment: a K6_ITERATIONS that somebody has set would
-// outrank what the script says.
-func withoutSettings(environment []string, program string) []string {
-	line := []string{"env"}
-	for _, v := range environment {
-		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "K6_") {
-			line = append(line, "-u", name)
-		}
-	}
-	if len(line) == 1 {
-		return []string{program}
-	}
-	return append(line, "K6_AUTO_EXTENSION_RESOLUTION=false", program)
 }
 
 // await waits for k6's end; when ctx or the time ends first it interrupts k6 and

@@ -100,13 +100,33 @@ func TestStickyKeepsRouteCookies(t *testing.T) {
 	}
 }
 
+// One request a second, as somebody's k6 may be told to send by a file or by
+// the environment, would be forty seconds here and a lag of seconds in revoke.js.
 func TestSettingsOfTheEnvironmentStayOutside(t *testing.T) {
-	t.Setenv("K6_ITERATIONS", "1")
-	t.Setenv("USERS", "many")
+	home := t.TempDir()
+	for _, path := range []string{"k6/config.json", ".config/k6/config.json", ".config/loadimpact/k6/config.json"} {
+		path = filepath.Join(home, path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(`{"rps":1}`), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s := newSite(t, 1)
-	j, err := scriptSpec("session/memory", "sticky.js", 2, map[string]string{"REQUESTS": "20"}).runs(t.Context(), k6(t), s.URL, nil)
-	if err != nil || j.Counters["authenticated_requests"] != 20 {
-		t.Errorf("%v, %v; want all 20 requests", j.Counters, err)
+	for what, env := range map[string]map[string]string{
+		"variables":             {"K6_ITERATIONS": "1", "K6_RPS": "1", "USERS": "many", "HTTP_PROXY": "http://127.0.0.1:1"},
+		"file named":            {"K6_CONFIG": filepath.Join(home, "k6", "config.json")},
+		"file of configuration": {"XDG_CONFIG_HOME": home},
+		"file at home":          {"HOME": home, "XDG_CONFIG_HOME": ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			for name, value := range env {
+				t.Setenv(name, value)
+			}
+			k, began := k6(t), time.Now()
+			j, err := scriptSpec("session/memory", "sticky.js", 2, map[string]string{"REQUESTS": "40"}).runs(t.Context(), k, s.URL, nil)
+			if took := time.Since(began); err != nil || j.Counters["authenticated_requests"] != 40 || took > 30*time.Second {
+				t.Errorf("%v, %v in %v; want all 40 requests, as fast as they go", j.Counters, err, took)
+			}
+		})
 	}
 }
 

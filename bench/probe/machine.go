@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"authbench/bench/process"
 	"authbench/bench/trial"
 
 	"golang.org/x/sys/unix"
@@ -78,7 +79,9 @@ func Software(name, path string, args ...string) (trial.Software, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, args...).CombinedOutput() // nginx says it on standard error
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = process.Environment()
+	out, err := cmd.CombinedOutput() // nginx says it on standard error
 	if err != nil {
 		return s, fmt.Errorf("%s: ask %s %s for its version: %w", name, path, strings.Join(args, " "), err)
 	}

@@ -98,8 +98,7 @@ func (l *Ledger) Start(c Command) (*Process, error) {
 	if c.Name == "" || strings.ContainsRune(c.Name, '/') {
 		return nil, fmt.Errorf("start %s: the name %q cannot name a log", c.Path, c.Name)
 	}
-	c.Env = append(slices.Clone(c.Env), mark+l.dir)
-	p, err := prepare(c, l.dir)
+	p, err := l.prepare(c)
 	if err != nil {
 		return nil, err
 	}

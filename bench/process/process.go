@@ -10,6 +10,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -30,8 +31,8 @@ type Command struct {
 	Name       string // unique among running children; names the log
 	Path       string // of the program; looked up in PATH when it has no slash
 	Args       []string
-	Env        []string // added to our own environment, of which AUTHBENCH_* is left out
-	Dir        string
+	Env        []string            // added to the environment that the ledger composes
+	Dir        string              // to start in; empty is the runtime folder: ours may be gone
 	CPUs       string              // list such as "1" or "0-2,5"; empty leaves ours
 	Credential *syscall.Credential // nil keeps our user
 	Groups     []string            // control groups (directories) that the child is born in
@@ -67,13 +68,13 @@ const (
 	tailBytes    = 2000
 )
 
-// prepare makes the exec.Cmd of a command; its log is dir/name.log.
-func prepare(c Command, dir string) (*Process, error) {
+// prepare makes the exec.Cmd of a command; its log is name.log in the runtime folder.
+func (l *Ledger) prepare(c Command) (*Process, error) {
 	path, err := exec.LookPath(c.Path)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
-	p := &Process{Name: c.Name, Log: filepath.Join(dir, c.Name+".log"), stop: c.StopSignal, grace: c.Grace, done: make(chan struct{})}
+	p := &Process{Name: c.Name, Log: filepath.Join(l.dir, c.Name+".log"), stop: c.StopSignal, grace: c.Grace, done: make(chan struct{})}
 	if p.stop == 0 {
 		p.stop = syscall.SIGTERM
 	}
@@ -88,10 +89,8 @@ func prepare(c Command, dir string) (*Process, error) {
 		return nil, fmt.Errorf("start %s: open its log: %w", c.Name, err)
 	}
 	cmd := exec.Command(path, c.Args...)
-	cmd.Dir = c.Dir
-	// Settings meant for us must not reach a replica: its flags derive from the spec alone.
-	inherited := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AUTHBENCH_") })
-	cmd.Env = append(inherited, c.Env...)
+	cmd.Dir = cmp.Or(c.Dir, l.dir)
+	cmd.Env = slices.Concat(l.environment(), c.Env, []string{mark + l.dir})
 	cmd.Stdout, cmd.Stderr = tee(p.logFile, c.Stdout), tee(p.logFile, c.Stderr)
 	cmd.WaitDelay = time.Second // a grandchild that keeps the pipe open must not hold us up
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: death, Credential: c.Credential}

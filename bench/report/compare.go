@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"authbench/bench/process"
 	"authbench/bench/trial"
 
 	"golang.org/x/perf/benchfmt"
@@ -45,6 +46,7 @@ func Compare(ctx context.Context, w io.Writer, benchstat string, a, b trial.Fold
 	}
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, benchstat, args...)
+	cmd.Env = process.Environment()
 	cmd.Stdout, cmd.Stderr = w, &stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("compare: benchstat: %w: %s", err, oneLine(stderr.String()))

@@ -86,7 +86,8 @@ func NewCompose(ctx context.Context, opts Options) (*Runtime, error) {
 // open reads docker-compose.yml and gets the images.
 func (c *compose) open(ctx context.Context, e engine) error {
 	file := filepath.Join(c.opts.Project, "docker-compose.yml")
-	out, err := docker(ctx, "compose", "--project-name", c.project, "--file", file, "config", "--format", "json")
+	// Not the .env beside it either: it is for those who bring the services up by hand.
+	out, err := docker(ctx, "compose", "--project-name", c.project, "--env-file", os.DevNull, "--file", file, "config", "--format", "json")
 	if err != nil {
 		return err
 	}
@@ -117,6 +118,7 @@ func (c *compose) open(ctx context.Context, e engine) error {
 // having said that we did so ourselves: then its standard input ends.
 func (c *compose) startReaper() error {
 	cmd := exec.Command("sh", "-c", `read -r done || docker compose --project-name "$0" down --volumes --remove-orphans --timeout 0`, c.project)
+	cmd.Env = process.DockerEnvironment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // what ends us must not end it
 	stdin, err := cmd.StdinPipe()
 	if err == nil {

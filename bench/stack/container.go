@@ -166,7 +166,9 @@ func (c *container) PIDs() (pids []int) {
 
 // Tail implements unit.
 func (c *container) Tail() string {
-	out, err := exec.Command("docker", "container", "logs", "--tail", "20", c.name).CombinedOutput() // servers log to standard error
+	cmd := exec.Command("docker", "container", "logs", "--tail", "20", c.name)
+	cmd.Env = process.DockerEnvironment()
+	out, err := cmd.CombinedOutput() // servers log to standard error
 	if err != nil {
 		return "(no log: " + err.Error() + ")"
 	}

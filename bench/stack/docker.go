@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"authbench/bench/process"
 )
 
 // docker runs the docker command with some arguments and returns what it
@@ -20,6 +22,7 @@ import (
 // alone, so that we can end what we started in order.
 func docker(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "docker", args...)
+	cmd.Env = process.DockerEnvironment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) } // the Compose plugin is a process below
 	cmd.WaitDelay = 5 * time.Second
