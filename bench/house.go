@@ -20,6 +20,7 @@ import (
 type house struct {
 	opened
 	ledger *process.Ledger
+	note   func(settings map[string]string) error // takes what PostgreSQL says of its settings; nil before it runs
 }
 
 // Lacks implements campaign.House.
@@ -41,6 +42,9 @@ func (h house) Up(ctx context.Context, c trial.CellSpec) (campaign.System, error
 	s, err := h.Runtime.Up(ctx, c)
 	if err != nil {
 		return nil, err
+	}
+	if err := h.note(h.PostgresSettings()); err != nil {
+		return nil, errors.Join(err, s.Down(context.WithoutCancel(ctx)))
 	}
 	return system{s, h.cpus()}, nil
 }

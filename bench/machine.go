@@ -124,7 +124,6 @@ func (r *runner) open(ctx context.Context) (campaign.Maker, error) {
 	r.Run.Machine = probe.Machine()
 	r.Run.Machine.GeneratorCPUs, r.Run.Machine.SystemCPUs = rt.generator, rt.system
 	r.Run.Budgeting = rt.Capabilities().Budgeting
-	r.Run.PostgreSQL = stack.PostgresSettings()
 	r.Run.Software = nil
 	for _, t := range programs(bin) {
 		if t.path == "" || t.use != useRun && (t.use != useNative || r.Run.Runtime != stack.KindNative) {
@@ -137,7 +136,7 @@ func (r *runner) open(ctx context.Context) (campaign.Maker, error) {
 		r.Run.Software = append(r.Run.Software, s)
 	}
 	r.Run.Software = append(append(r.Run.Software, rt.Capabilities().Images...), trial.Software{Name: "go", Version: runtime.Version()})
-	return &campaign.Conductor{House: house{rt, ledger}, NewGenerator: newGenerator, Instrument: campaign.NewInstrument(rt.generator, rt.system),
+	return &campaign.Conductor{House: house{rt, ledger, r.note}, NewGenerator: newGenerator, Instrument: campaign.NewInstrument(rt.generator, rt.system),
 		Journeys: load.K6{Binary: filepath.Join(bin, "k6"), Scripts: filepath.Join(r.project, "loadtests"), CPUs: rt.generator, Ledger: ledger}}, nil
 }
 

@@ -202,8 +202,8 @@ func TestRunMeasuresJudgesAndReports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if run.Status != "complete" || len(run.Software) < 5 || run.Machine.SystemCPUs == "" {
-		t.Errorf("manifest: %s, software %v, machine %+v", run.Status, run.Software, run.Machine)
+	if run.Status != "complete" || len(run.Software) < 5 || run.Machine.SystemCPUs == "" || run.PostgreSQL["fsync"] != "on" || run.PostgreSQL["lc_messages"] != "C" {
+		t.Errorf("manifest: %s, software %v, machine %+v, PostgreSQL %v", run.Status, run.Software, run.Machine, run.PostgreSQL)
 	}
 	trials, err := folder.Trials()
 	if err != nil {

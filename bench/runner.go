@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -143,4 +144,19 @@ func (r *runner) measure(ctx context.Context) error {
 		err = fmt.Errorf("%w: what was measured is in %s; go on with: %s", err, r.Folder, r.goOn())
 	}
 	return err
+}
+
+// note writes PostgreSQL's settings into the manifest as soon as they are known.
+// A resumed run may find others than those it began with.
+func (r *runner) note(settings map[string]string) error {
+	if settings == nil || maps.Equal(settings, r.Run.PostgreSQL) {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Run.PostgreSQL)) {
+		if before, now := r.Run.PostgreSQL[name], settings[name]; before != now {
+			r.Warn("PostgreSQL runs with %s=%q; trials before this were made with %q", name, now, before)
+		}
+	}
+	r.Run.PostgreSQL = settings
+	return r.Folder.WriteRun(r.Run)
 }

@@ -218,15 +218,18 @@ func TestAStoreThatDoesNotStart(t *testing.T) {
 	}
 }
 
-func broken(t *testing.T, says string) string {
-	dir, err := os.MkdirTemp("", "broken-")
+func broken(t *testing.T, says string) string { return script(t, "echo "+says+" >&2\nexit 1") }
+
+// script is a shell script that stands in the place of a program.
+func script(t *testing.T, does string) string {
+	dir, err := os.MkdirTemp("", "program-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	os.Chmod(dir, 0o755)
 	path := filepath.Join(dir, "program")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\necho "+says+" >&2\nexit 1\n"), 0o755); err != nil {
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+does+"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return path

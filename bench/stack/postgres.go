@@ -19,10 +19,9 @@ const postgresConnections = 200
 // postgresUser owns the database of a run.
 const postgresUser = "authbench"
 
-// PostgresSettings is how PostgreSQL is tuned, for the reader of a report:
-// durable as shipped, with checkpoints and vacuum done between trials rather
-// than within.
-func PostgresSettings() map[string]string {
+// postgresAsked is how PostgreSQL is tuned: durable as shipped, with checkpoints
+// and vacuum done between trials rather than within.
+func postgresAsked() map[string]string {
 	return map[string]string{
 		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
 		"autovacuum":     "on", // each trial starts vacuumed, so that it finds little to do
@@ -33,14 +32,39 @@ func PostgresSettings() map[string]string {
 	}
 }
 
-// postgresArgs sets what [PostgresSettings] says.
+// postgresArgs sets what [postgresAsked] says.
 func postgresArgs() []string {
 	args := []string{"-c", "log_checkpoints=off"}
-	settings := PostgresSettings()
+	settings := postgresAsked()
 	for _, k := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, "-c", k+"="+settings[k])
 	}
 	return args
+}
+
+// PostgresSettings is what the running PostgreSQL said of its settings when it
+// started, by name: those that we ask for, and all that differ from what it is
+// shipped with, whoever set them. It is nil before the first trial that needs it.
+func (n *Runtime) PostgresSettings() map[string]string { return n.postgres.settings }
+
+// readSettings asks for them. The port is another one at each start, and says nothing.
+func (p *postgresStore) readSettings(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, p.url)
+	if err != nil {
+		return fmt.Errorf("read its settings: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	rows, err := conn.Query(ctx, `SELECT name, current_setting(name) FROM pg_settings
+		WHERE name = ANY($1) OR source NOT IN ('default', 'override', 'client') AND name <> 'port'`, slices.Collect(maps.Keys(postgresAsked())))
+	if err != nil {
+		return fmt.Errorf("read its settings: %w", err)
+	}
+	p.settings = map[string]string{}
+	var name, value string
+	if _, err = pgx.ForEachRow(rows, []any{&name, &value}, func() error { p.settings[name] = value; return nil }); err != nil {
+		return fmt.Errorf("read its settings: %w", err)
+	}
+	return nil
 }
 
 // postgresURL names the database of a run.
@@ -51,7 +75,8 @@ func postgresURL(address, password string) string {
 // postgresStore is the PostgreSQL of a run.
 type postgresStore struct {
 	store
-	holds mintKey // what is in it, if it is known
+	holds    mintKey           // what is in it, if it is known
+	settings map[string]string // see [Runtime.PostgresSettings]
 }
 
 // startPostgres starts it unless it runs.
@@ -66,6 +91,9 @@ func (n *Runtime) startPostgres(ctx context.Context) error {
 	n.postgres.retire()
 	n.postgres = postgresStore{store: s}
 	s.component.contents = &n.postgres
+	if err := n.postgres.readSettings(ctx); err != nil {
+		return fmt.Errorf("PostgreSQL: %w", err)
+	}
 	return nil
 }
 

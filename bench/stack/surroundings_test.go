@@ -78,3 +78,22 @@ func TestWhateverAFolderIsCalled(t *testing.T) {
 }
 
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }
+
+// TestSettingsAreTheServersOwn has a PostgreSQL that is told otherwise behind our
+// back, as a file or an option of somebody's could.
+func TestSettingsAreTheServersOwn(t *testing.T) {
+	n := newNative(t)
+	if got := n.PostgresSettings(); got != nil {
+		t.Errorf("settings %v of a server that does not run", got)
+	}
+	programs := &n.host.(*native).programs
+	programs.postgres = script(t, `exec "`+programs.postgres+`" "$@" -c fsync=off -c random_page_cost=7`)
+	s := up(t, n, cell("session/postgres", 1, trial.RoundRobin))
+	defer s.Down(t.Context())
+	got := n.PostgresSettings()
+	for name, want := range map[string]string{"fsync": "off", "random_page_cost": "7", "synchronous_commit": "on", "shared_buffers": "128MB", "max_wal_size": "4GB"} {
+		if got[name] != want {
+			t.Errorf("%s is %q in %v; want %q", name, got[name], got, want)
+		}
+	}
+}

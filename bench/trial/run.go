@@ -31,8 +31,8 @@ type Run struct {
 	DoubtRules  []DoubtRule       `json:"doubtRules"` // what leaves a measurement out, and of which figures
 	Machine     Machine           `json:"machine"`
 	Software    []Software        `json:"software"`
-	PostgreSQL  map[string]string `json:"postgresql"` // its settings: durability is part of what is measured
-	Budgeting   string            `json:"budgeting"`  // cgroup v1, cgroup v2, none
+	PostgreSQL  map[string]string `json:"postgresql,omitempty"` // its settings as the server states them: durability is part of what is measured
+	Budgeting   string            `json:"budgeting"`            // cgroup v1, cgroup v2, none
 	Warnings    []string          `json:"warnings,omitempty"`
 }
 
