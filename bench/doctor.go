@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"authbench/bench/stack"
+	"authbench/bench/trial"
 
 	"github.com/spf13/cobra"
 )
@@ -99,10 +100,17 @@ func doctor(ctx context.Context, w io.Writer) error {
 	if rt, err := stack.NewNative(stack.Options{ServerBinary: filepath.Join(bin, "server")}); err != nil {
 		fmt.Fprintf(w, "runtime native: no: %v\n", err)
 	} else {
-		can = true
-		fmt.Fprintf(w, "runtime native: yes, %s\n", budgets(rt.Capabilities()))
-		if err := rt.Close(); err != nil {
+		for _, warning := range rt.Warnings() {
+			fmt.Fprintln(w, "warning:", warning)
+		}
+		err := errors.Join(try(ctx, rt), rt.Close())
+		if ctx.Err() != nil {
 			return err
+		}
+		if can = err == nil; can {
+			fmt.Fprintf(w, "runtime native: yes, %s\n", budgets(rt.Capabilities()))
+		} else {
+			fmt.Fprintf(w, "runtime native: no: %v\n", err)
 		}
 	}
 	if caps, err := stack.Containers(ctx); err != nil {
@@ -115,6 +123,22 @@ func doctor(ctx context.Context, w io.Writer) error {
 		return errors.New("the system can be started neither as processes nor in containers, for the reasons given above")
 	}
 	fmt.Fprintln(w, "\nA run can start.")
+	return nil
+}
+
+// try starts each store, a replica and nginx once: that they are here does not
+// say that they can read their folders, or bind, or be run as another user.
+func try(ctx context.Context, rt *stack.Runtime) error {
+	for _, a := range []trial.Arm{"session/redis", "session/postgres"} {
+		s, err := rt.Up(ctx, trial.CellSpec{Cell: trial.NewCell("arm", a), System: trial.System{Arm: a, Replicas: 1, Balancer: trial.RoundRobin, Users: 1,
+			Server: map[string]string{trial.SettingArgon2: "m=64,t=1,p=1", trial.SettingPool: "1", trial.SettingLifetime: "1h0m0s"}}})
+		if err == nil {
+			err = s.Down(context.WithoutCancel(ctx))
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
