@@ -29,7 +29,7 @@ import (
 // Command says what to start. Name and Path are required.
 type Command struct {
 	Name       string // unique among running children; names the log
-	Path       string // of the program; looked up in PATH when it has no slash
+	Path       string // of the program: relative to our folder, or looked up in PATH when it has no slash
 	Args       []string
 	Env        []string            // added to the environment that the ledger composes
 	Dir        string              // to start in; empty is the runtime folder: ours may be gone
@@ -71,6 +71,9 @@ const (
 // prepare makes the exec.Cmd of a command; its log is name.log in the runtime folder.
 func (l *Ledger) prepare(c Command) (*Process, error) {
 	path, err := exec.LookPath(c.Path)
+	if err == nil {
+		path, err = filepath.Abs(path) // it starts in another folder than ours
+	}
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}

@@ -289,6 +289,20 @@ func TestRunWaitsForTheEndOrForTheContext(t *testing.T) {
 	}
 }
 
+// A child starts in the runtime folder, not in ours: a path from our folder must
+// lead to the same program all the same.
+func TestAPathIsFromOurFolder(t *testing.T) {
+	l := open(t)
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("three", []byte("#!/bin/sh\nexit 3\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := l.Run(t.Context(), process.Command{Name: "three", Path: "./three"}); !errors.As(err, &exit) || exit.ExitCode() != 3 {
+		t.Errorf("Run: %v; want exit status 3", err)
+	}
+}
+
 func TestChildHasItsCPUsAndWeKeepOurs(t *testing.T) {
 	l := open(t)
 	before, err := process.AvailableCPUs()
