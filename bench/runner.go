@@ -139,9 +139,13 @@ func (r *runner) measure(ctx context.Context) error {
 	if r.noGoBench {
 		after = nil
 	}
+	r.Limit = time.Duration(r.profile.MinutesAtMost * float64(time.Minute))
 	err := r.Measure(ctx, r.open, after)
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("%w: what was measured is in %s; go on with: %s", err, r.Folder, r.goOn())
+	}
+	if err == nil && r.Run.Status == "interrupted" {
+		r.Progress.Say("go on with: %s", r.goOn())
 	}
 	return err
 }

@@ -45,6 +45,7 @@ type Campaign struct {
 	Trials      []trial.Trial // that the folder holds already
 	Progress    *Progress
 	Now         func() time.Time
+	Limit       time.Duration // no trial begins later than this after Measure; 0 sets none
 
 	plans   map[string]*experiment.Plan // by experiment
 	skipped []string                    // experiments that cannot be done here
@@ -85,19 +86,24 @@ func (c *Campaign) Check() error {
 	return errors.Join(errs...)
 }
 
+// errLate ends a run whose time is up.
+var errLate = errors.New("the time is up")
+
 // Measure makes all trials that are left, with a maker that open makes once the
-// rules are written down, and writes down how the run ended. after, if there is
+// rules are written down, and writes down how the run ended. A run whose time is
+// up before its last trial is interrupted, which is no error. after, if there is
 // one, follows the last trial.
 func (c *Campaign) Measure(ctx context.Context, open func(context.Context) (Maker, error), after func(context.Context, Maker) error) (err error) {
 	if err := c.Folder.WriteRun(c.Run); err != nil { // rules first: before anything is measured
 		return err
 	}
+	begun, late := c.Now(), false
 	defer func() {
 		c.Run.Ended = c.Now().UTC()
 		switch {
-		case err == nil:
+		case err == nil && !late:
 			c.Run.Status = "complete"
-		case ctx.Err() != nil:
+		case err == nil, ctx.Err() != nil:
 			c.Run.Status = "interrupted"
 		default:
 			c.Run.Status, c.Run.Failure = "failed", err.Error()
@@ -120,7 +126,12 @@ func (c *Campaign) Measure(ctx context.Context, open func(context.Context) (Make
 			c.Warn("%s is skipped: %s", e.Name, why)
 			continue
 		}
-		if err := c.carryOut(ctx, maker, e); err != nil {
+		if err := c.carryOut(ctx, maker, e, begun); errors.Is(err, errLate) {
+			late = true
+			n, _ := c.Left()
+			c.Progress.Say("%v after %v: %d of %d trials are not made", errLate, c.Limit, n, n+len(c.Trials))
+			break
+		} else if err != nil {
 			return err
 		}
 	}
@@ -157,8 +168,9 @@ func (c *Campaign) Warn(format string, args ...any) {
 	c.Progress.Say("warning: %s", text)
 }
 
-// carryOut makes the trials of one experiment that are left.
-func (c *Campaign) carryOut(ctx context.Context, m Maker, e experiment.Experiment) error {
+// carryOut makes the trials of one experiment that are left, of a run that began
+// to measure then.
+func (c *Campaign) carryOut(ctx context.Context, m Maker, e experiment.Experiment, begun time.Time) error {
 	plan, err := c.plan(e)
 	if err != nil {
 		return err
@@ -170,6 +182,9 @@ func (c *Campaign) carryOut(ctx context.Context, m Maker, e experiment.Experimen
 		job, ok, err := plan.Next(c.Trials)
 		if err != nil || !ok {
 			return err
+		}
+		if c.Limit > 0 && c.Now().Sub(begun) >= c.Limit {
+			return errLate
 		}
 		left, seconds := c.Left()
 		c.Progress.step(job.Spec.String(), len(c.Trials)+1, len(c.Trials)+left, seconds)

@@ -155,6 +155,30 @@ func TestAFailedRunKeepsWhatItHasAndIsResumed(t *testing.T) {
 	}
 }
 
+// A slow machine must not stretch a run beyond what it may take: what there is
+// counts, and the rest can be made later.
+func TestARunWhoseTimeIsUpIsInterruptedAndResumed(t *testing.T) {
+	c, said, now := newCampaign(t, asked("cost", 3, 0), asked("scale", 3, 0)), &strings.Builder{}, time.Now()
+	c.Limit, c.Now, c.Progress = time.Minute, func() time.Time { return now }, NewProgress(said, time.Now)
+	slow := &paper{make: func(_ context.Context, _ int, spec trial.Spec) (Made, error) {
+		now = now.Add(25 * time.Second)
+		return good(spec), nil
+	}}
+	for run, want := range []struct {
+		trials int
+		status string
+	}{{3, "interrupted"}, {6, "interrupted"}, {9, "interrupted"}, {12, "complete"}} {
+		after := 0
+		err := c.Measure(t.Context(), func(context.Context) (Maker, error) { return slow, nil }, func(context.Context, Maker) error { after++; return nil })
+		if err != nil || len(c.Trials) != want.trials || c.Run.Status != want.status || after != 1 {
+			t.Errorf("run %d: %d trials, %s, %d times what comes after, %v; want %v", run, len(c.Trials), c.Run.Status, after, err, want)
+		}
+	}
+	if want := "the time is up after 1m0s: 9 of 12 trials are not made"; !strings.Contains(said.String(), want) {
+		t.Errorf("said %q; want %q", said, want)
+	}
+}
+
 func TestAnInterruptedRunSaysSo(t *testing.T) {
 	c := newCampaign(t, asked("cost", 3, 0))
 	ctx, cancel := context.WithCancel(t.Context())

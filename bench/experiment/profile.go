@@ -24,6 +24,8 @@ type Profile struct {
 	Connections int `yaml:"connections"` // of the driver, to the balancer
 	Sources     int `yaml:"sources"`     // /24 networks that requests come from
 
+	MinutesAtMost float64 `yaml:"minutes_at_most"` // no trial begins later, and what is left can be resumed; 0 sets no limit
+
 	CostBlocks       int         `yaml:"cost_blocks"`
 	CostPhaseSeconds float64     `yaml:"cost_phase_seconds"`
 	CostLoads        []int       `yaml:"cost_loads"` // percent of each arm's capacity, besides the common rate
@@ -69,7 +71,7 @@ func Profiles() []Profile {
 		BenchTime: "50ms", BenchCount: 6,
 	}
 	smoke := standard
-	smoke.Name, smoke.Resident = "smoke", 10_000
+	smoke.Name, smoke.Resident, smoke.MinutesAtMost = "smoke", 10_000, 2
 	smoke.CostBlocks, smoke.CostPhaseSeconds, smoke.CostLoads = 2, 0.5, nil
 	smoke.CostArms = []trial.Arm{"session/memory", "session/redis", "jwt/HS256", "jwt/ES256"}
 	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScalePhaseSeconds, smoke.ScaleSearchSteps = 1, []int{1, 2}, 0.5, 0
@@ -132,6 +134,7 @@ func (p *Profile) Check() error {
 	atLeast("resident", float64(p.Resident), float64(p.Users))
 	atLeast("connections", float64(p.Connections), 1)
 	atLeast("sources", float64(p.Sources), 1)
+	atLeast("minutes_at_most", p.MinutesAtMost, 0)
 	atLeast("cost_blocks", float64(p.CostBlocks), 1)
 	atLeast("cost_phase_seconds", p.CostPhaseSeconds, 0.1)
 	atLeast("scale_blocks", float64(p.ScaleBlocks), 1)
