@@ -17,28 +17,31 @@ type Block struct {
 	Number     int           // from 1
 	Trials     []trial.Trial // of one identity and label together, earlier attempts first
 
-	identities []string // of Trials
+	identities []identity // of Trials
 	aspect     trial.Aspect
 }
+
+// identity is what the attempts of one trial share: trial.Spec.Hash, found once, and trial.Spec.Label.
+type identity struct{ hash, label string }
 
 // Blocks gathers an experiment's trials by block, in order. The order of trials
 // does not matter.
 func Blocks(trials []trial.Trial, experiment string) []Block {
 	type entry struct {
-		identity string
+		identity identity
 		trial    trial.Trial
 	}
 	byNumber := map[int][]entry{}
 	for _, t := range trials {
 		if t.Spec.Experiment == experiment && t.Status == trial.OK && t.Block >= 1 {
-			byNumber[t.Block] = append(byNumber[t.Block], entry{t.Spec.Key(0, 0), t})
+			byNumber[t.Block] = append(byNumber[t.Block], entry{identity{t.Spec.Hash(), t.Spec.Label()}, t})
 		}
 	}
 	var blocks []Block
 	for _, n := range slices.Sorted(maps.Keys(byNumber)) {
 		entries := byNumber[n]
 		slices.SortFunc(entries, func(x, y entry) int {
-			return cmp.Or(cmp.Compare(x.identity, y.identity), cmp.Compare(x.trial.Attempt, y.trial.Attempt))
+			return cmp.Or(cmp.Compare(x.identity.hash, y.identity.hash), cmp.Compare(x.identity.label, y.identity.label), cmp.Compare(x.trial.Attempt, y.trial.Attempt))
 		})
 		b := Block{Experiment: experiment, Number: n}
 		for _, e := range entries {
@@ -60,12 +63,19 @@ func (b Block) For(a trial.Aspect) Block {
 // First returns the first attempt of every trial.
 func (b Block) First() []*trial.Trial {
 	var first []*trial.Trial
-	for i := range b.Trials {
-		if i == 0 || b.identities[i] != b.identities[i-1] {
-			first = append(first, &b.Trials[i])
-		}
+	for i := range b.first {
+		first = append(first, &b.Trials[i])
 	}
 	return first
+}
+
+// first yields the positions of what First returns.
+func (b Block) first(yield func(i int) bool) {
+	for i, id := range b.identities {
+		if (i == 0 || id != b.identities[i-1]) && !yield(i) {
+			return
+		}
+	}
 }
 
 // At is a cell of a trial: one of those that stand side by side in it.
@@ -79,16 +89,16 @@ func (at At) Spec() trial.CellSpec { return at.Trial.Spec.Cells[at.Cell] }
 
 // attempts are all trials that hold the one cell that a selector means. More than one cell is an error.
 func (b Block) attempts(s trial.Selector) (ats []At, err error) {
-	identity := ""
+	var found identity
 	for i := range b.Trials {
 		for c, cell := range b.Trials[i].Spec.Cells {
 			if !s.Matches(cell) {
 				continue
 			}
-			if identity != "" && (identity != b.identities[i] || c != ats[0].Cell) {
+			if len(ats) > 0 && (found != b.identities[i] || c != ats[0].Cell) {
 				return nil, fmt.Errorf("%s means more than one cell of a block: name more of its factors", cellName(s))
 			}
-			identity = b.identities[i]
+			found = b.identities[i]
 			ats = append(ats, At{&b.Trials[i], c})
 		}
 	}

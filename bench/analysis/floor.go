@@ -60,9 +60,9 @@ type pair struct {
 // pairs finds the block's cells of one identity under two labels.
 func (b Block) pairs(step string) (pairs []pair) {
 	byHash := map[string][]trial.CellSpec{}
-	for _, t := range b.First() {
-		for i, c := range t.Spec.Cells {
-			h := fmt.Sprint(t.Spec.Hash(), i)
+	for t := range b.first {
+		for i, c := range b.Trials[t].Spec.Cells {
+			h := fmt.Sprint(b.identities[t].hash, i)
 			if j := slices.IndexFunc(byHash[h], func(o trial.CellSpec) bool { return o.Label != c.Label }); j >= 0 {
 				pairs = append(pairs, pair{h, selectorOf(byHash[h][j], step), selectorOf(c, step)})
 			}
