@@ -41,7 +41,7 @@ func newArm(ctx context.Context, cfg Config, metrics *api.Metrics) (*arm, error)
 	defer cancel()
 	a := &arm{}
 	options := store.Options{Timeout: cfg.StoreTimeout, Pool: cfg.Pool}
-	if cfg.usesPostgres() {
+	if cfg.uses("postgres") {
 		db, err := store.OpenPostgres(ctx, cfg.Postgres, options)
 		if err != nil {
 			return a, fmt.Errorf("-postgres: %w", err)
@@ -49,37 +49,19 @@ func newArm(ctx context.Context, cfg Config, metrics *api.Metrics) (*arm, error)
 		a.postgres = db
 		a.checks = append(a.checks, api.Check{Name: "postgres", Ready: db.Ready})
 	}
-	if cfg.usesRedis() {
+	if cfg.uses("redis") {
 		client, err := store.OpenRedis(cfg.Redis, options)
 		if err != nil {
 			return a, fmt.Errorf("-redis: %w", err)
 		}
 		a.redis = client
 	}
-	if !cfg.foreign() {
+	if !cfg.kind.foreign {
 		if err := a.openAccounts(ctx, cfg, metrics); err != nil {
 			return a, err
 		}
 	}
-	if err := a.openAuth(ctx, cfg, metrics); err != nil {
-		return a, err
-	}
-	return a, nil
-}
-
-func (a *arm) openAuth(ctx context.Context, cfg Config, metrics *api.Metrics) error {
-	switch {
-	case cfg.Auth == "session" && cfg.Store == "cookie":
-		return a.openCookie(cfg)
-	case cfg.Auth == "session":
-		return a.openSessions(ctx, cfg, metrics)
-	case cfg.foreign():
-		return a.openForeign(cfg)
-	case cfg.Auth == "jwt":
-		return a.openTokens(cfg)
-	}
-	a.auth = auth.None{}
-	return nil
+	return a, cfg.kind.open(ctx, a, cfg, metrics)
 }
 
 // openFailures counts failed log-ins where all replicas see it, if there is
@@ -121,8 +103,13 @@ func (a *arm) openAccounts(ctx context.Context, cfg Config, metrics *api.Metrics
 	return nil
 }
 
+func openNone(_ context.Context, a *arm, _ Config, _ *api.Metrics) error {
+	a.auth = auth.None{}
+	return nil
+}
+
 // openCookie makes the sessions that the client keeps.
-func (a *arm) openCookie(cfg Config) error {
+func openCookie(_ context.Context, a *arm, cfg Config, _ *api.Metrics) error {
 	key, err := session.LoadCookieKey(cfg.Keys)
 	if err != nil {
 		return fmt.Errorf("-keys: %w", err)
@@ -131,38 +118,46 @@ func (a *arm) openCookie(cfg Config) error {
 	return err
 }
 
-func (a *arm) openSessions(ctx context.Context, cfg Config, metrics *api.Metrics) error {
-	var sessions session.Store
-	switch cfg.Store {
-	case "memory":
-		m := session.NewMemory(cfg.Now, cfg.MemoryMax)
-		m.PerSubject = cfg.SessionsPerUser
-		sessions, a.sweeper = m, m
-	case "redis":
-		r := session.NewRedis(a.redis, cfg.StoreTimeout)
-		r.PerSubject = cfg.SessionsPerUser
-		if err := r.Ping(ctx); err != nil {
-			return fmt.Errorf("-redis: %w", err)
-		}
-		a.checks = append(a.checks, api.Check{Name: "redis", Ready: r.Ready})
-		sessions = r
-	case "postgres":
-		p, err := session.NewPostgres(ctx, a.postgres, cfg.Unlogged)
-		if err != nil {
-			return fmt.Errorf("sessions: %w", err)
-		}
-		p.PerSubject = cfg.SessionsPerUser
-		sessions, a.sweeper = p, p
+func openMemory(_ context.Context, a *arm, cfg Config, metrics *api.Metrics) error {
+	m := session.NewMemory(cfg.Now, cfg.MemoryMax)
+	m.PerSubject = cfg.SessionsPerUser
+	a.sweeper = m
+	a.keepSessions(m, cfg, metrics)
+	return nil
+}
+
+func openRedis(ctx context.Context, a *arm, cfg Config, metrics *api.Metrics) error {
+	r := session.NewRedis(a.redis, cfg.StoreTimeout)
+	r.PerSubject = cfg.SessionsPerUser
+	if err := r.Ping(ctx); err != nil {
+		return fmt.Errorf("-redis: %w", err)
 	}
+	a.checks = append(a.checks, api.Check{Name: "redis", Ready: r.Ready})
+	a.keepSessions(r, cfg, metrics)
+	return nil
+}
+
+func openPostgres(ctx context.Context, a *arm, cfg Config, metrics *api.Metrics) error {
+	p, err := session.NewPostgres(ctx, a.postgres, cfg.Unlogged)
+	if err != nil {
+		return fmt.Errorf("sessions: %w", err)
+	}
+	p.PerSubject = cfg.SessionsPerUser
+	a.sweeper = p
+	a.keepSessions(p, cfg, metrics)
+	return nil
+}
+
+// keepSessions keeps what authenticates in a store of the server's.
+func (a *arm) keepSessions(sessions session.Store, cfg Config, metrics *api.Metrics) {
 	observed := session.Observe(sessions, metrics.StoreObserver("sessions", session.Operations()...))
 	a.auth = session.New(observed, session.Config{
 		Lifetime: cfg.Lifetime, IdleTimeout: cfg.IdleTimeout, Touch: session.Touch(cfg.Touch), TouchEvery: cfg.TouchEvery,
 		Now: cfg.Now,
 	})
-	return nil
 }
 
-func (a *arm) openTokens(cfg Config) error {
+func openTokens(_ context.Context, a *arm, cfg Config, _ *api.Metrics) error {
 	if err := token.GenerateKeys(cfg.Keys, cfg.Alg); err != nil {
 		return fmt.Errorf("-keys: %w", err)
 	}
@@ -182,7 +177,7 @@ func (a *arm) openTokens(cfg Config) error {
 
 // openForeign verifies another issuer's tokens. It is ready as long as the keys
 // that it has are good, whether or not the issuer answers at the moment.
-func (a *arm) openForeign(cfg Config) (err error) {
+func openForeign(_ context.Context, a *arm, cfg Config, _ *api.Metrics) (err error) {
 	a.foreign, err = token.NewRemote(
 		token.Source{Location: cfg.JWKS, Refresh: cfg.JWKSRefresh, Stale: cfg.JWKSStale, Timeout: cfg.StoreTimeout},
 		token.Config{

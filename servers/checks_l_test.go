@@ -231,12 +231,7 @@ func TestL11_LeewayIsBounded(t *testing.T) {
 
 func TestL12_PublicPasswordsStayLocal(t *testing.T) {
 	eachCell(t, "L12", func(t *testing.T, arm, _ string) {
-		kind, detail, _ := strings.Cut(arm, "/")
-		flags := []string{"-auth", kind, "-store", detail}
-		if kind == "jwt" {
-			flags[2] = "-alg"
-		}
-		flags = append(flags, "-keys", "d", "-redis", "redis://x", "-postgres", "postgres://x")
+		flags := append(kindNamed(t, arm).args(), "-keys", "d", "-redis", "redis://x", "-postgres", "postgres://x")
 		if _, err := parse(nil, append(flags, "-mint")...); err != nil {
 			t.Fatal(err)
 		}

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"authbench/servers/account"
-	"authbench/servers/api"
 	"authbench/servers/session"
 	"authbench/servers/token"
 )
@@ -55,6 +53,8 @@ type Config struct {
 	Mint, Force       bool
 	Drain, DrainDelay time.Duration
 	DrainIdle         time.Duration
+
+	kind kind // the arm that the flags choose
 
 	// Now is this replica's clock. What replicas share is judged by the store's.
 	Now func() time.Time
@@ -109,9 +109,9 @@ func (c *Config) define(fs *flag.FlagSet) {
 	fs.StringVar(&c.PrivateHosts, "private-hosts", "", "`names` by which the private listener may be asked, beside its address and loopback, with commas between them: as Prometheus knows it")
 	fs.StringVar(&c.Replica, "replica", "r1", "`name` of this replica, in every answer of /me")
 
-	fs.StringVar(&c.Auth, "auth", "none", "way to authenticate: none (control: everybody passes), session or jwt")
-	fs.StringVar(&c.Store, "store", "memory", "where sessions live: memory, redis, postgres, or cookie, encrypted at the client (with -auth session)")
-	fs.StringVar(&c.Alg, "alg", "", "signature of tokens: "+strings.Join(token.Algorithms(), ", ")+" (with -auth jwt; default HS256, for Cognito RS256)")
+	fs.StringVar(&c.Auth, "auth", "none", "way to authenticate: "+strings.Join(levels("auth"), ", ")+" (none is the control: everybody passes)")
+	fs.StringVar(&c.Store, "store", "memory", "where sessions live: "+strings.Join(levels("store"), ", ")+" (with -auth session; cookie is encrypted at the client)")
+	fs.StringVar(&c.Alg, "alg", "", "signature of tokens: "+strings.Join(levels("alg"), ", ")+" (with -auth jwt; default HS256, for Cognito RS256)")
 	fs.StringVar(&c.Keys, "keys", "", "`directory` of the signing keys, shared by all replicas; a missing key is made (with -auth jwt and -store cookie)")
 	fs.DurationVar(&c.KeysPoll, "keys-poll", time.Second, "`time` between readings of -keys: within it a new key verifies and a removed one does not")
 	fs.StringVar(&c.Profile, "profile", "", "cognito: only verify access tokens of another issuer, in the manner of Amazon Cognito: -issuer is its URL, -audience the client_id")
@@ -173,20 +173,14 @@ health asks a replica whether it is ready.
 // complete fills in the defaults that depend on other settings, and refuses
 // what does not fit together.
 func (c *Config) complete() error {
-	if c.Alg == "" {
-		c.Alg = "HS256"
-		if c.foreign() {
-			c.Alg = "RS256"
-		}
-	}
 	for _, choice := range []struct {
 		flag, value string
 		want        []string
 	}{
-		{"auth", c.Auth, []string{"none", "session", "jwt"}},
-		{"store", c.Store, []string{"memory", "redis", "postgres", "cookie"}},
-		{"alg", c.Alg, token.Algorithms()},
-		{"profile", c.Profile, []string{"", string(token.Cognito)}},
+		{"auth", c.Auth, levels("auth")},
+		{"store", c.Store, levels("store")},
+		{"alg", c.Alg, append([]string{""}, levels("alg")...)},
+		{"profile", c.Profile, append([]string{""}, levels("profile")...)},
 		{"credential", c.Credential, []string{"", "header", "cookie"}},
 		{"accounts", c.Accounts, []string{"memory", "postgres"}},
 		{"touch", c.Touch, []string{"never", "throttled", "always"}},
@@ -240,16 +234,23 @@ func (c *Config) complete() error {
 			return fmt.Errorf("-private-hosts %q: want names of hosts, without ports, and commas between them", c.PrivateHosts)
 		}
 	}
-	if err := c.idles(); err != nil {
+	if err := c.choose(); err != nil {
 		return err
 	}
-	if c.foreign() {
-		return c.verifies()
-	}
-	if c.JWKS != "" {
+	if c.JWKS != "" && !c.kind.foreign {
 		return errors.New("-jwks needs -profile cognito: our own tokens are verified by -keys")
 	}
-	return errors.Join(c.needs(), c.staysLocal())
+	if c.kind.check != nil {
+		if err := c.kind.check(c); err != nil {
+			return err
+		}
+	}
+	for _, check := range []func() error{c.idles, c.opens, c.staysLocal} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // privateHosts are the names that the private listener answers to: those given,
@@ -262,45 +263,9 @@ func (c *Config) privateHosts() []string {
 	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
-// foreign says whether another issuer's tokens are verified, and none issued.
-func (c *Config) foreign() bool { return c.Profile != string(token.Own) }
-
-// verifies refuses what a replica that only verifies has no use for: a flag that
-// does nothing is a misunderstanding.
-func (c *Config) verifies() error {
-	const only = "-profile cognito only verifies: "
-	switch {
-	case c.Auth != "jwt" || c.Alg != "RS256":
-		return errors.New("-profile cognito needs -auth jwt, and no other -alg than RS256")
-	case c.JWKS == "":
-		return errors.New("-profile cognito needs -jwks URL or FILE, the issuer's keys")
-	case c.Issuer == ownName || c.Audience == ownName:
-		return errors.New("-profile cognito needs -issuer URL and -audience CLIENT_ID: else it would take tokens that are meant for others")
-	case c.Keys != "":
-		return errors.New(only + "-keys has no use")
-	case c.Mint || c.SeedUsers > 0 || c.usesPostgres():
-		return errors.New(only + "there are no accounts, so -mint, -seed-users and -accounts postgres have no use")
-	}
-	if !(token.Source{Location: c.JWKS}).IsURL() {
-		return nil
-	}
-	u, err := url.Parse(c.JWKS)
-	if err != nil {
-		return fmt.Errorf("-jwks: %w", err)
-	}
-	ip := net.ParseIP(u.Hostname())
-	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if u.Scheme != "https" && !(u.Scheme == "http" && local) {
-		return fmt.Errorf("-jwks %s://%s: want https, or http to loopback: whoever can change the keys can be anybody", u.Scheme, u.Host)
-	}
-	return nil
-}
-
 // idles refuses an idle timeout that would not end idle sessions, but busy ones.
 func (c *Config) idles() error {
 	switch {
-	case c.Auth == "session" && c.Store == "cookie" && (c.IdleTimeout > 0 || c.Touch != "never"):
-		return errors.New("-store cookie has neither -idle-timeout nor -touch: the server does not see a client-side session again")
 	case c.IdleTimeout > 0 && c.Touch == "never":
 		return errors.New("-idle-timeout needs -touch throttled or always: else it would end sessions in use")
 	case c.IdleTimeout > 0 && c.Touch == "throttled" && c.TouchEvery >= c.IdleTimeout:
@@ -309,71 +274,26 @@ func (c *Config) idles() error {
 	return nil
 }
 
-// clientSide says whether the credential itself is all that there is of it, so
-// that nothing can end it early.
-func (c *Config) clientSide() bool {
-	return c.Auth == "jwt" || c.Auth == "session" && c.Store == "cookie"
-}
-
-// leeway is how long past its expiry a credential is accepted.
-func (c *Config) leeway() time.Duration {
-	if c.Auth == "jwt" {
-		return c.Leeway
-	}
-	return 0
-}
-
-// revocationBound is the longest that a credential works after it was to end.
-func (c *Config) revocationBound() time.Duration {
-	if c.clientSide() {
-		return c.Lifetime + c.leeway()
-	}
-	return 0
-}
-
-// revocationScope says where the end of a credential is known.
-func (c *Config) revocationScope() string {
-	switch {
-	case c.Auth == "none":
-		return ""
-	case c.clientSide():
-		return "none"
-	case c.Store == "memory":
-		return "replica"
-	}
-	return "all"
-}
-
 // failuresAt says where failed log-ins are counted.
 func (c *Config) failuresAt() string {
 	switch {
-	case c.usesRedis():
+	case c.uses("redis"):
 		return "redis"
-	case c.usesPostgres():
+	case c.uses("postgres"):
 		return "postgres"
 	}
 	return "memory"
 }
 
-// needs refuses an arm whose store or keys are not named.
-func (c *Config) needs() error {
+// opens refuses a store that is to be opened and is not named.
+func (c *Config) opens() error {
 	switch {
-	case c.Auth == "jwt" && c.Keys == "":
-		return errors.New("-auth jwt needs -keys DIR, the same for all replicas")
-	case c.Auth == "session" && c.Store == "cookie" && c.Keys == "":
-		return errors.New("-store cookie needs -keys DIR, the same for all replicas")
-	case c.usesRedis() && c.Redis == "":
+	case c.uses("redis") && c.Redis == "":
 		return errors.New("-store redis needs -redis URL")
-	case c.usesPostgres() && c.Postgres == "":
+	case c.uses("postgres") && c.Postgres == "":
 		return errors.New("-store postgres and -accounts postgres need -postgres URL")
 	}
 	return nil
-}
-
-func (c *Config) usesRedis() bool { return c.Auth == "session" && c.Store == "redis" }
-
-func (c *Config) usesPostgres() bool {
-	return c.Accounts == "postgres" || c.Auth == "session" && c.Store == "postgres"
 }
 
 // staysLocal keeps accounts with a public password, and credentials without
@@ -392,39 +312,6 @@ func (c *Config) staysLocal() error {
 		}
 	}
 	return nil
-}
-
-// arm is the name that measurements know this way to authenticate by.
-func (c *Config) arm() string {
-	switch c.Auth {
-	case "session":
-		return "session/" + c.Store
-	case "jwt":
-		if c.foreign() {
-			return "jwt/" + c.Profile
-		}
-		return "jwt/" + c.Alg
-	}
-	return "none"
-}
-
-func (c *Config) transport() api.Transport {
-	t := api.Transport{Carrier: api.Carrier(c.Credential), Insecure: c.InsecureCookies}
-	switch c.Auth {
-	case "session":
-		t.Cookie = "session"
-		if c.Credential == "" {
-			t.Carrier = api.CarrierCookie
-		}
-	case "jwt":
-		t.Cookie = "token"
-		if c.Credential == "" {
-			t.Carrier = api.CarrierHeader
-		}
-	default:
-		t.Carrier, t.Cookie = api.CarrierNone, "session"
-	}
-	return t
 }
 
 func lookupEnv(name string) (string, bool) { return os.LookupEnv(name) }

@@ -117,3 +117,33 @@ func TestConfigHoldsNoSecret(t *testing.T) {
 		t.Errorf("address %q", s.Postgres)
 	}
 }
+
+// Each arm is chosen by its flags, and by the first of its flags alone where that
+// is its family's default.
+func TestEachArmIsChosenByItsFlags(t *testing.T) {
+	for _, k := range kinds() {
+		args := append(k.args(), "-keys", "d", "-redis", "redis://x", "-postgres", "postgres://x")
+		if k.foreign {
+			args = append(k.args(), "-jwks", "f", "-issuer", "i", "-audience", "a")
+		}
+		c, err := parse(nil, args...)
+		if err != nil || c.kind.name != k.name {
+			t.Errorf("%v: arm %q, error %v; want %s", args, c.kind.name, err, k.name)
+			continue
+		}
+		s := c.settings("", "")
+		for flag, want := range k.flags {
+			if got := map[string]string{"auth": s.Auth, "store": s.Store, "alg": s.Alg, "profile": s.Profile}[flag]; got != want {
+				t.Errorf("%s: /config says %s %q, want %q", k.name, flag, got, want)
+			}
+		}
+	}
+	for args, want := range map[string]string{
+		"": "none", "-store redis": "none", "-auth session": "session/memory", "-auth jwt -keys d": "jwt/HS256",
+		"-auth session -alg ES256": "session/memory", "-auth jwt -profile cognito -jwks f -issuer i -audience a": "jwt/cognito",
+	} {
+		if c, err := parse(nil, strings.Fields(args)...); err != nil || c.kind.name != want {
+			t.Errorf("%q: arm %q, error %v; want %s", args, c.kind.name, err, want)
+		}
+	}
+}

@@ -126,7 +126,7 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 	a := api.New(api.Config{
 		Auth: arm.auth, Accounts: arm.accounts, Transport: transport, Replica: cfg.Replica,
 		Bound: cfg.revocationBound(), Leeway: cfg.leeway(),
-		VerifyOnly: cfg.foreign(), Now: cfg.Now, JWKS: arm.jwks, Checks: arm.checks, AlwaysReady: cfg.Readiness == "always", Metrics: metrics, Log: log,
+		VerifyOnly: cfg.kind.foreign, Now: cfg.Now, JWKS: arm.jwks, Checks: arm.checks, AlwaysReady: cfg.Readiness == "always", Metrics: metrics, Log: log,
 	})
 	p := api.NewPrivate(api.PrivateConfig{
 		Settings: cfg.settings(public.Addr().String(), private.Addr().String()),
@@ -190,7 +190,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, s servers, ready f
 	if err := ready(); err != nil {
 		return fmt.Errorf("say where it listens: %w", err)
 	}
-	log.Info("serving", "arm", cfg.arm(), "listen", s.publicOn.Addr().String(), "private", s.privateOn.Addr().String())
+	log.Info("serving", "arm", cfg.kind.name, "listen", s.publicOn.Addr().String(), "private", s.privateOn.Addr().String())
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
@@ -219,7 +219,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, s servers, ready f
 }
 
 func warn(log *slog.Logger, cfg Config) {
-	if cfg.Auth == "none" {
+	if cfg.kind.carrier == api.CarrierNone {
 		log.Warn("-auth none: everybody passes; for measuring only")
 	}
 	if cfg.InsecureCookies {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"authbench/servers/api"
 	"authbench/servers/matrix"
 )
 
@@ -76,6 +77,15 @@ func namedTests(t *testing.T) map[string]bool {
 // cell is what is tested; a cell that no test took up fails the run (TestMain).
 func TestMatrixIsComplete(t *testing.T) {
 	rows, named := readMatrix(t), namedTests(t)
+	var arms []string
+	for _, k := range kinds() {
+		if k.carrier != api.CarrierNone && !k.foreign {
+			arms = append(arms, k.name)
+		}
+	}
+	if !slices.Equal(matrix.Arms(), arms) {
+		t.Errorf("the matrix has the arms %v, want %v", matrix.Arms(), arms)
+	}
 	for _, id := range checkIDs() {
 		n := 0
 		for _, r := range rows {

@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"authbench/servers/api"
-	"authbench/servers/token"
 )
 
 // settings is what GET /config answers: what this replica really runs with,
@@ -70,12 +69,12 @@ type settings struct {
 func (c *Config) settings(listen, private string) settings {
 	t := c.transport()
 	s := settings{
-		Arm: c.arm(), Auth: c.Auth, Replica: c.Replica,
+		Arm: c.kind.name, Auth: c.Auth, Store: c.kind.flags["store"], Alg: c.Alg, Profile: c.Profile, Replica: c.Replica,
 		PID: os.Getpid(), Listen: listen, Private: private, PrivateHosts: c.PrivateHosts,
 		GoVersion: runtime.Version(), GOMAXPROCS: runtime.GOMAXPROCS(0),
 		Credential: t.Carrier, InsecureCookies: c.InsecureCookies,
 		Lifetime: c.Lifetime.String(), IdleTimeout: c.IdleTimeout.String(), Touch: c.Touch, TouchEvery: c.TouchEvery.String(),
-		SessionsPerUser: c.SessionsPerUser, RevocationScope: c.revocationScope(), LoginFailures: c.LoginFailures,
+		SessionsPerUser: c.SessionsPerUser, RevocationScope: string(c.kind.scope), LoginFailures: c.LoginFailures,
 		LoginWindow: c.LoginWindow.String(), FailuresAt: c.failuresAt(), Readiness: c.Readiness,
 		Leeway: c.Leeway.String(), Issuer: c.Issuer, Audience: c.Audience,
 		Redis: address(c.Redis), Postgres: address(c.Postgres), Unlogged: c.Unlogged,
@@ -87,19 +86,11 @@ func (c *Config) settings(listen, private string) settings {
 	if t.Carrier == api.CarrierCookie {
 		s.Cookie = t.CookieName()
 	}
-	switch c.Auth {
-	case "session":
-		s.Store, s.RevocationBound = c.Store, c.revocationBound().String()
-	case "jwt":
-		s.Alg, s.RevocationBound = c.Alg, c.revocationBound().String()
-		s.KeysPoll = c.KeysPoll.String()
+	if c.kind.scope != nothingToKnow {
+		s.RevocationBound = c.revocationBound().String()
 	}
-	if c.foreign() {
-		s.Profile, s.JWKS, s.KeysPoll, s.Accounts = c.Profile, c.JWKS, "", ""
-		if (token.Source{Location: c.JWKS}).IsURL() {
-			s.JWKS = address(c.JWKS)
-		}
-		s.JWKSRefresh, s.JWKSStale = c.JWKSRefresh.String(), c.JWKSStale.String()
+	if c.kind.says != nil {
+		c.kind.says(c, &s)
 	}
 	return s
 }

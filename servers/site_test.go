@@ -74,23 +74,35 @@ func eachArm(t *testing.T, id string, check func(s *site), flags ...string) {
 	})
 }
 
+func kindNamed(t *testing.T, arm string) kind {
+	t.Helper()
+	for _, k := range kinds() {
+		if k.name == arm {
+			return k
+		}
+	}
+	t.Fatalf("no arm %s in arms.go", arm)
+	return kind{}
+}
+
+// args are the flags that choose an arm.
+func (k kind) args() (args []string) {
+	for flag, level := range k.flags {
+		args = append(args, "-"+flag, level)
+	}
+	return args
+}
+
 // newSite starts the replicas.
 func newSite(t *testing.T, arm, cell string, flags ...string) *site {
 	t.Helper()
 	s := &site{T: t, arm: arm, cell: cell}
 	s.postgres = sharedPostgres().Database(fmt.Sprintf("site_%d", databases.Add(1)))
-	kind, detail, _ := strings.Cut(arm, "/")
-	s.flags = []string{"-auth", kind, "-store-timeout", "10s", "-accounts", "postgres", "-postgres", s.postgres, "-pool", "4"}
-	switch {
-	case kind == "jwt":
-		s.flags = append(s.flags, "-alg", detail, "-keys", t.TempDir())
-	case detail == "redis":
+	k := kindNamed(t, arm)
+	s.flags = append(k.args(), "-keys", t.TempDir(), "-store-timeout", "10s", "-accounts", "postgres", "-postgres", s.postgres, "-pool", "4")
+	if slices.Contains(k.stores, "redis") {
 		s.flush()
-		s.flags = append(s.flags, "-store", detail, "-redis", sharedRedis().URL)
-	case detail == "cookie":
-		s.flags = append(s.flags, "-store", detail, "-keys", t.TempDir())
-	default:
-		s.flags = append(s.flags, "-store", detail)
+		s.flags = append(s.flags, "-redis", sharedRedis().URL)
 	}
 	if cell == bounded {
 		s.flags = append(s.flags, "-lifetime", shortLife.String())
