@@ -26,6 +26,7 @@ import (
 	"text/template"
 	"time"
 
+	"authbench/bench/arm"
 	"authbench/bench/stack"
 	"authbench/bench/trial"
 	"authbench/servers/account"
@@ -90,19 +91,10 @@ type stores struct{ redis, postgres *storetest.Server }
 func openStores(t *testing.T) stores { return stores{storetest.Redis(t), storetest.Postgres(t)} }
 
 // flags are those of an arm of the matrix; client-side ones share keys.
-func (db stores) flags(arm, keys string) []string {
-	kind, detail, _ := strings.Cut(arm, "/")
-	if kind == "jwt" {
-		return []string{"-auth", kind, "-alg", detail, "-keys", keys}
-	}
-	flags := []string{"-auth", kind, "-store", detail}
-	switch detail {
-	case "redis":
-		flags = append(flags, "-redis", db.redis.URL)
-	case "postgres":
-		flags = append(flags, "-postgres", db.postgres.URL)
-	case "cookie":
-		flags = append(flags, "-keys", keys)
+func (db stores) flags(name, keys string) []string {
+	flags := []string{"-keys", keys, "-redis", db.redis.URL, "-postgres", db.postgres.URL}
+	for flag, level := range arm.Of(trial.Arm(name)).Server {
+		flags = append(flags, "-"+flag, level)
 	}
 	return flags
 }

@@ -48,15 +48,16 @@ func (n *Runtime) launch(spec trial.CellSpec, number int) launch {
 	return l
 }
 
-// settings are the server's, by flag: what every measured replica has, and over
-// it what the spec asks for. They start the replica, and its /config must repeat
-// them.
+// settings are the server's, by flag: what every measured replica has, what makes
+// the arm, and what the spec asks for. They start the replica, and its /config
+// must repeat them.
 func (l launch) settings() map[string]string {
 	all := map[string]string{
 		"replica": l.name, "idle-timeout": "0s", "touch": "never", "leeway": "0s",
 		"accounts": "memory", "seed-users": strconv.Itoa(l.spec.System.Users),
 		"insecure-cookies": "true", "mint": "true", // plain HTTP on loopback
 	}
+	maps.Copy(all, l.kind.Server)
 	maps.Copy(all, l.spec.System.Server)
 	if l.redis != "" {
 		all["redis"] = l.redis
@@ -65,13 +66,12 @@ func (l launch) settings() map[string]string {
 }
 
 // args are a server's flags: its addresses and the folder of its keys, which the
-// host decides, what makes the arm, and the settings.
+// host decides, and the settings.
 func (l launch) args(listen, private, keys string) []string {
 	args := []string{"-listen", listen, "-private", private}
-	for _, flags := range []map[string]string{l.kind.Server, l.settings()} {
-		for _, flag := range slices.Sorted(maps.Keys(flags)) {
-			args = append(args, "-"+flag+"="+flags[flag])
-		}
+	settings := l.settings()
+	for _, flag := range slices.Sorted(maps.Keys(settings)) {
+		args = append(args, "-"+flag+"="+settings[flag])
 	}
 	if l.kind.Keys {
 		args = append(args, "-keys", keys)
