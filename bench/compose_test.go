@@ -227,13 +227,16 @@ func verdicts(t *testing.T, dir string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var vs []trial.Verdict
+	var vs []struct {
+		Rule   struct{ Claim string }
+		Answer string
+	}
 	if err := json.Unmarshal(b, &vs); err != nil {
 		t.Fatal(err)
 	}
 	all := map[string]string{}
 	for _, v := range vs {
-		all[v.Rule.Claim] = string(v.Answer)
+		all[v.Rule.Claim] = v.Answer
 	}
 	return all
 }

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"authbench/bench/trial"
 )
@@ -44,10 +43,10 @@ func evaluate(r trial.Rule, trials []trial.Trial) (trial.Verdict, error) {
 	}
 	blocks := Blocks(trials, r.Experiment)
 	v := judge(r, m, seen(blocks, m.Aspect))
-	v.Warnings = append(v.Warnings, doubts(r, trials, blocks)...)
+	v.Blocks = len(blocks)
+	v.Aborted, v.Remarked, v.LetIn = doubts(r, trials, blocks)
 	if v.Measured, v.LeftOut = leftOut(r, m, blocks); len(v.LeftOut) > 0 {
 		v.WithAll = judge(r, m, seen(blocks, "")).Answer
-		v.Warnings = append(v.Warnings, leftOutText(v))
 	}
 	return v, nil
 }
@@ -59,18 +58,19 @@ func judge(r trial.Rule, m Metric, blocks []Block) trial.Verdict {
 	for i, c := range r.Compare {
 		family[i] = compare(r, m, c, blocks)
 	}
-	decide(r, m.Unit, family)
+	decide(family)
 	for _, f := range family {
 		v.Findings = append(v.Findings, f.Finding)
-		for _, w := range f.warnings {
-			if !slices.Contains(v.Warnings, w) {
-				v.Warnings = append(v.Warnings, w)
+		for _, floor := range f.floors {
+			if !slices.Contains(v.Floors, floor) {
+				v.Floors = append(v.Floors, floor)
 			}
 		}
 	}
-	v.Answer = answer(r, v.Findings)
-	v.DependsOn = dependsOn(r, v.Answer, v.Findings)
-	v.Why = why(r, m.Unit, v.Answer, v.Findings, len(blocks))
+	v.For, v.Against, v.Unclear = sides(r, v.Findings)
+	if v.Answer = answer(v); v.Answer == trial.Depends {
+		v.DependsOn = separation(pick(v.Findings, v.For), pick(v.Findings, v.Against))
+	}
 	return v
 }
 
@@ -85,7 +85,7 @@ func seen(blocks []Block, a trial.Aspect) []Block {
 
 // check finds the rule's metric and whatever makes the rule unreadable.
 func check(r trial.Rule) (Metric, error) {
-	m, err := metric(r.Metric)
+	m, err := Lookup(r.Metric)
 	if err != nil {
 		return m, err
 	}
@@ -105,49 +105,27 @@ func check(r trial.Rule) (Metric, error) {
 }
 
 // answer sums up the findings as a rule's comment in package trial says.
-func answer(r trial.Rule, findings []trial.Finding) trial.Answer {
-	support, against, _ := sides(r, findings)
-	switch all := len(findings); {
+func answer(v trial.Verdict) trial.Answer {
+	switch all := len(v.Findings); {
 	case all == 0:
 		return trial.Inconclusive
-	case len(support) == all:
+	case len(v.For) == all:
 		return trial.Supported
-	case len(against) == all:
+	case len(v.Against) == all:
 		return trial.Refuted
-	case len(support) > 0 && len(against) > 0:
+	case len(v.For) > 0 && len(v.Against) > 0:
 		return trial.Depends
 	}
 	return trial.Inconclusive
 }
 
-// sides parts the findings: those that support the claim, those that are
-// clearly otherwise, and the unclear ones.
-func sides(r trial.Rule, findings []trial.Finding) (support, against, unclear []trial.Finding) {
-	for _, f := range findings {
-		switch f.Outcome {
-		case r.Supports:
-			support = append(support, f)
-		case trial.Unclear:
-			unclear = append(unclear, f)
-		default:
-			against = append(against, f)
-		}
-	}
-	return support, against, unclear
-}
-
-// doubts lists what a reader of the rule's figures must know of its trials.
-func doubts(r trial.Rule, trials []trial.Trial, blocks []Block) (warnings []string) {
-	aborted := 0
+// doubts counts what a reader of the rule's figures must know of its trials.
+func doubts(r trial.Rule, trials []trial.Trial, blocks []Block) (aborted, remarked, letIn int) {
 	for _, t := range trials {
 		if t.Spec.Experiment == r.Experiment && t.Status == trial.Aborted {
 			aborted++
 		}
 	}
-	if aborted > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d aborted trials of %s are not counted", aborted, r.Experiment))
-	}
-	doubtful, first, alive := 0, "", 0.0
 	for _, b := range blocks {
 		for i := range b.Trials {
 			t := &b.Trials[i]
@@ -156,25 +134,15 @@ func doubts(r trial.Rule, trials []trial.Trial, blocks []Block) (warnings []stri
 			}
 			for _, m := range t.Steps {
 				if m.Journey != nil {
-					alive += m.Journey.Counters["still_alive_users"]
+					letIn += int(m.Journey.Counters["still_alive_users"])
 				}
 			}
-			remarks := t.Remarks()
-			if len(remarks) > 0 && first == "" {
-				first = fmt.Sprintf("%s, block %d: %s", t.Spec, t.Block, remarks[0])
-			}
-			if len(remarks) > 0 {
-				doubtful++
+			if len(t.Remarks()) > 0 {
+				remarked++
 			}
 		}
 	}
-	if doubtful > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d of the trials used carry warnings; the first is %s", doubtful, first))
-	}
-	if alive > 0 {
-		warnings = append(warnings, fmt.Sprintf("%s users were still let in when their script stopped watching: their lag is a lower bound", number(alive)))
-	}
-	return warnings
+	return aborted, remarked, letIn
 }
 
 // leftOut counts the measurements that a rule looks at, each attempt's step
@@ -208,20 +176,6 @@ func leftOut(r trial.Rule, m Metric, blocks []Block) (measured int, causes []tri
 		causes = append(causes, trial.LeftOut{Cause: cause, N: byCause[cause]})
 	}
 	return measured, causes
-}
-
-// leftOutText says what was left out and whether it matters.
-func leftOutText(v trial.Verdict) string {
-	n, parts := 0, []string{}
-	for _, l := range v.LeftOut {
-		n += l.N
-		parts = append(parts, fmt.Sprintf("%d for %s", l.N, l.Cause))
-	}
-	same := "is the same"
-	if v.WithAll != v.Answer {
-		same = "would be: " + string(v.WithAll)
-	}
-	return fmt.Sprintf("%d of %d measurements were left out (%s); with doubts ignored the answer %s", n, v.Measured, strings.Join(parts, ", "), same)
 }
 
 // uses says whether a rule's figures rest on a trial: one of its cells is named,

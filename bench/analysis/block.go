@@ -178,7 +178,7 @@ func (b Block) charged(s trial.Selector) (sample, error) {
 // Values lists one metric of one cell over blocks, leaving out the blocks that
 // lack it or where a doubt spoils it.
 func Values(name string, blocks []Block, s trial.Selector) ([]float64, error) {
-	m, err := metric(name)
+	m, err := Lookup(name)
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func Values(name string, blocks []Block, s trial.Selector) ([]float64, error) {
 // Pooled is the share (or rate) of a counted metric's events in its chances over
 // all blocks, with its exact interval; N is 0 where no block has it.
 func Pooled(name string, blocks []Block, s trial.Selector) trial.Interval {
-	m, err := metric(name)
+	m, err := Lookup(name)
 	if err != nil || m.count == nil {
 		return trial.Interval{}
 	}

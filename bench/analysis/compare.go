@@ -3,7 +3,6 @@ package analysis
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	"authbench/bench/trial"
 )
@@ -11,11 +10,11 @@ import (
 // compared is a finding before Holm's correction.
 type compared struct {
 	trial.Finding
-	chances  chances
-	tested   bool     // false: too little was measured, and Why says what is missing
-	within   bool     // the whole interval lies within the margin
-	drowned  bool     // it reaches over the rule's margin, but lies below the noise floor
-	warnings []string // of this comparison
+	chances chances
+	tested  bool               // false: too little was measured, and Reason says what is missing
+	within  bool               // the whole interval lies within the margin
+	drowned bool               // it reaches over the rule's margin, but lies below the noise floor
+	floors  []trial.NoiseFloor // that raised the margin
 }
 
 // compare sets one comparison's figures against each other.
@@ -27,7 +26,7 @@ func compare(r trial.Rule, m Metric, c trial.Comparison, blocks []Block) compare
 	}
 	f.raiseMargin(r, m, blocks)
 	var as, bs, effects []float64
-	missing := newGaps()
+	var missing gaps
 	for _, b := range blocks {
 		x, err := m.value(b, c.A)
 		y := c.Reference
@@ -61,7 +60,7 @@ func compare(r trial.Rule, m Metric, c trial.Comparison, blocks []Block) compare
 		}
 	}
 	if need := max(2, r.MinBlocks); len(effects) < need {
-		f.Why = fmt.Sprintf("%d of the %d blocks needed%s", len(effects), need, missing)
+		f.Reason = &trial.Reason{Cause: trial.FewBlocks, Blocks: len(effects), Needed: need, Missing: missing}
 		return f
 	}
 	f.tested, f.chances = true, studentTests(effects, beyond, within)
@@ -74,7 +73,7 @@ func effect(contrast trial.Contrast, x, y float64) (float64, error) {
 		return x - y, nil
 	}
 	if x <= 0 || y <= 0 {
-		return 0, fmt.Errorf("no ratio can be made of %s and %s", number(x), number(y))
+		return 0, fmt.Errorf("no ratio can be made of %.3g and %.3g", x, y)
 	}
 	return math.Log(x / y), nil
 }
@@ -82,30 +81,27 @@ func effect(contrast trial.Contrast, x, y float64) (float64, error) {
 // raiseMargin takes the noise floor as the margin that an effect must pass where
 // that is larger. It makes nothing the same: for that the rule's margin stands.
 func (f *compared) raiseMargin(r trial.Rule, m Metric, blocks []Block) {
-	floors := []string{f.Comparison.A.Step}
-	if p := f.Comparison.B.Step; r.Contrast != trial.Against && p != floors[0] {
-		floors = append(floors, p)
+	steps := []string{f.Comparison.A.Step}
+	if p := f.Comparison.B.Step; r.Contrast != trial.Against && p != steps[0] {
+		steps = append(steps, p)
 	}
-	for _, step := range floors {
-		floor, ok := noiseFloor(blocks, m, step, r.Contrast)
-		if !ok || floor <= f.Margin {
-			continue
+	for _, step := range steps {
+		if floor, ok := noiseFloor(blocks, m, step, r.Contrast); ok && floor > r.Margin {
+			f.Margin = max(f.Margin, floor)
+			f.floors = append(f.floors, trial.NoiseFloor{Step: step, Floor: floor})
 		}
-		f.Margin = floor
-		f.warnings = append(f.warnings, fmt.Sprintf("two identical cells differ by %s in %s%s, more than the margin of %s: no effect below that noise floor counts",
-			marginText(floor, r.Contrast, m.Unit), m.Name, at(step), marginText(r.Margin, r.Contrast, m.Unit)))
 	}
 }
 
 // count pools events and chances over blocks. Pooling takes every chance for
-// independent; where trials differ more than that allows, a warning says so.
+// independent; where trials differ more than that allows, the finding says so.
 func (f *compared) count(r trial.Rule, m Metric, blocks []Block) {
 	var tallies []tally
-	missing := newGaps()
+	var missing gaps
 	for _, b := range blocks {
 		events, chances, err := m.count(b, f.Comparison.A)
 		if err == nil && events > chances && !m.many {
-			err = fmt.Errorf("%s events in %s chances", number(events), number(chances))
+			err = fmt.Errorf("%.0f events in %.0f chances", events, chances)
 		}
 		if err != nil {
 			missing.add(b.Number, err)
@@ -119,20 +115,19 @@ func (f *compared) count(r trial.Rule, m Metric, blocks []Block) {
 		f.A = f.Interval
 	}
 	if len(tallies) < need {
-		f.Why = fmt.Sprintf("%d of the %d blocks needed%s", len(tallies), need, missing)
+		f.Reason = &trial.Reason{Cause: trial.FewBlocks, Blocks: len(tallies), Needed: need, Missing: missing}
 		return
 	}
 	ref := f.Comparison.Reference
 	f.within = ref-f.Margin <= f.Interval.Low && f.Interval.High <= ref+f.Margin
 	f.tested, f.chances = true, pooled(tallies).tests(ref, f.Margin)
 	if factor, p, ok := dispersion(tallies); ok && p < 0.01 {
-		f.warnings = append(f.warnings, fmt.Sprintf("%s: the share varies %s times as much between trials as chance allows: its interval is too narrow",
-			f.Comparison.Name, number(factor)))
+		f.Dispersion = factor
 	}
 }
 
 // decide gives each comparison of a rule its outcome, all of them as one family.
-func decide(r trial.Rule, unit string, family []compared) {
+func decide(family []compared) {
 	ps := make([]float64, len(family))
 	for i, f := range family {
 		ps[i] = 1 // what could not be tested stays in the family: its size was fixed before the run
@@ -146,55 +141,36 @@ func decide(r trial.Rule, unit string, family []compared) {
 			continue
 		}
 		f.P = p
-		outcome, _ := f.chances.best()
-		if p >= alpha || outcome == trial.Same && !f.within {
-			f.Why = unclearWhy(r, unit, *f)
-			continue
+		if f.Reason = unclear(*f); f.Reason == nil {
+			f.Outcome, _ = f.chances.best()
 		}
-		f.Outcome = outcome
 	}
 }
 
-func unclearWhy(r trial.Rule, unit string, f compared) string {
-	margin := "the margin of " + marginText(f.Margin, r.Contrast, unit) + around(r, unit, f.Comparison)
-	s := effectText(r, unit, f.Finding)
-	if f.drowned {
-		return fmt.Sprintf("%s lies below the noise floor of %s", s, marginText(f.Margin, r.Contrast, unit))
-	}
+// unclear says why a tested comparison has no outcome; nil where it has one.
+func unclear(f compared) *trial.Reason {
 	outcome, p := f.chances.best()
-	if p >= alpha || outcome == trial.Same && !f.within {
-		return fmt.Sprintf("%s reaches over %s", s, margin)
+	open := func(p float64) bool { return p >= alpha || outcome == trial.Same && !f.within }
+	switch {
+	case !open(f.P):
+		return nil
+	case f.drowned:
+		return &trial.Reason{Cause: trial.BelowFloor}
+	case open(p):
+		return &trial.Reason{Cause: trial.AcrossEdge}
 	}
-	place := "beyond"
-	if outcome == trial.Same {
-		place = "within"
-	}
-	return fmt.Sprintf("%s lies %s %s by itself, but one of %d comparisons may do so by chance (p = %s)", s, place, margin, len(r.Compare), number(f.P))
+	return &trial.Reason{Cause: trial.ByChance, Alone: outcome}
 }
 
-// gaps gathers why blocks are missing, each reason once.
-type gaps struct {
-	order  []string
-	blocks map[string][]string
-}
-
-func newGaps() *gaps { return &gaps{blocks: map[string][]string{}} }
+// gaps gathers why blocks are missing, each error once.
+type gaps []trial.Missing
 
 func (g *gaps) add(block int, err error) {
-	why := err.Error()
-	if g.blocks[why] == nil {
-		g.order = append(g.order, why)
+	for i, m := range *g {
+		if m.Error == err.Error() {
+			(*g)[i].Blocks = append(m.Blocks, block)
+			return
+		}
 	}
-	g.blocks[why] = append(g.blocks[why], fmt.Sprint(block))
-}
-
-func (g *gaps) String() string {
-	var parts []string
-	for _, why := range g.order {
-		parts = append(parts, fmt.Sprintf("%s (block %s)", why, strings.Join(g.blocks[why], ", ")))
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(parts, "; ")
+	*g = append(*g, trial.Missing{Error: err.Error(), Blocks: []int{block}})
 }

@@ -18,7 +18,7 @@ import (
 // A root mean square neither grows nor shrinks with the number of blocks, and is
 // never below the mean effect: an A/A comparison never passes its own floor.
 func NoiseFloor(blocks []Block, name, step string, contrast trial.Contrast) (floor float64, ok bool) {
-	m, err := metric(name)
+	m, err := Lookup(name)
 	if err != nil {
 		return 0, false
 	}

@@ -134,11 +134,3 @@ func TestDispersion(t *testing.T) {
 		t.Error("nothing differs where nothing happens")
 	}
 }
-
-func TestNumbersForAPerson(t *testing.T) {
-	for v, want := range map[float64]string{0: "0", 1234567: "1,234,567", -1234.5: "-1,234", 22.44: "22.4", 0.01234: "0.0123", 5: "5", 100: "100", -0.5: "-0.5"} {
-		if got := number(v); got != want {
-			t.Errorf("number(%v) = %q, want %q", v, got, want)
-		}
-	}
-}

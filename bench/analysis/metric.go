@@ -13,7 +13,7 @@ import (
 type Metric struct {
 	Name   string
 	Title  string          // for an axis or a table's head
-	Unit   string          // us, s, bytes, operations, requests/s; "share" is a share of 1, shown in percent
+	Unit   string          // µs, s, bytes, operations, requests/s; "share" is a share of 1, shown in percent
 	Better trial.Direction // More or Less
 	Aspect trial.Aspect    // what it rests on, and so which doubts spoil it
 
@@ -32,14 +32,15 @@ func Metrics() []Metric {
 // Value is one metric of one cell in one block, in the metric's unit. An error
 // says which trial, phase or figure is missing, or lists the known metrics.
 func Value(name string, b Block, s trial.Selector) (float64, error) {
-	m, err := metric(name)
+	m, err := Lookup(name)
 	if err != nil {
 		return 0, err
 	}
 	return m.value(b.For(m.Aspect), s)
 }
 
-func metric(name string) (Metric, error) {
+// Lookup finds a metric by its name. The error lists the known ones.
+func Lookup(name string) (Metric, error) {
 	var known []string
 	for _, m := range Metrics() {
 		if m.Name == name {
@@ -126,7 +127,7 @@ func resting(a trial.Aspect, ms []Metric) []Metric {
 func Needs(rules []trial.Rule) (map[string][]trial.Aspect, error) {
 	needs := map[string][]trial.Aspect{}
 	for _, r := range rules {
-		m, err := metric(r.Metric)
+		m, err := Lookup(r.Metric)
 		if err != nil {
 			return nil, fmt.Errorf("rule of %s: %w", r.Claim, err)
 		}

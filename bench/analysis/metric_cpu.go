@@ -28,7 +28,7 @@ func cpuMetrics() []Metric {
 			Metric{Name: "auth_cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request over the control, %s", tier), Aspect: trial.CPUSplit, value: overControl(cpu(tier))})
 	}
 	for i := range metrics {
-		metrics[i].Unit, metrics[i].Better = "us", trial.Less
+		metrics[i].Unit, metrics[i].Better = "µs", trial.Less
 	}
 	return metrics
 }

@@ -15,7 +15,7 @@ func outageMetrics() []Metric {
 		counted(Metric{Name: "outage_refused_share", Title: "Share of valid users' requests answered 401 during the fault", Unit: "share", Better: trial.Less, Aspect: trial.Counts},
 			during(trial.Refused)),
 		counted(Metric{Name: "unauthorized_success_share", Title: "Share of requests answered 2xx that should have been refused", Unit: "share", Better: trial.Less, Aspect: trial.Counts}, unauthorized),
-		{Name: "error_time_p99_us", Title: "Time to an error, 99th percentile", Unit: "us", Better: trial.Less, Aspect: trial.Tail, value: ofStep(errorTime)},
+		{Name: "error_time_p99_us", Title: "Time to an error, 99th percentile", Unit: "µs", Better: trial.Less, Aspect: trial.Tail, value: ofStep(errorTime)},
 		{Name: "recovery_seconds", Title: "From the fault's end to the last failed request", Unit: "s", Better: trial.Less, Aspect: trial.WallClock, value: recovery},
 	}
 }

@@ -2,6 +2,7 @@ package analysis_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"authbench/bench/analysis"
 	at "authbench/bench/analysis/analysistest"
+	"authbench/bench/report"
 	"authbench/bench/trial"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,17 +62,22 @@ func evaluate(t *testing.T, r trial.Rule, trials ...[]trial.Trial) trial.Verdict
 	if _, err := json.Marshal(vs); err != nil {
 		t.Fatalf("a verdict that cannot be kept: %v", err)
 	}
-	if vs[0].RuleHash != r.Hash() || len(vs[0].Findings) != len(r.Compare) || vs[0].Why == "" {
+	if vs[0].RuleHash != r.Hash() || len(vs[0].Findings) != len(r.Compare) || len(vs[0].For)+len(vs[0].Against)+len(vs[0].Unclear) != len(r.Compare) {
 		t.Errorf("verdict %+v", vs[0])
 	}
 	return vs[0]
 }
 
+// words are what a report says of a verdict, without its hard spaces.
+func words(v trial.Verdict) string {
+	return strings.ReplaceAll(strings.Join(append([]string{report.Why(v)}, report.Warnings(v)...), "\n"), "\u00a0", " ")
+}
+
 func outcomes(v trial.Verdict) (ds []trial.Direction) {
 	for _, f := range v.Findings {
 		ds = append(ds, f.Outcome)
-		if (f.Outcome == trial.Unclear) != (f.Why != "") {
-			panic("an unclear finding says why, and only that: " + f.Comparison.Name + ": " + f.Why)
+		if (f.Outcome == trial.Unclear) != (f.Reason != nil) {
+			panic(fmt.Sprintf("an unclear finding says why, and only that: %s: %v", f.Comparison.Name, f.Reason))
 		}
 	}
 	return ds
@@ -102,7 +109,7 @@ func TestEveryWayARuleCanComeOut(t *testing.T) {
 		why    string
 	}{
 		{"difference/supported", difference, cpu(v(60, 64.2, 62.1, 57.9), v(80, 84.1, 82.2, 78)), trial.Supported,
-			[]trial.Direction{trial.Less, trial.Less}, "Holds in both comparisons: HS256: -39.95 [-40.16, -39.74] us"},
+			[]trial.Direction{trial.Less, trial.Less}, "Holds in both comparisons, least clearly for ES256: −19.9 [−20.1, −19.8] µs"},
 		{"difference/refuted, by more and by same", difference, cpu(v(160, 164.2, 162.1, 157.9), v(101, 105.1, 103.2, 99)), trial.Refuted,
 			[]trial.Direction{trial.More, trial.Same}, "Does not hold in both"},
 		{"difference/depends", difference, cpu(v(60, 64.2, 62.1, 57.9), v(180, 184.1, 182.2, 178)), trial.Depends,
@@ -110,19 +117,19 @@ func TestEveryWayARuleCanComeOut(t *testing.T) {
 		{"difference/inconclusive: one over the margin's edge", difference, cpu(v(60, 64.2, 62.1, 57.9), v(80, 99, 120, 85)), trial.Inconclusive,
 			[]trial.Direction{trial.Less, trial.Unclear}, "Unclear in 1 of 2 comparisons (1 clearly for the claim), such as ES256"},
 		{"difference/inconclusive: too few blocks", difference, cpu(v(60, 64), v(80, 84, 82, 78)), trial.Inconclusive,
-			[]trial.Direction{trial.Unclear, trial.Less}, "2 of the 3 blocks needed: no good trial of jwt/HS256 (block 3, 4)"},
+			[]trial.Direction{trial.Unclear, trial.Less}, "2 of the 3 blocks needed: no good trial of jwt/HS256 (blocks 3, 4)"},
 
 		{"ratio/supported", ratio, cpu(v(60, 62, 61, 59), v(80, 84.1, 82.2, 78)), trial.Supported,
-			[]trial.Direction{trial.Less, trial.Less}, "times"},
+			[]trial.Direction{trial.Less, trial.Less}, "× 0.803 [0.794, 0.812]"},
 		{"ratio/refuted", ratio, cpu(v(200, 208.1, 204, 196), v(100.1, 104, 102.1, 98)), trial.Refuted,
-			[]trial.Direction{trial.More, trial.Same}, "2 [1.9"},
+			[]trial.Direction{trial.More, trial.Same}, "least clearly for ES256: × 1 [1, 1]"},
 		{"ratio/depends", ratio, cpu(v(200, 208.1, 204, 196), v(50, 52.1, 51, 49)), trial.Depends,
 			[]trial.Direction{trial.More, trial.Less}, "depends on algorithm: yes with ES256; no with HS256"},
 		{"ratio/inconclusive", ratio, cpu(v(20, 208, 104, 196), v(50, 52.1, 51, 49)), trial.Inconclusive,
 			[]trial.Direction{trial.Unclear, trial.Less}, "reaches over the margin of 5 %"},
 
 		{"against/supported", against, lag(v(0.01, 0.02, 0.015), v(0, 0, 0)), trial.Supported,
-			[]trial.Direction{trial.Same, trial.Same}, "ES256: 0 [0, 0] s"},
+			[]trial.Direction{trial.Same, trial.Same}, "least clearly for HS256: 0.015 [0.00258, 0.0274] s"},
 		{"against/refuted", against, lag(v(1.9, 1.95, 1.92), v(3.9, 3.95, 3.92)), trial.Refuted,
 			[]trial.Direction{trial.More, trial.More}, "Does not hold"},
 		{"against/depends", against, lag(v(1.9, 1.95, 1.92), v(0, 0.01, 0)), trial.Depends,
@@ -131,9 +138,9 @@ func TestEveryWayARuleCanComeOut(t *testing.T) {
 			[]trial.Direction{trial.Unclear, trial.Same}, "reaches over the margin of 0.1 s"},
 
 		{"count/supported", count, lost(v(5000, 5010, 4990), v(7500, 7510, 7490)), trial.Supported,
-			[]trial.Direction{trial.More, trial.More}, "50 [49.4, 50.6] % of 30,000"},
+			[]trial.Direction{trial.More, trial.More}, "least clearly for HS256: 50 % [49.4 %, 50.6 %] of 30,000"},
 		{"count/refuted", count, lost(v(0, 0, 0), v(0, 1, 0)), trial.Refuted,
-			[]trial.Direction{trial.Same, trial.Same}, "0 of 30,000 (95 %: below 0.00999 %)"},
+			[]trial.Direction{trial.Same, trial.Same}, "least clearly for ES256: 0.00333 % ["},
 		{"count/depends", count, lost(v(0, 0, 0), v(7500, 7510, 7490)), trial.Depends,
 			[]trial.Direction{trial.Same, trial.More}, "yes with ES256; no with HS256"},
 		{"count/inconclusive", count, lost(v(100, 105, 98), v(7500, 7510, 7490)), trial.Inconclusive,
@@ -142,10 +149,10 @@ func TestEveryWayARuleCanComeOut(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			got := evaluate(t, c.rule, c.trials...)
 			if got.Answer != c.answer || !slices.Equal(outcomes(got), c.want) {
-				t.Errorf("%s %v, want %s %v\n%s\n%+v", got.Answer, outcomes(got), c.answer, c.want, got.Why, got.Findings)
+				t.Errorf("%s %v, want %s %v\n%s\n%+v", got.Answer, outcomes(got), c.answer, c.want, words(got), got.Findings)
 			}
-			if !strings.Contains(got.Why, c.why) {
-				t.Errorf("why: %s\nwant in it: %s", got.Why, c.why)
+			if why := words(got); !strings.Contains(why, c.why) {
+				t.Errorf("why: %s\nwant in it: %s", why, c.why)
 			}
 		})
 	}
@@ -160,8 +167,8 @@ func TestALesserCountThanTheReference(t *testing.T) {
 	if want := []trial.Direction{trial.Less, trial.Unclear}; !slices.Equal(outcomes(v), want) {
 		t.Errorf("%v, want %v", outcomes(v), want)
 	}
-	if !strings.Contains(v.Why, "the margin of 1 % around 50 %") {
-		t.Error(v.Why)
+	if why := words(v); !strings.Contains(why, "the margin of 1 % around 50 %") {
+		t.Error(why)
 	}
 }
 
@@ -183,8 +190,8 @@ func TestSameMeansTheWholeInterval(t *testing.T) {
 	if f.P >= 0.05 || f.Interval.High <= 5 {
 		t.Fatalf("the case does not show it: %+v", f)
 	}
-	if f.Outcome != trial.Unclear || !strings.Contains(f.Why, "reaches over the margin") {
-		t.Errorf("%s, %s", f.Outcome, f.Why)
+	if f.Outcome != trial.Unclear || f.Reason.Cause != trial.AcrossEdge {
+		t.Errorf("%s, %v", f.Outcome, f.Reason)
 	}
 }
 
@@ -205,8 +212,8 @@ func TestHolmCountsTheWholeRule(t *testing.T) {
 	if among.Outcome != trial.Unclear || math.Abs(among.P-20*alone.P) > 1e-12 {
 		t.Errorf("p %v alone, %v (%s) among twenty", alone.P, among.P, among.Outcome)
 	}
-	if !strings.Contains(among.Why, "by itself, but one of 20 comparisons") || among.Interval != alone.Interval {
-		t.Errorf("%s: the interval is shown without the correction", among.Why)
+	if among.Reason.Cause != trial.ByChance || among.Reason.Alone != trial.Less || among.Interval != alone.Interval {
+		t.Errorf("%v: the interval is shown without the correction", among.Reason)
 	}
 }
 
@@ -238,11 +245,11 @@ func TestNothingBelowTheNoiseFloorCounts(t *testing.T) {
 	if want := []trial.Direction{trial.Unclear, trial.Less}; !slices.Equal(outcomes(v), want) || v.Findings[0].Margin != floor {
 		t.Errorf("%v with margin %v, want %v with %v: 2 us are below the floor", outcomes(v), v.Findings[0].Margin, want, floor)
 	}
-	if len(v.Warnings) != 1 || !strings.Contains(v.Warnings[0], "differ by 3.2 us in cpu_us_per_request at load=60%, more than the margin of 1 us: no effect below that noise floor counts") || !strings.Contains(v.Findings[0].Why, "below the noise floor of 3.2 us") {
-		t.Errorf("warnings %q", v.Warnings)
+	if why := words(v); !strings.Contains(why, "differ by 3.2 µs in cpu_us_per_request at load=60%, more than the margin of 1 µs: no effect below that noise floor counts") || !strings.Contains(why, "below the noise floor of 3.2 µs") {
+		t.Error(why)
 	}
 	r.Margin = 4
-	if v := evaluate(t, r, aa); v.Findings[0].Margin != 4 || len(v.Warnings) != 0 {
+	if v := evaluate(t, r, aa); v.Findings[0].Margin != 4 || len(v.Floors) != 0 {
 		t.Errorf("a margin above the floor stays: %+v", v)
 	}
 }
@@ -250,23 +257,23 @@ func TestNothingBelowTheNoiseFloorCounts(t *testing.T) {
 func TestOverdispersedCountsAreDoubted(t *testing.T) {
 	r := rule(trial.Count, "lost_session_share", trial.More, 0.01)
 	v := evaluate(t, r, lostTrials("jwt/HS256", 4000, 6000, 5000), lostTrials("jwt/ES256", 5000, 5005, 4995))
-	if len(v.Warnings) != 1 || !strings.Contains(v.Warnings[0], "HS256: the share varies") {
-		t.Errorf("warnings %q", v.Warnings)
+	if why := words(v); v.Findings[1].Dispersion != 0 || !strings.Contains(why, "HS256: the share varies") {
+		t.Error(why)
 	}
 }
 
 func TestWhatIsMissingIsSaidAndNeverACrash(t *testing.T) {
 	r := rule(trial.Difference, "auth_cpu_us", trial.Less, 5)
 	v := evaluate(t, r)
-	if v.Answer != trial.Inconclusive || !strings.Contains(v.Why, "No good trial of the experiment cost") {
-		t.Errorf("nothing measured: %s, %s", v.Answer, v.Why)
+	if v.Answer != trial.Inconclusive || !strings.Contains(words(v), "No good trial of the experiment cost") {
+		t.Errorf("nothing measured: %s, %s", v.Answer, words(v))
 	}
 	v = evaluate(t, r, cpuTrials("jwt/HS256", 60, 61, 62), cpuTrials("session/redis", 100, 101, 102))
-	if v.Answer != trial.Inconclusive || !strings.Contains(v.Findings[0].Why, "control: no good trial of none") {
+	if v.Answer != trial.Inconclusive || !strings.Contains(words(v), "control: no good trial of none") {
 		t.Errorf("no control: %+v", v)
 	}
 	r.Compare = nil
-	if v := evaluate(t, r); v.Answer != trial.Inconclusive || !strings.Contains(v.Why, "nothing to compare") {
+	if v := evaluate(t, r); v.Answer != trial.Inconclusive || !strings.Contains(words(v), "nothing to compare") {
 		t.Errorf("an empty rule: %+v", v)
 	}
 	bad := cpuTrials("jwt/HS256", 1, 1)
@@ -275,15 +282,15 @@ func TestWhatIsMissingIsSaidAndNeverACrash(t *testing.T) {
 	good := cpuTrials("session/redis", 100)
 	good[0].Warn("the fan was loud")
 	v = evaluate(t, rule(trial.Difference, "cpu_us_per_request", trial.Less, 5), bad, good)
-	want := []string{"1 aborted trials of cost are not counted",
-		"2 of the trials used carry warnings; the first is cost: jwt/HS256, block 1: a third was stolen",
+	want := []string{"1 trial of cost did not come to an end",
+		"2 trials behind this carry warnings, which the report's list of warnings holds",
 		"1 of 2 measurements were left out (1 for stolen CPU); with doubts ignored the answer is the same"}
-	if d := cmp.Diff(want, v.Warnings); d != "" {
+	if d := cmp.Diff(want, report.Warnings(v)); d != "" {
 		t.Error(d)
 	}
 	r = rule(trial.Ratio, "cpu_us_per_request", trial.Less, 0.05)
 	v = evaluate(t, r, cpuTrials("jwt/HS256", 0, 0, 0), cpuTrials("session/redis", 1, 1, 1))
-	if v.Answer != trial.Inconclusive || !strings.Contains(v.Findings[0].Why, "no ratio can be made of 0 and 1") {
+	if v.Answer != trial.Inconclusive || !strings.Contains(words(v), "no ratio can be made of 0 and 1") {
 		t.Errorf("a ratio of nothing: %+v", v)
 	}
 }
@@ -322,14 +329,14 @@ func TestDependsOnTwoFactorsTogether(t *testing.T) {
 		trials = append(trials, lagTrials(c.arm, c.lag, c.lag, c.lag)...)
 	}
 	want := "depends on algorithm and store: yes with HS256 (redis); no with HS256 (memory), ES256 (redis, memory)"
-	if v := evaluate(t, r, trials); !strings.Contains(v.Why, want) {
-		t.Errorf("%s\nwant in it: %s", v.Why, want)
+	if v := evaluate(t, r, trials); !strings.Contains(words(v), want) {
+		t.Errorf("%s\nwant in it: %s", words(v), want)
 	}
 	for i := range r.Compare {
 		r.Compare[i].Factors = nil
 	}
-	if v := evaluate(t, r, trials); !strings.Contains(v.Why, "more than two factors: yes for jwt/HS256; no for jwt/RS256, jwt/ES256, jwt/EdDSA") {
-		t.Error(v.Why)
+	if v := evaluate(t, r, trials); !strings.Contains(words(v), "more than two factors: yes for jwt/HS256; no for jwt/RS256, jwt/ES256, jwt/EdDSA") {
+		t.Error(words(v))
 	}
 }
 
@@ -408,5 +415,15 @@ func TestFixtureRun(t *testing.T) {
 		"C03": trial.Depends, "C05": trial.Depends, "C06": trial.Depends, "C10": trial.Supported, "C11": trial.Supported, "C23": trial.Depends}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// The clearest of several findings is the one whose interval's nearer end lies
+// farthest beyond its bound, not the one with the largest estimate.
+func TestTheClearestFindingIsTheOneFarthestBeyondItsBound(t *testing.T) {
+	r := rule(trial.Difference, "cpu_us_per_request", trial.Less, 5)
+	v := evaluate(t, r, cpuTrials("jwt/HS256", 40, 60, 20), cpuTrials("jwt/ES256", 60, 61, 59), cpuTrials("session/redis", 100, 100, 100))
+	if want := []int{1, 0}; !slices.Equal(v.For, want) {
+		t.Errorf("for the claim, the clearest first: %v, want %v: -60 +- 50 is less clear than -40 +- 2.5\n%+v", v.For, want, v.Findings)
 	}
 }

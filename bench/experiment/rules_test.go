@@ -12,6 +12,7 @@ import (
 	"authbench/bench/analysis"
 	at "authbench/bench/analysis/analysistest"
 	"authbench/bench/experiment"
+	"authbench/bench/report"
 	"authbench/bench/trial"
 )
 
@@ -26,10 +27,15 @@ func verdict(t *testing.T, r trial.Rule, trials []trial.Trial) trial.Verdict {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := string(b); strings.Contains(s, "NaN") || strings.Contains(s, "Inf") || vs[0].Why == "" {
+	if s := string(b); strings.Contains(s, "NaN") || strings.Contains(s, "Inf") || told(vs[0]) == "" {
 		t.Errorf("a verdict without a figure: %s", s)
 	}
 	return vs[0]
+}
+
+// told is what a report says of a verdict, without its hard spaces.
+func told(v trial.Verdict) string {
+	return strings.ReplaceAll(strings.Join(append([]string{report.Why(v)}, report.Warnings(v)...), "\n"), "\u00a0", " ")
 }
 
 func TestEachRuleComesOutInEveryWay(t *testing.T) {
@@ -41,15 +47,15 @@ func TestEachRuleComesOutInEveryWay(t *testing.T) {
 				r.mustKnow(t, w.figures)
 				trials := r.trials(0, w.figures.value(r.Contrast))
 				v := verdict(t, r.Rule, trials)
-				if v.Answer != w.answer || !strings.Contains(v.Why, w.why) {
-					t.Errorf("%s: %s\nwant %s, with %q", v.Answer, v.Why, w.answer, w.why)
+				if v.Answer != w.answer || !strings.Contains(told(v), w.why) {
+					t.Errorf("%s: %s\nwant %s, with %q", v.Answer, told(v), w.answer, w.why)
 				}
-				if w.answer == trial.Inconclusive && !strings.Contains(v.Why, "reaches over the margin of ") {
-					t.Errorf("%s\nwhich does not say what is unclear", v.Why)
+				if w.answer == trial.Inconclusive && !strings.Contains(told(v), "reaches over the margin of ") {
+					t.Errorf("%s\nwhich does not say what is unclear", told(v))
 				}
 				for name, other := range permutations(r.Rule, trials) {
-					if again := verdict(t, other.rule, other.trials); again.Answer != v.Answer || other.sameText && again.Why != v.Why {
-						t.Errorf("%s: %s, %s\nbefore: %s, %s", name, again.Answer, again.Why, v.Answer, v.Why)
+					if again := verdict(t, other.rule, other.trials); again.Answer != v.Answer || other.sameText && told(again) != told(v) {
+						t.Errorf("%s: %s, %s\nbefore: %s, %s", name, again.Answer, told(again), v.Answer, told(v))
 					}
 				}
 			})
@@ -161,7 +167,7 @@ func TestTheMarginsEdgeFlipsTheAnswer(t *testing.T) {
 				}
 				v := verdict(t, r.Rule, r.onEdges(side, c.share, c.spread))
 				if v.Answer != c.want {
-					t.Errorf("%s, %g times the margin: %s, want %s\n%s", r.Claim, side*c.share, v.Answer, c.want, v.Why)
+					t.Errorf("%s, %g times the margin: %s, want %s\n%s", r.Claim, side*c.share, v.Answer, c.want, told(v))
 				}
 			}
 		}
@@ -192,8 +198,8 @@ func TestWithoutItsTrialsNoRuleIsClear(t *testing.T) {
 			{"its last block", keep(trials, func(t trial.Trial) bool { return t.Block < r.MinBlocks }), few},
 			{"one comparison's cell", keep(trials, func(t trial.Trial) bool { return !first.A.Matches(cell(t.Spec)) }), "such as " + first.Name + ": 0 of the "},
 		} {
-			if v := verdict(t, r.Rule, c.trials); v.Answer != trial.Inconclusive || !strings.Contains(v.Why, c.why) {
-				t.Errorf("%s without %s: %s, %s\nwant in it: %s", r.Claim, c.lack, v.Answer, v.Why, c.why)
+			if v := verdict(t, r.Rule, c.trials); v.Answer != trial.Inconclusive || !strings.Contains(told(v), c.why) {
+				t.Errorf("%s without %s: %s, %s\nwant in it: %s", r.Claim, c.lack, v.Answer, told(v), c.why)
 			}
 		}
 	}
@@ -218,7 +224,7 @@ func TestNothingMeasuredIsNoInfinity(t *testing.T) {
 			want = trial.Supported
 		}
 		if v := verdict(t, r.Rule, idle); v.Answer != want {
-			t.Errorf("%s: %s, %s", r.Claim, v.Answer, v.Why)
+			t.Errorf("%s: %s, %s", r.Claim, v.Answer, told(v))
 		}
 	}
 }
@@ -237,8 +243,8 @@ func TestANoisyControlSupportsNothing(t *testing.T) {
 			}
 			return arms(j, step)
 		})
-		if v := verdict(t, r.Rule, trials); v.Answer == trial.Supported || len(v.Warnings) == 0 || !strings.Contains(v.Warnings[0], "two identical cells differ by ") {
-			t.Errorf("%s: %s, %s, %q", r.Claim, v.Answer, v.Why, v.Warnings)
+		if v := verdict(t, r.Rule, trials); v.Answer == trial.Supported || !strings.Contains(told(v), "two identical cells differ by ") {
+			t.Errorf("%s: %s, %s", r.Claim, v.Answer, told(v))
 		}
 	}
 }

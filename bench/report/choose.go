@@ -41,11 +41,3 @@ func choose(questions []trial.Question, verdicts []trial.Verdict) []advice {
 	slices.SortStableFunc(out, func(a, b advice) int { return slices.Index(side, a.Side) - slices.Index(side, b.Side) })
 	return out
 }
-
-// dependence says with what a mixed answer is yes and with what no.
-func dependence(v trial.Verdict) string {
-	if _, sides, found := strings.Cut(v.DependsOn, ": yes "); found {
-		return "yes " + sides
-	}
-	return v.DependsOn
-}

@@ -128,12 +128,12 @@ func (d *data) warnings() (all []warning) {
 	}
 	of := map[string][]string{} // claims that share a doubt
 	for _, v := range d.verdicts {
-		for _, w := range v.Warnings {
+		for _, w := range Warnings(v) {
 			of[w] = append(of[w], v.Rule.Claim)
 		}
 	}
 	for _, v := range d.verdicts {
-		for _, w := range v.Warnings {
+		for _, w := range Warnings(v) {
 			add(strings.Join(of[w], ", ") + ": " + w)
 		}
 	}

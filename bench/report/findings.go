@@ -1,9 +1,7 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -11,25 +9,30 @@ import (
 	"authbench/bench/trial"
 )
 
-// unitOf is a metric's unit for a reader; none for a share, and for a metric of another version.
+// unitOf is a metric's unit for a reader; none for a metric of another version.
 func unitOf(metric string) string {
-	for _, m := range analysis.Metrics() {
-		if m.Name == metric && m.Unit != "share" {
-			return strings.Replace(m.Unit, "us", "µs", 1)
-		}
+	m, err := analysis.Lookup(metric)
+	if err != nil {
+		return ""
 	}
-	return ""
+	return m.Unit
 }
 
-func isShare(metric string) bool {
-	return slices.ContainsFunc(analysis.Metrics(), func(m analysis.Metric) bool { return m.Name == metric && m.Unit == "share" })
-}
+// shareUnit is that of metrics which are a share of 1.
+const shareUnit = "share"
 
-func withUnit(figure, unit string) string {
-	if unit == "" {
-		return figure
+// amount writes a figure with its unit: a share in percent.
+func amount(v float64, unit string) string { return inUnit(trial.Interval{Estimate: v, N: 1}, unit) }
+
+// inUnit writes an interval with its unit.
+func inUnit(i trial.Interval, unit string) string {
+	switch unit {
+	case shareUnit:
+		return interval(i, percent)
+	case "":
+		return interval(i, number)
 	}
-	return figure + nbsp + unit
+	return interval(i, number) + nbsp + unit
 }
 
 // effect says how large a finding is, in the words of its contrast.
@@ -38,18 +41,16 @@ func effect(r trial.Rule, f trial.Finding) string {
 	switch {
 	case f.Interval.N == 0:
 		return "not measured"
-	case r.Contrast == trial.Count && f.A.N > 0:
-		return share(f.A)
 	case r.Contrast == trial.Count:
-		return share(f.Interval)
+		return of(f.Interval, unit)
 	case r.Contrast == trial.Ratio:
 		return "×" + nbsp + interval(f.Interval, number)
-	case r.Contrast == trial.Against && isShare(r.Metric):
-		return interval(f.A, percent)
 	case r.Contrast == trial.Against:
-		return withUnit(interval(f.A, number), unit)
+		return inUnit(f.A, unit)
+	case f.Interval.Estimate > 0:
+		return "+" + inUnit(f.Interval, unit)
 	}
-	return withUnit(strings.TrimSpace(signed(f.Interval.Estimate)+" "+limits(f.Interval, number)), unit)
+	return inUnit(f.Interval, unit)
 }
 
 // outcomeMark sets a finding's outcome against what the claim needs.
@@ -63,36 +64,17 @@ func outcomeMark(r trial.Rule, f trial.Finding) string {
 	return "against"
 }
 
-// magnitude orders findings by how far they lie from no difference, in margins.
-func magnitude(r trial.Rule, f trial.Finding) float64 {
-	distance := math.Abs(f.Interval.Estimate)
-	if r.Contrast == trial.Ratio {
-		distance = math.Abs(math.Log(f.Interval.Estimate))
+// strongest picks the clearest finding for the claim and the clearest against it;
+// where the answer is open also the one that is the least clear, because that is
+// what keeps it open.
+func strongest(v trial.Verdict) (out []trial.Finding) {
+	sides := [][]int{v.For, v.Against}
+	if v.Answer == trial.Inconclusive {
+		sides = append(sides, v.Unclear)
 	}
-	if math.IsNaN(distance) || math.IsInf(distance, 0) {
-		return -1
-	}
-	if m := max(f.Margin, r.Margin); m > 0 {
-		distance /= m
-	}
-	return distance
-}
-
-// strongest picks the strongest finding for the claim and the
-// strongest against it; where the answer is open also the one that is the
-// least clear, because that is what keeps it open.
-func strongest(v trial.Verdict) []trial.Finding {
-	best := map[string]trial.Finding{}
-	for _, f := range v.Findings {
-		mark := outcomeMark(v.Rule, f)
-		if b, ok := best[mark]; !ok || cmp.Compare(magnitude(v.Rule, f), magnitude(v.Rule, b)) > 0 {
-			best[mark] = f
-		}
-	}
-	var out []trial.Finding
-	for _, mark := range []string{"for", "against", "unclear"} {
-		if f, ok := best[mark]; ok && (mark != "unclear" || v.Answer == trial.Inconclusive) {
-			out = append(out, f)
+	for _, side := range sides {
+		if len(side) > 0 {
+			out = append(out, v.Findings[side[0]])
 		}
 	}
 	return out
@@ -114,14 +96,13 @@ func strongestLines(v trial.Verdict) (lines []string) {
 
 // tally counts how the comparisons came out.
 func tally(v trial.Verdict) string {
-	n := map[string]int{}
-	for _, f := range v.Findings {
-		n[outcomeMark(v.Rule, f)]++
-	}
 	var parts []string
-	for _, mark := range []string{"for", "against", "unclear"} {
-		if n[mark] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n[mark], mark))
+	for _, side := range []struct {
+		n    int
+		mark string
+	}{{len(v.For), "for"}, {len(v.Against), "against"}, {len(v.Unclear), "unclear"}} {
+		if side.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", side.n, side.mark))
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -129,20 +110,20 @@ func tally(v trial.Verdict) string {
 
 // measure says what a rule looks at and which difference it holds for none.
 func measure(r trial.Rule) string {
-	for _, m := range analysis.Metrics() {
-		if m.Name == r.Metric {
-			return m.Title + ", margin " + marginText(r)
-		}
+	title := r.Metric
+	if m, err := analysis.Lookup(r.Metric); err == nil {
+		title = m.Title
 	}
-	return r.Metric + ", margin " + marginText(r)
+	return title + ", margin " + marginText(r, r.Margin)
 }
 
-// marginText says what difference the rule holds for none.
-func marginText(r trial.Rule) string {
-	if r.Contrast == trial.Ratio || r.Contrast == trial.Count || isShare(r.Metric) {
-		return percent(r.Margin)
+// marginText is a margin or a noise floor in the terms of a rule's contrast.
+func marginText(r trial.Rule, margin float64) string {
+	unit := unitOf(r.Metric)
+	if r.Contrast == trial.Ratio {
+		unit = shareUnit
 	}
-	return withUnit(number(r.Margin), unitOf(r.Metric))
+	return amount(margin, unit)
 }
 
 // byClaim puts verdicts in the order of their claims.

@@ -131,23 +131,24 @@ func smallVerdicts() []trial.Verdict {
 		return trial.Finding{Comparison: trial.Comparison{Name: name, Factors: factors}, Interval: i, A: i, Outcome: o, P: 0.01}
 	}
 	verdicts := []trial.Verdict{
-		{Rule: rule("C18", "JWTs enlarge requests.", "request_bytes", trial.Ratio, trial.More, 0.05), Answer: trial.Supported, Why: "Holds.",
+		{Rule: rule("C18", "JWTs enlarge requests.", "request_bytes", trial.Ratio, trial.More, 0.05), Answer: trial.Supported, For: []int{0},
 			Findings: []trial.Finding{finding("jwt/HS256 vs session/redis", interval(2.6, 2.5, 2.7, 3), trial.More)}},
 		{Rule: rule("C01", "Sessions load the server, JWT is lighter.", "auth_cpu_us", trial.Difference, trial.Less, 5), Answer: trial.Depends,
-			DependsOn: "store: yes with redis; no with memory", Why: "Holds in 1 of 2 comparisons and does not in 1; depends on store: yes with redis; no with memory. Holds most clearly for redis.",
+			DependsOn: &trial.Separation{Factors: []string{"store"}, Yes: [][]string{{"redis"}}, No: [][]string{{"memory"}}}, For: []int{0}, Against: []int{1},
 			Findings: []trial.Finding{
 				finding("jwt/HS256 vs session/redis", interval(-38, -41, -35, 3), trial.Less, "store=redis"),
 				finding("jwt/HS256 vs session/memory", interval(9.4, 8.8, 10, 3), trial.More, "store=memory")},
-			Warnings: []string{"1 trial was not counted"}},
+			Aborted: 1},
 		{Rule: rule("C02", "Verifying a JWT needs no database.", "store_operations_per_request", trial.Count, trial.Same, 0.001), Answer: trial.Supported,
-			Why: "None was seen.", Findings: []trial.Finding{finding("jwt/HS256", interval(0, 0, 0.001, 3000), trial.Same)}},
+			For: []int{0}, Findings: []trial.Finding{finding("jwt/HS256", interval(0, 0, 0.001, 3000), trial.Same)}},
 		{Rule: rule("C10", "Sessions end at once.", "revocation_lag_max_seconds", trial.Against, trial.Same, 0.1), Answer: trial.Refuted,
-			Why: "They did not.", Findings: []trial.Finding{finding("session/redis", interval(0.8, 0.7, 0.9, 3), trial.More)}},
+			Against: []int{0}, Findings: []trial.Finding{finding("session/redis", interval(0.8, 0.7, 0.9, 3), trial.More)}},
 		{Rule: rule("C03", "JWT scales easily, sessions badly.", "efficiency_vs_control", trial.Ratio, trial.More, 0.1), Answer: trial.Inconclusive,
-			Why: "No good trial of the experiment scale.", Findings: []trial.Finding{{Comparison: trial.Comparison{Name: "jwt/HS256 vs session/redis at N=4"},
-				Interval: interval(0, 0, 0, 0), Outcome: trial.Unclear, Why: "0 of the 3 blocks needed"}}},
+			Unclear: []int{0}, Findings: []trial.Finding{{Comparison: trial.Comparison{Name: "jwt/HS256 vs session/redis at N=4"},
+				Interval: interval(0, 0, 0, 0), Outcome: trial.Unclear, Reason: &trial.Reason{Cause: trial.FewBlocks, Needed: 3}}}},
 	}
 	for i := range verdicts {
+		verdicts[i].Blocks = 3
 		verdicts[i].RuleHash = fmt.Sprintf("hash%08d", i)
 	}
 	return verdicts

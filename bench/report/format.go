@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"html"
 	"math"
 	"strconv"
@@ -76,16 +75,20 @@ func interval(i trial.Interval, write func(float64) string) string {
 	return strings.TrimSpace(write(i.Estimate) + " " + limits(i, write))
 }
 
-// share writes a share of n chances; none seen is "0 of n (< 3/n)", because
-// n chances without an event bound the share by 3/n with 95 % confidence.
-func share(i trial.Interval) string {
+// share writes a share of n chances.
+func share(i trial.Interval) string { return of(i, shareUnit) }
+
+// of writes a figure counted in n chances; none seen is "0 of n (< 3/n)", because
+// n chances without an event bound it by 3/n with 95 % confidence.
+func of(i trial.Interval, unit string) string {
+	n := thousands(strconv.Itoa(i.N))
 	switch {
 	case i.N == 0:
 		return absent
 	case i.Estimate == 0:
-		return fmt.Sprintf("0 of %s (<"+nbsp+"%s)", thousands(strconv.Itoa(i.N)), percent(3/float64(i.N)))
+		return "0 of " + n + " (<" + nbsp + amount(3/float64(i.N), unit) + ")"
 	}
-	return fmt.Sprintf("%s %s of %s", percent(i.Estimate), limits(i, percent), thousands(strconv.Itoa(i.N)))
+	return inUnit(i, unit) + " of " + n
 }
 
 func plural(n int, one, many string) string {

@@ -21,7 +21,7 @@ func markdownText(doc document) string {
 		line("%s", markdownTable(verdictTable(doc)))
 		line("Each rule was written down, with its hash, before the first trial. Brackets hold 95 %% intervals.\n")
 		for _, v := range doc.Verdicts {
-			line("- %s, %s: %s", inline(v.Rule.Claim), inline(string(v.Answer)), inline(v.Why))
+			line("- %s, %s: %s", inline(v.Rule.Claim), inline(string(v.Answer)), inline(Why(v)))
 		}
 		line("")
 	}

@@ -27,6 +27,8 @@ func pageText(doc document) ([]byte, error) {
 		"tally":     tally,
 		"measure":   measure,
 		"findings":  findingTable,
+		"why":       Why,
+		"warnings":  Warnings,
 		"doubts":    joinDoubts,
 		"sides":     sides,
 		"chart":     chart,
@@ -86,15 +88,13 @@ func sides(all []advice) (grouped []adviceSide) {
 func findingTable(v trial.Verdict) table {
 	t := table{Head: []string{"comparison", "verdict", "effect", "A", "B", "p", "why"}}
 	write := number
-	if isShare(v.Rule.Metric) {
+	if unitOf(v.Rule.Metric) == shareUnit {
 		write = percent
 	}
-	said := false
 	for _, f := range v.Findings {
-		said = said || f.Why != ""
-		t.Rows = append(t.Rows, []string{f.Comparison.Name, outcomeMark(v.Rule, f), effect(v.Rule, f), figureOf(f.A, write), figureOf(f.B, write), chance(f), f.Why})
+		t.Rows = append(t.Rows, []string{f.Comparison.Name, outcomeMark(v.Rule, f), effect(v.Rule, f), figureOf(f.A, write), figureOf(f.B, write), chance(f), reason(v.Rule, f)})
 	}
-	if !said {
+	if len(v.Unclear) == 0 {
 		t.Head = t.Head[:6]
 		for i, row := range t.Rows {
 			t.Rows[i] = row[:6]

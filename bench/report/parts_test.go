@@ -126,7 +126,7 @@ func TestEveryClearAnswerHasItsSentence(t *testing.T) {
 	run, _, _ := wholeRun(t)
 	for _, r := range run.Rules {
 		for _, a := range []trial.Answer{trial.Supported, trial.Refuted, trial.Depends} {
-			got := choose(run.Questions, []trial.Verdict{{Rule: r, Answer: a, DependsOn: "store: yes with redis; no with memory", Why: "Holds here; depends on store: yes with redis; no with memory. Holds most clearly."}})
+			got := choose(run.Questions, []trial.Verdict{{Rule: r, Answer: a, DependsOn: &trial.Separation{Factors: []string{"store"}, Yes: [][]string{{"redis"}}, No: [][]string{{"memory"}}}}})
 			if len(got) != 1 || strings.Contains(got[0].Text, "%!") || a == trial.Depends && !strings.Contains(got[0].Text, "yes with redis; no with memory.") {
 				t.Errorf("%s, %s: %v", r.Claim, a, got)
 			}

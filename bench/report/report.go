@@ -52,7 +52,11 @@ func texts(d *data, doc document, gobench string) (files map[string][]byte, err 
 	if files["report.html"], err = pageText(doc); err != nil {
 		return nil, err
 	}
-	b, err := json.MarshalIndent(d.verdicts, "", "  ")
+	told := []toldVerdict{}
+	for _, v := range d.verdicts {
+		told = append(told, toldVerdict{v, Why(v), Warnings(v)})
+	}
+	b, err := json.MarshalIndent(told, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("verdicts.json: %w", err)
 	}
@@ -63,6 +67,13 @@ func texts(d *data, doc document, gobench string) (files map[string][]byte, err 
 		}
 	}
 	return files, nil
+}
+
+// toldVerdict is a verdict as verdicts.json holds it, with its words.
+type toldVerdict struct {
+	trial.Verdict
+	Why      string   `json:"why"`
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // removeOldCharts takes away the charts of an earlier report that this one does not have.

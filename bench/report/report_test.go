@@ -168,7 +168,7 @@ func TestHostileTextsStayText(t *testing.T) {
 	run.Experiments = append(run.Experiments, hostile)
 	trials[0].Warnings = []string{hostile}
 	for i := range verdicts {
-		verdicts[i].Rule.Statement, verdicts[i].Why, verdicts[i].Warnings = hostile, hostile, []string{hostile}
+		verdicts[i].Rule.Statement, verdicts[i].Rule.Experiment, verdicts[i].LeftOut = hostile, hostile, []trial.LeftOut{{Cause: hostile, N: 1}}
 		verdicts[i].Findings[0].Comparison.Name, verdicts[i].RuleHash = hostile, hostile
 	}
 	odd := analysistest.Trial(analysistest.Spec("sticky", "session/memory"), 1, analysistest.JourneyCounter("authenticated_requests", 10))

@@ -36,7 +36,7 @@ func Terminal(w io.Writer, run trial.Run, trials []trial.Trial, verdicts []trial
 		case trial.Depends:
 			lines = append(lines, fold("  "+dependence(v), right)...)
 		case trial.Inconclusive:
-			lines = append(lines, fold("  "+v.Why, right)...)
+			lines = append(lines, fold("  "+Why(v), right)...)
 		}
 		fmt.Fprintf(&b, "%s%s", pad(clip(oneLine(v.Rule.Claim), 4), 5), pad(answerSigns[v.Answer]+" "+string(v.Answer), 15))
 		for i, l := range lines {
