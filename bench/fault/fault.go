@@ -21,7 +21,9 @@ import (
 
 // Fault is one thing that can break. Both calls return when the system shows it,
 // or when ctx ends, with an error that says what did not show. Both are fine
-// twice, and End is fine without Begin.
+// twice, and End is fine without Begin. A value is opened for one fault of one
+// step, so it may keep what End needs. What goes on in between by itself must not
+// hang on Begin's ctx, which ends first: it goes on until End, which always comes.
 type Fault interface {
 	// Needs names what a runtime must be able to do; empty is nothing.
 	Needs() stack.Capability

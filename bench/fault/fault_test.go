@@ -31,9 +31,14 @@ func TestParseReadsWhatTextWrites(t *testing.T) {
 }
 
 func TestWhatIsNoFaultIsToldWhatIsAllowed(t *testing.T) {
+	var names []string
+	for _, k := range All() {
+		names = append(names, k.Name)
+	}
+	all := "want " + strings.Join(names, ", ")
 	for text, want := range map[string]string{
-		"":                                  "want kill, hang, restart, slow, cut",
-		"burn:redis":                        `unknown fault "burn": want kill, hang, restart, slow, cut`,
+		"":                                  all,
+		"burn:redis":                        `unknown fault "burn": ` + all,
 		"kill":                              "no target",
 		"kill:":                             "of which component",
 		"kill:redis@5":                      "no time such as 5s+10s",

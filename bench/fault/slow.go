@@ -25,17 +25,6 @@ type slow struct {
 	bandwidth       int64 // 1,000 bytes per second; 0 is unlimited
 }
 
-// wholeMilliseconds is what the proxy counts in.
-const wholeMilliseconds = "whole milliseconds, such as 20ms or 1s"
-
-func parseMilliseconds(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if err == nil && d%time.Millisecond != 0 {
-		err = errors.New(wholeMilliseconds)
-	}
-	return d, err
-}
-
 func openSlow(target string, with settings) (Fault, error) {
 	f := slow{target: target}
 	var errs [3]error
