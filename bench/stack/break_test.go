@@ -112,3 +112,27 @@ func checkWhatIsLeftBrokenIsMended(t *testing.T, n *Runtime) {
 		}
 	}
 }
+
+// Who resumes a component and does not wait for it leaves it alive: a fault that
+// comes and goes may be ended at any moment.
+func TestAnEndedContextDoesNotEndWhatIsResumed(t *testing.T) {
+	s := up(t, newNative(t), cell("session/memory", 1, trial.RoundRobin))
+	c, err := s.Component("r1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Pause(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := c.Resume(ended); err == nil || !c.Running() {
+		t.Fatalf("resumed in an ended context: %v, running %v; want an error and true", err, c.Running())
+	}
+	if err := c.Resume(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := s.Down(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

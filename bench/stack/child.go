@@ -102,5 +102,5 @@ func (c *child) Resume(ctx context.Context) error {
 		return fmt.Errorf("resume %s: %w", p.Name, os.ErrProcessDone)
 	}
 	p.Resume()
-	return ready(ctx, c.command.Name, c, c.serves)
+	return serving(ctx, c.command.Name, c, c.serves)
 }

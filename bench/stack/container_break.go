@@ -77,7 +77,7 @@ func (c *container) Resume(ctx context.Context) error {
 	if err := c.unpause(ctx); err != nil {
 		return err
 	}
-	return ready(ctx, c.name, c, c.serves)
+	return serving(ctx, c.name, c, c.serves)
 }
 
 func (c *container) unpause(ctx context.Context) error {

@@ -17,9 +17,19 @@ const (
 	clashWords = "address already in use"
 )
 
-// ready polls until ok returns nil. A program that ends meanwhile, or is not
-// ready in time, is an error with its log's tail, and is stopped.
+// ready waits until a program that was just started serves. One that does not in
+// time is stopped.
 func ready(ctx context.Context, name string, u unit, ok func(context.Context) error) error {
+	err := serving(ctx, name, u, ok)
+	if err != nil && u.Died() == nil {
+		u.Stop(context.WithoutCancel(ctx))
+	}
+	return err
+}
+
+// serving polls until ok returns nil. A program that ends meanwhile, or is not
+// ready in time, is an error with its log's tail.
+func serving(ctx context.Context, name string, u unit, ok func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWait)
 	defer cancel()
 	tick := time.NewTicker(readyPoll)
@@ -34,9 +44,7 @@ func ready(ctx context.Context, name string, u unit, ok func(context.Context) er
 		}
 		select {
 		case <-ctx.Done():
-			tail := u.Tail() // before it is gone
-			u.Stop(context.WithoutCancel(ctx))
-			return fmt.Errorf("%s is not ready: %w (%w); end of its log:\n%s", name, context.Cause(ctx), err, tail)
+			return fmt.Errorf("%s is not ready: %w (%w); end of its log:\n%s", name, context.Cause(ctx), err, u.Tail())
 		case <-tick.C:
 		}
 	}
