@@ -66,7 +66,7 @@ func (c *Campaign) Ask(experiments []experiment.Experiment) {
 }
 
 // Check says what is wrong with the experiments, before anything is measured:
-// rules that cannot be read, specs that make no sense.
+// rules that cannot be read or that no trial answers, specs that make no sense.
 func (c *Campaign) Check() error {
 	var errs []error
 	for _, e := range c.Experiments {
@@ -75,7 +75,11 @@ func (c *Campaign) Check() error {
 			errs = append(errs, fmt.Errorf("experiment %s: %w", e.Name, err))
 			continue
 		}
-		for _, j := range p.Jobs(nil) {
+		jobs := p.Jobs(nil)
+		if err := answerable(e.Rules, jobs); err != nil {
+			errs = append(errs, fmt.Errorf("experiment %s: %w", e.Name, err))
+		}
+		for _, j := range jobs {
 			if err := j.Spec.Check(); err != nil {
 				errs = append(errs, fmt.Errorf("experiment %s: %s: %w", e.Name, j.Spec, err))
 				break

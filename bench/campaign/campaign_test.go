@@ -213,8 +213,15 @@ func TestWhatCannotBeDoneHereIsSkippedWithItsReason(t *testing.T) {
 }
 
 func TestNonsenseIsRefusedBeforeTheFirstTrial(t *testing.T) {
+	side := func(change func(*trial.Selector)) func(*experiment.Experiment) {
+		return func(e *experiment.Experiment) { change(&e.Rules[0].Compare[0].A) }
+	}
 	for want, change := range map[string]func(*experiment.Experiment){
 		`unknown metric "speed"`: func(e *experiment.Experiment) { e.Rules[0].Metric = "speed" },
+		`the rule of C18: x: unknown factor "nodes": want one of arm`: side(func(s *trial.Selector) { s.Cell = s.Cell.With("nodes", "3") }),
+		`the rule of C18: x: no cell is jwt/none`:                     side(func(s *trial.Selector) { s.Cell = trial.NewCell("arm", "jwt/none") }),
+		`the rule of C18: x: unknown step "warm": want one of step`:   side(func(s *trial.Selector) { s.Step = "warm" }),
+		`the rule of C18: x: unknown stream "bad": want one of main`:  side(func(s *trial.Selector) { s.Stream = "bad" }),
 		"nothing loads it": func(e *experiment.Experiment) {
 			specs, _ := e.Trials(nil)
 			specs[0].Cells[0].Steps[0].Streams = nil

@@ -1,0 +1,74 @@
+package campaign
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"authbench/bench/experiment"
+	"authbench/bench/trial"
+)
+
+// answerable says which rule asks for a figure that no planned trial has: it
+// would come out as not measured, after all the time that the trials take.
+func answerable(rules []trial.Rule, jobs []experiment.Job) error {
+	var cells []trial.CellSpec
+	for _, j := range jobs {
+		cells = append(cells, j.Spec.Cells...)
+	}
+	for _, r := range rules {
+		for _, c := range r.Compare {
+			for _, s := range []trial.Selector{c.A, c.B} {
+				if len(s.Cell) == 0 { // a side that the contrast has no use for
+					continue
+				}
+				if err := planned(s, cells); err != nil {
+					return fmt.Errorf("the rule of %s: %s: %w", r.Claim, c.Name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// planned says what of a selector no cell has.
+func planned(s trial.Selector, cells []trial.CellSpec) error {
+	var factors, steps, streams []string
+	met := false
+	for _, c := range cells {
+		for _, f := range c.Cell {
+			factors = append(factors, f.Name)
+		}
+		if !s.Matches(c) {
+			continue
+		}
+		met = true
+		for _, step := range c.Steps {
+			steps = append(steps, step.Name)
+			for _, stream := range step.Streams {
+				if step.Name == s.Step {
+					streams = append(streams, stream.Name)
+				}
+			}
+		}
+	}
+	for _, f := range s.Cell {
+		if !slices.Contains(factors, f.Name) {
+			return fmt.Errorf("unknown factor %q: want one of %s", f.Name, list(factors))
+		}
+	}
+	switch {
+	case !met:
+		return fmt.Errorf("no cell is %s", s.Cell.Words())
+	case !slices.Contains(steps, s.Step):
+		return fmt.Errorf("unknown step %q: want one of %s", s.Step, list(steps))
+	case s.Stream != "" && !slices.Contains(streams, s.Stream):
+		return fmt.Errorf("unknown stream %q: want one of %s", s.Stream, list(streams))
+	}
+	return nil
+}
+
+// list names each once, in order.
+func list(names []string) string {
+	return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), ", ")
+}
