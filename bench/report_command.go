@@ -36,6 +36,11 @@ func writeReport(folder trial.Folder, stdout io.Writer) error {
 	if len(trials) == 0 {
 		return fmt.Errorf("%s holds no trial: nothing was measured yet; go on with: %s", folder, trial.Shell("bin/authbench", "run", "--resume", string(folder)))
 	}
+	misnamed, err := folder.Misnamed()
+	if err != nil {
+		return err
+	}
+	run.Warnings = append(run.Warnings, misnamed...)
 	verdicts, err := analysis.Evaluate(run, trials)
 	if err != nil {
 		return err

@@ -54,8 +54,17 @@ func (f Folder) WriteTrial(t Trial) error {
 	return f.WriteFile("trials/"+t.Key+".json", b)
 }
 
-// ReadTrial reads one trial's file and checks it.
+// ReadTrial reads one trial's file and checks it, its name too.
 func ReadTrial(path string) (Trial, error) {
+	t, err := readTrial(path)
+	if err == nil && filepath.Base(path) != t.Key+".json" { // a copy would count twice
+		return t, fmt.Errorf("%w: %s holds the trial %s: a copy is to be deleted, a renamed file to be called %s.json", ErrDamaged, path, t.Key, t.Key)
+	}
+	return t, err
+}
+
+// readTrial reads a trial from a file of any name.
+func readTrial(path string) (Trial, error) {
 	var e envelope
 	var t Trial
 	b, err := os.ReadFile(path)
@@ -73,9 +82,6 @@ func ReadTrial(path string) (Trial, error) {
 	}
 	if !slices.Contains([]Status{OK, Aborted}, t.Status) {
 		return t, fmt.Errorf("%w: %s has the status %q; want ok or aborted: delete it and resume the run", ErrDamaged, path, t.Status)
-	}
-	if filepath.Base(path) != t.Key+".json" { // a copy would count twice
-		return t, fmt.Errorf("%w: %s holds the trial %s: a copy is to be deleted, a renamed file to be called %s.json", ErrDamaged, path, t.Key, t.Key)
 	}
 	return t, nil
 }
@@ -105,6 +111,29 @@ func (f Folder) Trials() ([]Trial, error) {
 	}
 	sort.SliceStable(trials, func(i, j int) bool { return trials[i].Order < trials[j].Order })
 	return trials, nil
+}
+
+// Misnamed says, in a line each, which files hold a trial and are not named as
+// it is, so that Trials left them out. A copy of a trial that is there is none.
+func (f Folder) Misnamed() (lines []string, err error) {
+	entries, err := os.ReadDir(f.path("trials"))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() || trialFile.MatchString(e.Name()) {
+			continue
+		}
+		path := f.path("trials", e.Name())
+		t, err := readTrial(path)
+		if err != nil || t.Key == "" {
+			continue
+		}
+		if _, err := os.Stat(f.path("trials", t.Key+".json")); errors.Is(err, fs.ErrNotExist) {
+			lines = append(lines, fmt.Sprintf("%s holds a trial and is left out, since no trial is named so: call it %s.json again", path, t.Key))
+		}
+	}
+	return lines, nil
 }
 
 // Read reads a run whole: its manifest and its trials, each of which must be of
