@@ -96,45 +96,6 @@ func TestInterruptedLoadPrintsWhatItMeasured(t *testing.T) {
 	}
 }
 
-func TestLoadRefusesBadInput(t *testing.T) {
-	damaged := filepath.Join(t.TempDir(), "users.jsonl")
-	if err := os.WriteFile(damaged, []byte("{\"user\":\"a\",\"header\":\"Bearer s3cret\"}\n{\"user\":\"b\",\"head"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	good := []string{"--url", "http://127.0.0.1:9/me", "--rate", "10"}
-	for _, c := range []struct {
-		args []string // after the good ones, which they override
-		want string
-	}{
-		{[]string{"--url", "https://127.0.0.1:9/me"}, "does not speak"},
-		{[]string{"--url", "gopher://127.0.0.1:9/me"}, `has the scheme "gopher"`},
-		{[]string{"--url", "http://127.0.0.1/me"}, "has no port"},
-		{[]string{"--url", "http://127.0.0.1:9"}, "has no path"},
-		{[]string{"--url", "http://example.com:80/me"}, "only 127.0.0.0/8 and localhost are loaded"},
-		{[]string{"--url", "http://[::1]:9/me"}, "only 127.0.0.0/8 and localhost are loaded"},
-		{[]string{"--rate", "0"}, "rate is 0"},
-		{[]string{"--rate", "fast"}, "--rate"},
-		{[]string{"--rate", "NaN"}, "rate is NaN"},
-		{[]string{"--closed", "2"}, "exclude each other"},
-		{[]string{"--rate", "0", "--closed", "65"}, "closed is 65"},
-		{[]string{"--connections", "0"}, "connections is 0: want 1 to 10000"},
-		{[]string{"--sources", "255"}, "sources is 255: want 0 to 254"},
-		{[]string{"--for", "10"}, "--for"},
-		{[]string{"--for", "0s"}, "measure for is 0s"},
-		{[]string{"--warm-up", "-1s"}, "warm-up is -1s"},
-		{[]string{"--arrivals", "bursts"}, "even or poisson"},
-		{[]string{"--header", "Accept: */*"}, "only Authorization and Cookie"},
-		{[]string{"--credentials", damaged}, "credential 2: the input ends in the middle"},
-		{[]string{"--credentials", damaged + "x"}, "no such file"},
-		{[]string{"http://127.0.0.1:9/me"}, "authbench load --help"},
-	} {
-		stdout, stderr, code := invoke(t, append(append([]string{"load"}, good...), c.args...)...)
-		if code != exitUsage || stdout != "" || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "s3cret") || strings.Count(stderr, "\n") != 1 {
-			t.Errorf("%q: status %d, stdout %q, stderr %q; want %d, nothing, and one line with %q", c.args, code, stdout, stderr, exitUsage, c.want)
-		}
-	}
-}
-
 // What up prints to try the driver with works as it stands.
 func TestUpPrintsALoadThatWorks(t *testing.T) {
 	out, err := os.Create(filepath.Join(t.TempDir(), "up"))
