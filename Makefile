@@ -32,6 +32,16 @@ bench: profile setup ## measure and report into results/: PROFILE=smoke|standard
 test: tools-test build vet ## every test, with the race detector, against real nginx, Redis and PostgreSQL
 	gotestsum --format standard-quiet -- -race -count=1 -p 1 -timeout 25m ./... # one package at a time: they pin and load CPUs
 
+.PHONY: test-quick
+test-quick: build ## the tests that start nothing but bin/authbench, without the race detector: while you change a line
+	@go test -short -timeout 5m -v ./... 2>&1 | awk ' \
+		/^ *--- SKIP/ {skipped++} \
+		/^=== / || /^ *--- (PASS|SKIP)/ || /^(PASS|FAIL)$$/ {next} \
+		/^ok / || /no test files/ {print; said = ""; next} \
+		{said = said $$0 "\n"} \
+		/^FAIL\t/ {printf "%s", said; said = ""} \
+		END {printf "%s%d tests were skipped, which start servers, containers, k6 or a browser: make test\n", said, skipped}'
+
 .PHONY: up
 up: setup ## start replicas, nginx and stores and leave them running for a look by hand
 	bin/authbench up $(if $(RUNTIME),--runtime $(RUNTIME))

@@ -15,6 +15,7 @@ import (
 // or a configuration file could take for its own, below a go.work of somebody else.
 func checkout(t *testing.T) string {
 	t.Helper()
+	starts(t, "make in a copy of the checkout")
 	above := filepath.Join(t.TempDir(), `my "dir"; $HOME # it's`)
 	root := filepath.Join(above, "auth bench")
 	for _, name := range []string{"servers", "bench", "loadtests", "tools", "results/reference"} {

@@ -29,6 +29,7 @@ var obtained = sync.OnceValue(func() error {
 // containers skips a test where containers cannot be had, and says why.
 func containers(t *testing.T) {
 	t.Helper()
+	starts(t, "containers")
 	if err := obtained(); errors.Is(err, stack.ErrNoContainers) {
 		t.Skip(err)
 	} else if err != nil {

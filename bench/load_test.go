@@ -22,6 +22,7 @@ import (
 // site is a real nginx that answers everything as user-000000 of replica r1.
 func site(t *testing.T) (url string) {
 	t.Helper()
+	starts(t, "nginx")
 	l, _, err := process.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +99,7 @@ func TestInterruptedLoadPrintsWhatItMeasured(t *testing.T) {
 
 // What up prints to try the driver with works as it stands.
 func TestUpPrintsALoadThatWorks(t *testing.T) {
+	starts(t, "nginx and Redis")
 	out, err := os.Create(filepath.Join(t.TempDir(), "up"))
 	if err != nil {
 		t.Fatal(err)

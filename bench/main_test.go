@@ -76,9 +76,18 @@ func TestDryRunStartsNothing(t *testing.T) {
 	}
 }
 
+// starts skips a test with -short, which is for those that start nothing but bin/authbench.
+func starts(t *testing.T, what string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skipf("starts %s: make test", what)
+	}
+}
+
 // smallRun is a configuration that takes seconds.
 func smallRun(t *testing.T) (config, out string) {
 	t.Helper()
+	starts(t, "nginx, Redis and PostgreSQL")
 	dir := t.TempDir()
 	config, out = filepath.Join(dir, "small.yaml"), filepath.Join(dir, "run")
 	text := "minutes_at_most: 0\nusers: 200\nresident: 200\ncost_blocks: 1\ncost_phase_seconds: 0.3\ncost_arms: [session/redis, session/postgres, jwt/HS256]\n" +

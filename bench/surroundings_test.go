@@ -17,6 +17,7 @@ import (
 // or links, made for other work, and a home full of configuration files.
 func hostile(t *testing.T) (env []string) {
 	t.Helper()
+	starts(t, "nginx, Redis and PostgreSQL")
 	home := t.TempDir()
 	for path, text := range map[string]string{
 		"k6/config.json": `{"rps":1}`, ".config/k6/config.json": `{"rps":1}`, ".gitconfig": "[", ".rediscliauth": "x",
@@ -103,6 +104,7 @@ func TestNothingAmbientReachesAStack(t *testing.T) {
 // TestDoctorAmongOddFolders asks whether a run can start where folders for
 // temporary files are odd, and would fail if the stores could not start there.
 func TestDoctorAmongOddFolders(t *testing.T) {
+	starts(t, "nginx, Redis and PostgreSQL")
 	top, err := os.MkdirTemp("", "doctor-test-") // t.TempDir is not open to the stores' user
 	if err != nil {
 		t.Fatal(err)

@@ -31,6 +31,14 @@ var (
 	sharedPostgres = sync.OnceValue(func() *storetest.Server { return storetest.Postgres(process) })
 )
 
+// skipShort skips, with -short, a test that uses them.
+func skipShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts PostgreSQL and Redis: make test")
+	}
+}
+
 // ran are the cells of the matrix that a test has taken up, as "G05 jwt/HS256".
 var ran sync.Map
 
@@ -50,6 +58,9 @@ func TestMain(m *testing.M) {
 
 // wholeRun says whether all tests were asked for.
 func wholeRun() bool {
+	if testing.Short() {
+		return false
+	}
 	for _, name := range []string{"test.run", "test.skip", "test.list", "test.fuzz"} {
 		if f := flag.Lookup(name); f != nil && f.Value.String() != "" {
 			return false

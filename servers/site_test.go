@@ -96,6 +96,7 @@ func (k kind) args() (args []string) {
 // newSite starts the replicas.
 func newSite(t *testing.T, arm, cell string, flags ...string) *site {
 	t.Helper()
+	skipShort(t)
 	s := &site{T: t, arm: arm, cell: cell}
 	s.postgres = sharedPostgres().Database(fmt.Sprintf("site_%d", databases.Add(1)))
 	k := kindNamed(t, arm)

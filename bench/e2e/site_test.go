@@ -102,6 +102,9 @@ func (db stores) flags(name, keys string) []string {
 // newSite starts the replicas, and nginx in front of them.
 func newSite(t *testing.T, sticky bool, flags ...string) *site {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts nginx: make test")
+	}
 	s := &site{T: t, sticky: sticky}
 	for i := range replicas {
 		r := &replica{Name: "r" + strconv.Itoa(i+1), Address: freeAddress(t)}

@@ -38,6 +38,9 @@ func TestMain(m *testing.M) {
 // open makes a runtime whose folder is the test's own.
 func open(t *testing.T, kind string) *stack.Runtime {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts nginx, Redis and PostgreSQL: make test")
+	}
 	dir, err := os.MkdirTemp("", "fault-test-") // t.TempDir is not open to the stores' user
 	if err == nil {
 		err = os.Chmod(dir, 0o711)

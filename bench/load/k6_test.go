@@ -21,6 +21,9 @@ import (
 // k6 is the real one, as `make setup` builds it, with our scripts.
 func k6(t *testing.T) K6 {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts k6: make test")
+	}
 	binary, err := filepath.Abs("../../bin/k6")
 	if _, statErr := os.Stat(binary); err != nil || statErr != nil {
 		if binary, err = exec.LookPath("k6"); err != nil {

@@ -22,6 +22,9 @@ import (
 
 func ledger(t *testing.T) *process.Ledger {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts nginx, Redis or PostgreSQL: make test")
+	}
 	l, _, err := process.Open()
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,9 @@ import (
 // tab opens a tab of a real browser. A browser that is not there fails the test.
 func tab(t *testing.T) context.Context {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a browser: make test")
+	}
 	options := chromedp.DefaultExecAllocatorOptions[:]
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium's sandbox refuses to run as root

@@ -19,6 +19,9 @@ const bin = "../../bin" // make test builds what is in it
 // One short round with every real generator: each must have sent requests, none
 // may fail, and all must show in the table.
 func TestGeneratorsSideBySide(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts nginx and four load generators: make test")
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var out bytes.Buffer

@@ -66,6 +66,9 @@ var obtained = sync.OnceValue(func() error {
 // had, the test says so and is skipped.
 func newCompose(t *testing.T) *Runtime {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts containers: make test")
+	}
 	if err := obtained(); errors.Is(err, ErrNoContainers) {
 		t.Skip(err)
 	} else if err != nil {

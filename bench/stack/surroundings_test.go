@@ -14,6 +14,9 @@ import (
 // this process use it with a mask until the test ends.
 func surround(t *testing.T, name string, mode os.FileMode, mask int) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts nginx, Redis and PostgreSQL: make test")
+	}
 	top, err := os.MkdirTemp("", "stack-test-") // t.TempDir is not open to the stores' user
 	if err != nil {
 		t.Fatal(err)

@@ -17,11 +17,10 @@ var cheap = account.Params{MemoryKiB: 64, Passes: 1, Threads: 1}
 
 // TestStores is the conformance suite of Store, over both implementations.
 func TestStores(t *testing.T) {
-	server := storetest.Postgres(t)
 	for name, open := range map[string]func(t *testing.T) account.Store{
 		"memory": func(*testing.T) account.Store { return account.NewMemory() },
 		"postgres": func(t *testing.T) account.Store {
-			db, err := store.OpenPostgres(t.Context(), server.URL, store.Options{Timeout: 5 * time.Second, Pool: 4})
+			db, err := store.OpenPostgres(t.Context(), storetest.Postgres(t).URL, store.Options{Timeout: 5 * time.Second, Pool: 4})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,29 +13,32 @@ import (
 
 // TestFailures is the conformance suite of Failures, over all implementations.
 func TestFailures(t *testing.T) {
-	redisServer, postgresServer := storetest.Redis(t), storetest.Postgres(t)
 	limits := store.Options{Timeout: 5 * time.Second, Pool: 4}
 	limit := account.Limit{Failures: 3, Window: time.Hour}
-	client, err := store.OpenRedis(redisServer.URL, limits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	db, err := store.OpenPostgres(t.Context(), postgresServer.URL, limits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Pool.Close()
-	postgres, err := account.NewPostgresFailures(t.Context(), db, limit)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, f := range map[string]account.Failures{
-		"memory":   account.NewMemoryFailures(limit, time.Now),
-		"redis":    account.NewRedisFailures(client, limits.Timeout, limit),
-		"postgres": postgres,
+	for name, open := range map[string]func(t *testing.T) account.Failures{
+		"memory": func(*testing.T) account.Failures { return account.NewMemoryFailures(limit, time.Now) },
+		"redis": func(t *testing.T) account.Failures {
+			client, err := store.OpenRedis(storetest.Redis(t).URL, limits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { client.Close() })
+			return account.NewRedisFailures(client, limits.Timeout, limit)
+		},
+		"postgres": func(t *testing.T) account.Failures {
+			db, err := store.OpenPostgres(t.Context(), storetest.Postgres(t).URL, limits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(db.Pool.Close)
+			postgres, err := account.NewPostgresFailures(t.Context(), db, limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return postgres
+		},
 	} {
-		t.Run(name, func(t *testing.T) { testFailures(t, f) })
+		t.Run(name, func(t *testing.T) { testFailures(t, open(t)) })
 	}
 }
 

@@ -112,22 +112,31 @@ func openClockedPostgres(t *testing.T, db *store.Postgres, clock *sessiontest.Cl
 // TestStores runs both suites, that of Store and that of Authenticator over
 // it, against every store.
 func TestStores(t *testing.T) {
-	redisServer, postgresServer := storetest.Redis(t), storetest.Postgres(t)
-	conn, err := pgx.Connect(t.Context(), postgresServer.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
-	if _, err := conn.Exec(t.Context(), fakeClock); err != nil {
-		t.Fatal(err)
-	}
-	db := openPostgres(t, postgresServer.URL, limits)
-	for name, open := range map[string]func(t *testing.T, clock *sessiontest.Clock) session.Store{
-		"memory":   func(_ *testing.T, c *sessiontest.Clock) session.Store { return session.NewMemory(c.Now, 1000) },
-		"redis":    func(t *testing.T, c *sessiontest.Clock) session.Store { return openClockedRedis(t, redisServer.URL, c) },
-		"postgres": func(t *testing.T, c *sessiontest.Clock) session.Store { return openClockedPostgres(t, db, c) },
+	type opener = func(t *testing.T, clock *sessiontest.Clock) session.Store
+	for name, server := range map[string]func(t *testing.T) opener{
+		"memory": func(*testing.T) opener {
+			return func(_ *testing.T, c *sessiontest.Clock) session.Store { return session.NewMemory(c.Now, 1000) }
+		},
+		"redis": func(t *testing.T) opener {
+			url := storetest.Redis(t).URL
+			return func(t *testing.T, c *sessiontest.Clock) session.Store { return openClockedRedis(t, url, c) }
+		},
+		"postgres": func(t *testing.T) opener {
+			url := storetest.Postgres(t).URL
+			conn, err := pgx.Connect(t.Context(), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close(context.WithoutCancel(t.Context()))
+			if _, err := conn.Exec(t.Context(), fakeClock); err != nil {
+				t.Fatal(err)
+			}
+			db := openPostgres(t, url, limits)
+			return func(t *testing.T, c *sessiontest.Clock) session.Store { return openClockedPostgres(t, db, c) }
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			open := server(t)
 			t.Run("store", func(t *testing.T) { sessiontest.Run(t, open) })
 			for _, touch := range []session.Touch{session.TouchNever, session.TouchThrottled, session.TouchAlways} {
 				t.Run("authenticator, touch "+string(touch), func(t *testing.T) {

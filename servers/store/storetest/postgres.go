@@ -21,6 +21,7 @@ import (
 // root, so a test that is root runs it as another user.
 func Postgres(tb testing.TB) *Server {
 	tb.Helper()
+	skipShort(tb, "PostgreSQL")
 	const install = "apt-get install postgresql"
 	initdb := find(tb, "initdb", install, "/usr/lib/postgresql/*/bin/initdb", "/usr/local/pgsql/bin/initdb")
 	postgres := find(tb, "postgres", install, "/usr/lib/postgresql/*/bin/postgres", "/usr/local/pgsql/bin/postgres")

@@ -16,6 +16,7 @@ import (
 // Redis starts a redis-server that writes nothing to disk.
 func Redis(tb testing.TB) *Server {
 	tb.Helper()
+	skipShort(tb, "Redis")
 	bin := find(tb, "redis-server", "apt-get install redis-server")
 	dir := tempDir(tb)
 	return launch(tb, func(port int) *Server {

@@ -5,7 +5,8 @@
 // In comes a testing.TB; out comes a [Server] with the URL to reach it by, and
 // the means to break it: Stop, Start, Pause, Resume. A missing program fails
 // the test, with the command that installs it: what is tested against a
-// stand-in is not tested.
+// stand-in is not tested. With -short, no database is started and the test is
+// skipped.
 package storetest
 
 import (
@@ -159,6 +160,14 @@ func tempDir(tb testing.TB) string {
 		tb.Fatal(err)
 	}
 	return dir
+}
+
+// skipShort skips a test of a database where go test has -short.
+func skipShort(tb testing.TB, database string) {
+	tb.Helper()
+	if testing.Short() {
+		tb.Skipf("starts %s: make test", database)
+	}
 }
 
 // find returns the path of a program, looked for in PATH and then in the
