@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -107,9 +108,13 @@ func (n *Runtime) mintShared(ctx context.Context, spec trial.CellSpec) ([]trial.
 }
 
 // startMinter starts one more replica for the time of minting. Nothing is
-// measured meanwhile, so it may use every CPU, and PostgreSQL need not wait for
-// the disk at each session.
+// measured meanwhile, so it may use every CPU, a store may be slow to answer on
+// a busy machine, and PostgreSQL need not wait for the disk at each session.
 func (n *Runtime) startMinter(ctx context.Context, spec trial.CellSpec) (r Replica, err error) {
+	server := map[string]string{}
+	maps.Copy(server, spec.System.Server)
+	server[trial.SettingStoreTimeout] = "10s"
+	spec.System.Server = server
 	l := n.launch(spec, 0)
 	l.name, l.single = "minter", false
 	if l.postgres != "" {

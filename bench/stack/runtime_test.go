@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ var contract = []struct {
 	{"cookies keep users at their session", checkCookieBalancersKeepUsersAtTheirSession},
 	{"sticky fails over when its replica dies", checkStickyFailsOverWhenItsReplicaDies},
 	{"shared credentials are minted once", checkSharedCredentialsAreMintedOnce},
+	{"minting waits for a slow store", checkMintingWaitsForASlowStore},
 	{"what is left broken is mended", checkWhatIsLeftBrokenIsMended},
 	{"specs that cannot be started", checkSpecsThatCannotBeStarted},
 }
@@ -129,5 +131,30 @@ func await(t *testing.T, what string, done func() bool) {
 		case <-deadline:
 			t.Fatalf("waited a minute for %s", what)
 		}
+	}
+}
+
+// A store that answers late on a busy machine would end the run by one credential
+// of a hundred thousand.
+func checkMintingWaitsForASlowStore(t *testing.T, n *Runtime) {
+	spec := cell("session/cookie", 1, trial.RoundRobin)
+	spec.System.Server = map[string]string{trial.SettingStoreTimeout: "1ms"}
+	minter, err := n.startMinter(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer minter.component.unit.Stop(context.WithoutCancel(t.Context()))
+	resp, err := get(t.Context(), minter.PrivateURL+"/config", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Timeout string `json:"store_timeout"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || got.Timeout != "10s" {
+		t.Errorf("a call to a store may take %q, %v; want 10s", got.Timeout, err)
+	}
+	if spec.System.Server[trial.SettingStoreTimeout] != "1ms" {
+		t.Error("minting changes what the replicas that are measured have")
 	}
 }
