@@ -17,6 +17,10 @@ COMMIT := $(shell unset $$(env | sed -n 's/^\(GIT_[A-Z_]*\)=.*/\1/p'); [ "$$(git
 	git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.commit=$(COMMIT)'
 
+# Packages whose tests load or pin CPUs, which are tested one at a time; in others tests mostly wait.
+LOADING := authbench/bench(/(e2e|fault|load|probe|process|rivals|solo|stack))?
+GOTEST := gotestsum --format standard-quiet -- -race -count=1 -timeout 25m -exec 'testlimit 10m'
+
 .PHONY: help
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -30,7 +34,10 @@ bench: profile setup ## measure and report into results/: PROFILE=smoke|standard
 
 .PHONY: test
 test: tools-test build vet ## every test, with the race detector, against real nginx, Redis and PostgreSQL
-	gotestsum --format standard-quiet -- -race -count=1 -p 1 -timeout 25m ./... # one package at a time: they pin and load CPUs
+	@status=0; packages() { go list ./... | grep -xE "$$@" '$(LOADING)'; }; \
+	$(GOTEST) -p 2 $$(packages -v) || status=1; \
+	$(GOTEST) -p 1 $$(packages) || status=1; \
+	exit $$status
 
 .PHONY: test-quick
 test-quick: build ## the tests that start nothing but bin/authbench, without the race detector: while you change a line
@@ -91,6 +98,7 @@ clean: ## remove bin/; results/ stays as it is
 build:
 	@$(GOBUILD) -o bin/server ./servers
 	@$(GOBUILD) -o bin/authbench ./bench
+	@$(GOBUILD) -o bin/testlimit ./bench/testlimit
 	@CGO_ENABLED=0 go test -c -trimpath -buildvcs=false -o bin/micro.test ./bench/micro
 
 # named-RUN fails early where the folder of a run is asked for, but RUN=results/... is not given.
