@@ -11,6 +11,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -46,7 +47,7 @@ func run(limit time.Duration, program []string, stdout, stderr io.Writer) int {
 		cmd.Process.Signal(syscall.SIGQUIT)
 		time.AfterFunc(cmd.WaitDelay, func() { cmd.Process.Kill() })
 	}
-	timer := time.AfterFunc(limit, quit)
+	timer := time.AfterFunc(math.MaxInt64, quit) // set once there is something to end
 	defer timer.Stop()
 	cmd.Stdout = writerFunc(func(p []byte) (int, error) {
 		timer.Reset(limit)
@@ -59,6 +60,7 @@ func run(limit time.Duration, program []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "testlimit: %v\n", err)
 		return exitUsage
 	}
+	timer.Reset(limit)
 	go func() {
 		for s := range signals {
 			cmd.Process.Signal(s)

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 		fmt.Println("--- FAIL: TestFails")
 		os.Exit(1)
 	case "goes on":
-		for i := range 10 {
+		for i := range 30 {
 			fmt.Println("=== RUN   Test", i)
 			<-time.After(100 * time.Millisecond)
 		}
@@ -38,9 +38,9 @@ func TestOnlyATestThatHangsIsEnded(t *testing.T) {
 		stdout string
 		stderr []string // all of them
 	}{
-		{"hangs", 500 * time.Millisecond, 2, "=== RUN   TestHangs\n", []string{"no test began or ended for 500ms", "SIGQUIT", "testlimit.hang("}},
+		{"hangs", 3 * time.Second, 2, "=== RUN   TestHangs\n", []string{"no test began or ended for 3s", "SIGQUIT", "testlimit.hang("}},
 		{"fails", time.Minute, 1, "--- FAIL: TestFails\n", nil},
-		{"goes on", 900 * time.Millisecond, 0, "=== RUN   Test 9\n", nil},
+		{"goes on", 2500 * time.Millisecond, 0, "=== RUN   Test 29\n", nil},
 	} {
 		t.Run(c.role, func(t *testing.T) {
 			t.Setenv("TESTLIMIT_ROLE", c.role)
