@@ -166,7 +166,7 @@ func openTokens(_ context.Context, a *arm, cfg Config, _ *api.Metrics) error {
 		return fmt.Errorf("-keys: %w", err)
 	}
 	a.tokens, err = token.New(keys, token.Config{
-		Issuer: cfg.Issuer, Audience: cfg.Audience, Lifetime: cfg.Lifetime, Leeway: cfg.Leeway, Now: cfg.Now,
+		Profile: token.Profile(cfg.Profile), Issuer: cfg.Issuer, Audience: cfg.Audience, Lifetime: cfg.Lifetime, Leeway: cfg.Leeway, Now: cfg.Now,
 	})
 	if err != nil {
 		return err

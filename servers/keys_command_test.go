@@ -11,12 +11,12 @@ import (
 
 // TestJ12_KeysByHand rotates keys under a running replica by the command alone.
 func TestJ12_KeysByHand(t *testing.T) {
-	eachCell(t, "J12", func(t *testing.T, arm, _ string) { keysByHand(t, strings.TrimPrefix(arm, "jwt/")) })
+	eachCell(t, "J12", func(t *testing.T, arm, _ string) { keysByHand(t, arm) })
 }
 
-func keysByHand(t *testing.T, alg string) {
-	keys := t.TempDir()
-	r := start(t, "-auth", "jwt", "-alg", alg, "-keys", keys, "-keys-poll", "10ms")
+func keysByHand(t *testing.T, arm string) {
+	keys, alg := t.TempDir(), alg(t, arm)
+	r := start(t, append(kindNamed(t, arm).args(), "-keys", keys, "-keys-poll", "10ms")...)
 	run := func(args ...string) (string, error) {
 		var out strings.Builder
 		err := keysCommand(t.Context(), append(args, "-keys", keys, "-alg", alg), &out)

@@ -61,16 +61,17 @@ func kidOf(t *testing.T, h held) string {
 // the while: no valid token is refused by any of them, the old key ends with its
 // last token, and a removed one at the next reading of the folder.
 func TestJ12_RotationBehindTraffic(t *testing.T) {
-	eachCell(t, "J12", func(t *testing.T, arm, _ string) { rotate(t, strings.TrimPrefix(arm, "jwt/")) })
+	eachCell(t, "J12", func(t *testing.T, arm, _ string) { rotate(t, arm) })
 }
 
-func rotate(t *testing.T, alg string) {
+func rotate(t *testing.T, arm string) {
 	t.Parallel() // it waits
-	keys := t.TempDir()
+	keys, alg := t.TempDir(), alg(t, arm)
+	flags := append(kindNamed(t, arm).args(), "-keys", keys)
 	const life = 6 * time.Second
 	var replicas []*replica
 	for _, name := range []string{"r1", "r2", "r3"} {
-		replicas = append(replicas, start(t, "-auth", "jwt", "-alg", alg, "-keys", keys, "-keys-poll", "20ms", "-lifetime", life.String(), "-replica", name))
+		replicas = append(replicas, start(t, append(flags, "-keys-poll", "20ms", "-lifetime", life.String(), "-replica", name)...))
 	}
 	if got := replicas[0].config().KeysPoll; got != "20ms" {
 		t.Errorf("/config says keys_poll %q", got)

@@ -93,6 +93,9 @@ func (k kind) args() (args []string) {
 	return args
 }
 
+// alg is the algorithm that an arm signs by.
+func alg(t *testing.T, arm string) string { return kindNamed(t, arm).flags["alg"] }
+
 // newSite starts the replicas.
 func newSite(t *testing.T, arm, cell string, flags ...string) *site {
 	t.Helper()

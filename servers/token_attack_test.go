@@ -19,8 +19,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"authbench/servers/token"
 )
 
 // attack is a token that must be refused. The name begins with the line of the
@@ -29,7 +27,7 @@ type attack struct {
 	name, token string
 }
 
-// TestTokenAttacks tries each attack by each algorithm, in a header and in a
+// TestTokenAttacks tries each attack on each arm of tokens, in a header and in a
 // cookie: it is refused, as the client's failure, nothing is fetched, and a good
 // credential works after it. It takes up the cells of J01 to J10.
 func TestTokenAttacks(t *testing.T) {
@@ -37,10 +35,13 @@ func TestTokenAttacks(t *testing.T) {
 	lure := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { fetched.Add(1) }))
 	defer lure.Close()
 	keys := t.TempDir()
-	for _, alg := range token.Algorithms() {
-		t.Run(alg, func(t *testing.T) {
-			header := start(t, "-auth", "jwt", "-keys", keys, "-alg", alg)
-			cookie := start(t, "-auth", "jwt", "-keys", keys, "-alg", alg, "-credential", "cookie")
+	for _, k := range kinds() {
+		if k.flags["auth"] != "jwt" || k.foreign {
+			continue
+		}
+		t.Run(k.name, func(t *testing.T) {
+			flags, alg := append(k.args(), "-keys", keys), k.flags["alg"]
+			header, cookie := start(t, flags...), start(t, append(flags, "-credential", "cookie")...)
 			good := header.mustLogin("user-000003")
 			inCookie := cookie.mustLogin("user-000003")
 			f := newForger(t, keys, alg, good.bearer)
@@ -48,7 +49,7 @@ func TestTokenAttacks(t *testing.T) {
 			all := f.attacks(t, lure.URL)
 			for _, a := range all {
 				t.Run(a.name, func(t *testing.T) {
-					ran.Store(a.name[:3]+" jwt/"+alg, true)
+					ran.Store(a.name[:3]+" "+k.name, true)
 					tryAttack(t, header, "Authorization: Bearer ", a.token)
 					tryAttack(t, cookie, "Cookie: __Host-token=", a.token)
 					wantMe(t, header.me(good), "user-000003", "user", "r1")

@@ -38,13 +38,13 @@ func TestJ11_NoStartWithWeakKeys(t *testing.T) {
 		"EdDSA": {inPEM(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)), weakRSA, base64.StdEncoding.EncodeToString(make([]byte, 32))},
 	}
 	eachCell(t, "J11", func(t *testing.T, arm, _ string) {
-		alg := strings.TrimPrefix(arm, "jwt/")
+		alg := alg(t, arm)
 		for _, text := range weak[alg] {
 			keys := t.TempDir()
 			if err := os.WriteFile(filepath.Join(keys, alg+".key"), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			cfg, err := parse(nil, "-auth", "jwt", "-alg", alg, "-keys", keys, "-listen", "127.0.0.1:0")
+			cfg, err := parse(nil, append(kindNamed(t, arm).args(), "-keys", keys, "-listen", "127.0.0.1:0")...)
 			if err != nil {
 				t.Fatal(err)
 			}

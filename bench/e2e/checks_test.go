@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"authbench/bench/arm"
+	"authbench/bench/trial"
 	"authbench/servers/account"
 	"authbench/servers/matrix"
 	"authbench/servers/token"
@@ -194,7 +196,7 @@ func logOutRace(s *site) {
 // rotation replaces the key under traffic, and then removes one. Tokens live for
 // an hour, so that what ends them is the key.
 func rotation(s *site) {
-	folder := token.Folder{Dir: s.keys, Alg: strings.TrimPrefix(s.arm, "jwt/")}
+	folder := token.Folder{Dir: s.keys, Alg: arm.Of(trial.Arm(s.arm)).Server["alg"]}
 	timing := token.Timing{Settle: time.Second, Life: 2 * time.Second}
 	old := s.user(0)
 	s.live("by the first key", old)
