@@ -16,12 +16,18 @@ import (
 
 const bin = "../../bin" // make test builds what is in it
 
+// starts skips a test with -short.
+func starts(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts nginx and load generators: make test")
+	}
+}
+
 // One short round with every real generator: each must have sent requests, none
 // may fail, and all must show in the table.
 func TestGeneratorsSideBySide(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts nginx and four load generators: make test")
-	}
+	starts(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var out bytes.Buffer
@@ -115,6 +121,7 @@ func TestBadSettings(t *testing.T) {
 // A generator that fails ends the comparison with what it said itself; so does
 // whoever interrupts it.
 func TestFailingGenerator(t *testing.T) {
+	starts(t)
 	dir := t.TempDir()
 	for _, name := range []string{"authbench", "vegeta", "k6"} {
 		path, err := filepath.Abs(filepath.Join(bin, name))
