@@ -22,7 +22,16 @@ type Metric struct {
 	count func(Block, trial.Selector) (events, chances float64, err error)
 	// many: a chance may give more than one event.
 	many bool
+	// quantile of a latency's percentile.
+	quantile float64
 }
+
+// Counted says whether the metric is a number of events in a number of chances.
+func (m Metric) Counted() bool { return m.count != nil }
+
+// Percentile says whether the metric is one of latencies, which are merged over
+// blocks and never averaged.
+func (m Metric) Percentile() bool { return m.quantile > 0 }
 
 // Metrics lists all metrics, in the order in which a reader may want them.
 func Metrics() []Metric {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
@@ -14,6 +15,8 @@ func journeyMetrics() []Metric {
 		{Name: "revocation_lag_max_seconds", Title: "Revocation lag, longest", Unit: "s", Better: trial.Less, Aspect: trial.WallClock, value: ofLags(slices.Max[[]float64])},
 		{Name: "revocation_lag_median_seconds", Title: "Revocation lag, median", Unit: "s", Better: trial.Less, Aspect: trial.WallClock, value: ofLags(median)},
 		{Name: "revocation_lag_share", Title: "Revocation lag as a share of the life left at log-out", Unit: "share", Better: trial.Less, Aspect: trial.WallClock, value: lagShare},
+		{Name: "life_left_seconds", Title: "Life left to a credential at log-out, longest", Unit: "s", Better: trial.Less, Aspect: trial.WallClock, value: lifeLeft},
+		{Name: "expected_lost_share", Title: "Share of requests lost if one of N replicas holds the session", Unit: "share", Better: trial.Less, Aspect: trial.Counts, value: expectedLoss},
 	}
 }
 
@@ -84,6 +87,31 @@ func lagShare(b Block, s trial.Selector) (float64, error) {
 		shares[i] = lags[i] / left[i]
 	}
 	return median(shares), nil
+}
+
+// lifeLeft is what a credential that ends by itself had left at log-out.
+func lifeLeft(b Block, s trial.Selector) (float64, error) {
+	if ends := arm.Of(s.Cell.Arm()).Ends; ends != arm.AtExpiry {
+		return 0, fmt.Errorf("%s: the credential ends %s", cellName(s), ends)
+	}
+	left, err := samples(b, s, "remaining_life_seconds")
+	if err != nil {
+		return 0, err
+	}
+	return slices.Max(left), nil
+}
+
+// expectedLoss is 1 - 1/N: the share of replicas that do not hold the session.
+func expectedLoss(b Block, s trial.Selector) (float64, error) {
+	at, err := b.Find(s)
+	if err != nil {
+		return 0, err
+	}
+	system := at.Spec().System
+	if !arm.Of(system.Arm).Loses(system.Balancer) {
+		return 0, fmt.Errorf("%s: nothing says that sessions are lost", cellName(s))
+	}
+	return 1 - 1/float64(system.Replicas), nil
 }
 
 func median(values []float64) float64 {

@@ -51,7 +51,7 @@ type Campaign struct {
 	skipped []string                    // experiments that cannot be done here
 }
 
-// Ask writes the experiments into the manifest: questions, rules, advice.
+// Ask writes the experiments into the manifest: questions, rules, figures, advice.
 func (c *Campaign) Ask(experiments []experiment.Experiment) {
 	c.Experiments = experiments
 	c.Run.DoubtRules = DoubtRules()
@@ -66,9 +66,11 @@ func (c *Campaign) Ask(experiments []experiment.Experiment) {
 }
 
 // Check says what is wrong with the experiments, before anything is measured:
-// rules that cannot be read or that no trial answers, specs that make no sense.
+// rules that cannot be read or that no trial answers, figures that cannot be
+// drawn, specs that make no sense.
 func (c *Campaign) Check() error {
 	var errs []error
+	figures := map[string]bool{}
 	for _, e := range c.Experiments {
 		p, err := c.plan(e)
 		if err != nil {
@@ -76,7 +78,7 @@ func (c *Campaign) Check() error {
 			continue
 		}
 		jobs := p.Jobs(nil)
-		if err := answerable(e.Rules, jobs); err != nil {
+		if err := errors.Join(answerable(e.Rules, jobs), analysis.CheckFigures(e.Figures, figures), drawable(e.Figures, jobs)); err != nil {
 			errs = append(errs, fmt.Errorf("experiment %s: %w", e.Name, err))
 		}
 		for _, j := range jobs {

@@ -216,12 +216,24 @@ func TestNonsenseIsRefusedBeforeTheFirstTrial(t *testing.T) {
 	side := func(change func(*trial.Selector)) func(*experiment.Experiment) {
 		return func(e *experiment.Experiment) { change(&e.Rules[0].Compare[0].A) }
 	}
+	figure := func(change func(*trial.Figure)) func(*experiment.Experiment) {
+		return func(e *experiment.Experiment) {
+			f := trial.Figure{Name: "x", Title: "?", Chart: trial.Bars, Of: trial.Selector{Step: "step"}, Metrics: []trial.Shown{{Metric: "request_bytes"}}}
+			change(&f)
+			e.Figures = []trial.Figure{f}
+		}
+	}
 	for want, change := range map[string]func(*experiment.Experiment){
 		`unknown metric "speed"`: func(e *experiment.Experiment) { e.Rules[0].Metric = "speed" },
 		`the rule of C18: x: unknown factor "nodes": want one of arm`: side(func(s *trial.Selector) { s.Cell = s.Cell.With("nodes", "3") }),
 		`the rule of C18: x: no cell is jwt/none`:                     side(func(s *trial.Selector) { s.Cell = trial.NewCell("arm", "jwt/none") }),
 		`the rule of C18: x: unknown step "warm": want one of step`:   side(func(s *trial.Selector) { s.Step = "warm" }),
 		`the rule of C18: x: unknown stream "bad": want one of main`:  side(func(s *trial.Selector) { s.Stream = "bad" }),
+		`figure x: unknown chart kind "pie": want one of bars`:        func(e *experiment.Experiment) { e.Figures = []trial.Figure{{Name: "x", Chart: "pie"}} },
+		`figure x: unknown step "warm": want one of step`:             figure(func(f *trial.Figure) { f.Of.Step = "warm" }),
+		`figure x: no cell is jwt/none`:                               figure(func(f *trial.Figure) { f.Of.Cell = trial.NewCell("arm", "jwt/none") }),
+		`figure x: unknown factor "colour" along`:                     figure(func(f *trial.Figure) { f.Chart, f.Along = trial.Lines, "colour" }),
+		`figure x: unknown factor "load" along`:                       figure(func(f *trial.Figure) { f.Chart, f.Along, f.Of.Step = trial.Lines, "load", "" }),
 		"nothing loads it": func(e *experiment.Experiment) {
 			specs, _ := e.Trials(nil)
 			specs[0].Cells[0].Steps[0].Streams = nil

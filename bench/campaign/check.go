@@ -12,10 +12,7 @@ import (
 // answerable says which rule asks for a figure that no planned trial has: it
 // would come out as not measured, after all the time that the trials take.
 func answerable(rules []trial.Rule, jobs []experiment.Job) error {
-	var cells []trial.CellSpec
-	for _, j := range jobs {
-		cells = append(cells, j.Spec.Cells...)
-	}
+	cells := cellsOf(jobs)
 	for _, r := range rules {
 		for _, c := range r.Compare {
 			for _, s := range []trial.Selector{c.A, c.B} {
@@ -29,6 +26,40 @@ func answerable(rules []trial.Rule, jobs []experiment.Job) error {
 		}
 	}
 	return nil
+}
+
+// drawable says which figure shows what no planned trial has.
+func drawable(figures []trial.Figure, jobs []experiment.Job) error {
+	cells := cellsOf(jobs)
+	if len(cells) == 0 { // a profile may leave an experiment empty
+		return nil
+	}
+	for _, f := range figures {
+		if f.Of.Step != "" {
+			if err := planned(f.Of, cells); err != nil {
+				return fmt.Errorf("figure %s: %w", f.Name, err)
+			}
+		}
+		if f.Along != "" && !slices.ContainsFunc(cells, func(c trial.CellSpec) bool { return f.Of.Matches(c) && varies(c, f) }) {
+			return fmt.Errorf("figure %s: unknown factor %q along: want one of cells, or of steps where it names no step", f.Name, f.Along)
+		}
+	}
+	return nil
+}
+
+// varies says whether a cell, or its steps, have the factor along which a figure goes.
+func varies(c trial.CellSpec, f trial.Figure) bool {
+	if f.Of.Step != "" {
+		return c.Cell.Get(f.Along) != ""
+	}
+	return slices.ContainsFunc(c.Steps, func(s trial.Step) bool { return strings.HasPrefix(s.Name, f.Along+"=") })
+}
+
+func cellsOf(jobs []experiment.Job) (cells []trial.CellSpec) {
+	for _, j := range jobs {
+		cells = append(cells, j.Spec.Cells...)
+	}
+	return cells
 }
 
 // planned says what of a selector no cell has.

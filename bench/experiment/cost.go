@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"authbench/bench/arm"
@@ -43,6 +44,7 @@ func Cost(p Profile) Experiment {
 		Calibrate: calibrate,
 		Trials:    func(done []trial.Trial) ([]trial.Spec, error) { return costTrials(p, all, done) },
 		Rules:     costRules(tested, steps),
+		Figures:   costFigures(p),
 		Advice:    costAdvice,
 	}
 }
@@ -138,6 +140,37 @@ func finish(name string, rules ...trial.Rule) []trial.Rule {
 		}
 	}
 	return rules
+}
+
+func costFigures(p Profile) []trial.Figure {
+	common := trial.Selector{Step: commonStep}
+	figures := []trial.Figure{
+		{Name: "auth-cost", Chart: trial.Bars, Of: common, NoControl: true, Whole: "auth_cpu_us", Values: "CPU per request over the control (µs)",
+			Title:   "How much CPU does authenticating one request cost, and where?",
+			Caption: "CPU per successful request minus the control's in the same block. Whiskers: 95 % interval of the whole.",
+			Metrics: []trial.Shown{{Metric: "auth_cpu_us_replicas", As: "replicas"}, {Metric: "auth_cpu_us_store", As: "store"}, {Metric: "auth_cpu_us_balancer", As: "balancer"}}},
+		{Name: "latency", Chart: trial.Dots, Of: common, Unit: "ms", Log: true, Values: "latency (ms, logarithmic)",
+			Title:   "How long does a request take?",
+			Caption: "Median and 99th percentile of /me from the intended start, histograms merged over blocks; whiskers: lowest and highest block.",
+			Metrics: []trial.Shown{{Metric: "latency_p50_us", As: "p50"}, {Metric: "latency_p99_us", As: "p99"}}},
+		{Name: "store-operations", Chart: trial.Bars, Of: common, Values: "store operations per request",
+			Title:   "How often does a request go to the store?",
+			Caption: "Store operations per request by the store's own counters. None seen in n requests bounds the share by 3/n.",
+			Metrics: []trial.Shown{{Metric: "store_operations_per_request", As: "operations per request"}}},
+		{Name: "request-bytes", Chart: trial.Bars, Of: common, Values: "bytes per request",
+			Title:   "How large is a request?",
+			Caption: "Bytes that the client sent per request over HTTP/1.1, headers and credential included, counted at its sockets.",
+			Metrics: []trial.Shown{{Metric: "request_bytes", As: "request"}}},
+	}
+	if len(p.CostLoads) == 0 {
+		return figures
+	}
+	return slices.Insert(figures, 1, trial.Figure{Name: "cost-by-load", Chart: trial.Lines, Along: "load", Zero: true,
+		Levels: "load, in percent of the arm's own capacity", Values: "CPU per request (µs)",
+		Title: "How does CPU per request change with load?",
+		Caption: "Whole CPU of balancer, replicas and store per successful request, at shares of each arm's own capacity. " +
+			"It falls as load rises, so a cost holds only at its load. Whiskers: 95 % interval.",
+		Metrics: []trial.Shown{{Metric: "cpu_us_per_request"}}})
 }
 
 var costAdvice = []trial.Advice{

@@ -1,6 +1,6 @@
 // Package experiment says what is asked: one file a question, with its factors,
-// its load, the rules that will turn figures into verdicts and the advice that
-// follows from these. It is declarative: it starts nothing and measures nothing.
+// its load, the rules that will turn figures into verdicts, the charts and the
+// advice that follows. It is declarative: it starts nothing and measures nothing.
 // In comes a [Profile], out come the trials of each block ([trial.Spec]) and the
 // rules, all fixed before the first trial.
 package experiment
@@ -32,8 +32,9 @@ type Experiment struct {
 	// verdict. An error says which calibration is missing.
 	Trials func(calibration []trial.Trial) ([]trial.Spec, error)
 
-	Rules  []trial.Rule
-	Advice []trial.Advice // for the answers that have any
+	Rules   []trial.Rule
+	Figures []trial.Figure // in the order in which a report shows them
+	Advice  []trial.Advice // for the answers that have any
 }
 
 // All lists the experiments of a profile in the order in which they run.
@@ -65,7 +66,7 @@ func Choose(all []Experiment, names []string) ([]Experiment, error) {
 
 // Entry is what a run's manifest says of the experiment.
 func (e Experiment) Entry() trial.Question {
-	return trial.Question{Experiment: e.Name, Question: e.Question, Method: e.Method, Advice: e.Advice}
+	return trial.Question{Experiment: e.Name, Question: e.Question, Method: e.Method, Figures: e.Figures, Advice: e.Advice}
 }
 
 // fixed is the Trials of an experiment that needs no calibration.

@@ -71,6 +71,12 @@ func Outage(p Profile) Experiment {
 		Blocks: p.OutageBlocks,
 		Trials: fixed(specs),
 		Rules:  finish("outage", c23),
+		Figures: []trial.Figure{{Name: "outage", Chart: trial.TimeLine, Of: trial.Selector{Step: outageStep}, Unit: "ms",
+			Title: "Who is still served while the store is gone?",
+			Caption: "What valid users were answered, second by second, as shares of the requests that ended in each tenth of a second (the first block). " +
+				"White: none ended. Full strokes: the fault is seen to begin and to be over; dashed: its end is asked for. In the table, availability is over all blocks.",
+			Metrics: []trial.Shown{{Metric: "outage_availability", As: "answered 2xx during the fault"}, {Metric: "outage_refused_share", As: "answered 401 during the fault"},
+				{Metric: "error_time_p99_us", As: "time to an error, p99"}, {Metric: "recovery_seconds", As: "recovery"}, {Metric: "unauthorized_success_share", As: "wrongly accepted"}}}},
 		Advice: outageAdvice,
 	}
 }

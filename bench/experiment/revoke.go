@@ -33,6 +33,12 @@ func Revoke(p Profile) Experiment {
 		Blocks: p.RevokeBlocks,
 		Trials: fixed(specs),
 		Rules:  revokeRules(p),
+		Figures: []trial.Figure{{Name: "revocation-lag", Chart: trial.Dots, Of: trial.Selector{Step: journeyStep}, Zero: true, Values: "seconds after log-out",
+			Title: "How long do replicas accept a credential after log-out?",
+			Caption: "Longest time from the answer to a log-out to the last 2xx on any replica. The stroke marks what was left of a JWT's life " +
+				"at log-out: a token that nobody can revoke lives on for as long. Whiskers: 95 % interval.",
+			Metrics:  []trial.Shown{{Metric: "revocation_lag_max_seconds", As: "longest lag"}, {Metric: "revocation_lag_share", As: "lag / rest of life", Aside: true}},
+			Expected: "life_left_seconds"}},
 		Advice: revokeAdvice,
 	}
 }

@@ -32,10 +32,11 @@ func Scale(p Profile) Experiment {
 		Method: fmt.Sprintf("Replicas of %g CPU each (quota in 100 ms periods), %d requests in flight per replica, closed loop for throughput; "+
 			"then open-loop steps below it for the highest rate that holds p99 <= %g ms with no error and none dropped. "+
 			"Efficiency is X(N) / (N X(1)), set against the control's at the same N.", p.ScaleReplicaCPU, scaleInFlight, p.ScaleP99Milliseconds),
-		Blocks: p.ScaleBlocks,
-		Trials: fixed(specs),
-		Rules:  scaleRules(p, tested),
-		Advice: scaleAdvice,
+		Blocks:  p.ScaleBlocks,
+		Trials:  fixed(specs),
+		Rules:   scaleRules(p, tested),
+		Figures: scaleFigures(p),
+		Advice:  scaleAdvice,
 	}
 }
 
@@ -88,6 +89,32 @@ func scaleRules(p Profile, tested []trial.Arm) []trial.Rule {
 		}
 	}
 	return finish("scale", c03)
+}
+
+func scaleFigures(p Profile) []trial.Figure {
+	saturated := trial.Selector{Step: saturationStep}
+	figures := []trial.Figure{
+		{Name: "scale-throughput", Chart: trial.Lines, Of: saturated, Along: "replicas", Zero: true, Levels: "replicas (N)", Values: "requests/s",
+			Title: "How much more do N replicas serve?",
+			Caption: fmt.Sprintf("Successful requests per second at saturation (closed loop, the same number in flight per replica), replicas of %g CPU each. "+
+				"Whiskers: 95 %% interval.", p.ScaleReplicaCPU),
+			Metrics: []trial.Shown{{Metric: "throughput_per_second"}},
+			Bent: &trial.Bent{Metric: "efficiency", Of: trial.NewCell("arm", trial.Control), Below: 0.9,
+				Text: "absolute curves are distorted: the control itself reaches an efficiency of only"}},
+		{Name: "scale-efficiency", Chart: trial.Lines, Of: saturated, NoControl: true, Along: "replicas", Reference: 1, Levels: "replicas (N)",
+			Values: "efficiency relative to the control's (%)",
+			Title:  "Does authentication cost scalability?",
+			Caption: "Efficiency X(N) / (N X(1)) relative to the control's at the same N: at 100 % an arm scales as the server does without authentication. " +
+				"Whiskers: 95 % interval.",
+			Metrics: []trial.Shown{{Metric: "efficiency_vs_control"}}},
+	}
+	if p.ScaleSearchSteps == 0 {
+		return figures
+	}
+	return append(figures, trial.Figure{Name: "capacity", Chart: trial.Table, Of: trial.Selector{Step: capacityStep}, Along: "replicas",
+		Title:   "Which rate does an arm sustain within the latency objective?",
+		Caption: fmt.Sprintf("Highest offered rate (requests/s, open loop) at which p99 stayed within %g ms, with no error and none dropped.", p.ScaleP99Milliseconds),
+		Metrics: []trial.Shown{{Metric: "capacity_per_second"}}})
 }
 
 var scaleAdvice = []trial.Advice{

@@ -47,6 +47,11 @@ func Sticky(p Profile) Experiment {
 		Blocks: p.StickyBlocks,
 		Trials: fixed(specs),
 		Rules:  stickyRules(p),
+		Figures: []trial.Figure{{Name: "lost-sessions", Chart: trial.Grid, Of: trial.Selector{Step: journeyStep}, Along: "replicas",
+			Title: "Under which balancer are sessions lost?",
+			Caption: "Share of requests by logged-in users that were answered 401; no one logs in again. " +
+				"In memory without stickiness, 1 - 1/N is expected: the share of replicas that do not hold the session. None lost of n bounds the share by 3/n.",
+			Metrics: []trial.Shown{{Metric: "lost_session_share"}}, Expected: "expected_lost_share"}},
 		Advice: stickyAdvice,
 	}
 }

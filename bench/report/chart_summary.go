@@ -87,7 +87,7 @@ func pill(c draw.Canvas, x, y vg.Length, a trial.Answer) {
 }
 
 func summaryFigure(d *data) figure {
-	f := figure{ID: "summary", Question: "Sessions or JWT? The claims, measured",
+	f := figure{ID: trial.SummaryFigure, Question: "Sessions or JWT? The claims, measured",
 		Caption: fmt.Sprintf("Under each claim: the strongest evidence for it and, if there is any, against it, with 95 %% intervals. Profile %s, seed %d, %s.",
 			d.run.Profile, d.run.Seed, d.run.Machine.CPU),
 		Doubts: d.runDoubts()}

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -42,28 +41,6 @@ func (d *data) cells(experiment string) (ats []analysis.At) {
 	return ats
 }
 
-// results are those of one step in all cells.
-func (d *data) results(experiment, step string) (rs []*trial.StreamResult) {
-	for _, at := range d.cells(experiment) {
-		if m, ok := at.Trial.Step(at.Cell, step); ok {
-			if r, ok := m.Result(""); ok {
-				rs = append(rs, r)
-			}
-		}
-	}
-	return rs
-}
-
-// journeys are what a k6 script reported in the cells that a selector means.
-func (d *data) journeys(experiment string, sel trial.Selector) (js []*trial.Journey) {
-	for _, at := range d.cells(experiment) {
-		if m, ok := at.Trial.Step(at.Cell, sel.Step); ok && m.Journey != nil && sel.Matches(at.Spec()) {
-			js = append(js, m.Journey)
-		}
-	}
-	return js
-}
-
 func (d *data) arms(experiment string) []trial.Arm {
 	var arms []trial.Arm
 	for _, at := range d.cells(experiment) {
@@ -86,45 +63,9 @@ func (d *data) steps(experiment string) []string {
 	return names
 }
 
-func (d *data) replicaCounts(experiment string) []int {
-	var ns []int
-	for _, at := range d.cells(experiment) {
-		ns = append(ns, at.Spec().System.Replicas)
-	}
-	slices.Sort(ns)
-	return slices.Compact(ns)
-}
-
 // sample says how much is behind a figure.
 func (d *data) sample(experiment string) string {
 	return fmt.Sprintf("n = %s, profile %s.", plural(len(d.blocks[experiment]), "block", "blocks"), d.run.Profile)
-}
-
-// estimate is a metric's mean and 95 % interval over blocks; N is 0 where no block has it.
-func (d *data) estimate(metric, experiment string, sel trial.Selector) trial.Interval {
-	vs, err := analysis.Values(metric, d.blocks[experiment], sel)
-	if err != nil {
-		return trial.Interval{}
-	}
-	return estimateOf(vs)
-}
-
-// blockRange is the lowest and the highest value of a block, without an estimate.
-func (d *data) blockRange(metric, experiment string, sel trial.Selector) trial.Interval {
-	vs, err := analysis.Values(metric, d.blocks[experiment], sel)
-	if err != nil || len(vs) == 0 {
-		return trial.Interval{N: 1}
-	}
-	return trial.Interval{Low: slices.Min(vs), High: slices.Max(vs), N: len(vs)}
-}
-
-// estimateOf leaves out what is no number: a figure is never NaN by one trial.
-func estimateOf(vs []float64) trial.Interval {
-	vs = slices.DeleteFunc(slices.Clone(vs), func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
-	if len(vs) == 0 {
-		return trial.Interval{}
-	}
-	return analysis.Estimate(vs)
 }
 
 // sum is what the trials of a cell counted together.
@@ -155,24 +96,17 @@ func (f figure) with(dr drawing, shown int) figure {
 	return f
 }
 
-// experimentDoubts are what weakens all figures of an experiment.
+// experimentDoubts are what weakens all figures of an experiment, whatever they rest on.
 func (d *data) experimentDoubts(experiment string) []string {
 	var doubts []string
-	aborted, spoiled := 0, 0
+	aborted := 0
 	for _, t := range d.trials {
-		switch {
-		case t.Spec.Experiment != experiment:
-		case t.Status != trial.OK:
+		if t.Spec.Experiment == experiment && t.Status != trial.OK {
 			aborted++
-		case slices.ContainsFunc(t.Doubts, func(d trial.Doubt) bool { return len(d.Spoils) > 0 }):
-			spoiled++
 		}
 	}
 	if n := len(d.blocks[experiment]); n > 0 && n < d.blocksNeeded(experiment) {
 		doubts = append(doubts, fmt.Sprintf("only %s: too few for an interval that means much", plural(n, "block", "blocks")))
-	}
-	if spoiled > 0 {
-		doubts = append(doubts, fmt.Sprintf("%s with figures left out, as the report's table of doubts says", plural(spoiled, "trial", "trials")))
 	}
 	if aborted > 0 {
 		doubts = append(doubts, fmt.Sprintf("%s did not come to an end", plural(aborted, "trial", "trials")))

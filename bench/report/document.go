@@ -45,11 +45,14 @@ func newDocument(d *data) document {
 	for _, s := range d.run.Software {
 		doc.Software.Rows = append(doc.Software.Rows, []string{s.Name, s.Version, s.SHA256})
 	}
-	figures := allFigures(d)
 	for _, name := range append(d.experiments(), microSection) {
 		s := d.section(name)
+		figures := d.drawn(name)
+		if name == microSection {
+			figures = append(figures, microFigure(d))
+		}
 		for _, f := range figures {
-			if f.Experiment == name && (f.Drawing != nil || len(f.Table.Rows) > 0) {
+			if f.Drawing != nil || len(f.Table.Rows) > 0 {
 				f.Doubts = append(f.Doubts, s.Doubts...)
 				s.Figures = append(s.Figures, f)
 			}
@@ -59,15 +62,6 @@ func newDocument(d *data) document {
 		}
 	}
 	return doc
-}
-
-// allFigures is every figure of a report but the summary.
-func allFigures(d *data) []figure {
-	var all []figure
-	for _, family := range []func(*data) []figure{costFigures, scaleFigures, stickyFigures, revokeFigures, outageFigures} {
-		all = append(all, family(d)...)
-	}
-	return append(all, microFigure(d))
 }
 
 // figures are those with a chart, the summary first.

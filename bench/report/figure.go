@@ -18,14 +18,13 @@ import (
 // figure is one question with the picture and the table that answer it. The
 // page, REPORT.md and the chart files all show the same figures.
 type figure struct {
-	ID         string // file name of its chart
-	Experiment string // under which it stands; "" for the head of the page
-	Question   string // its title
-	Caption    string // how to read it, blocks, profile
-	Doubts     []string
-	Alt        string // what a reader who cannot see it should know
-	Drawing    drawing
-	Table      table
+	ID       string // file name of its chart
+	Question string // its title
+	Caption  string // how to read it, blocks, profile
+	Doubts   []string
+	Alt      string // what a reader who cannot see it should know
+	Drawing  drawing
+	Table    table
 }
 
 func joinDoubts(doubts []string) string { return strings.Join(doubts, "; ") + "." }

@@ -91,6 +91,16 @@ func of(i trial.Interval, unit string) string {
 	return inUnit(i, unit) + " of " + n
 }
 
+func count(n int64) string { return thousands(strconv.FormatInt(n, 10)) }
+
+// figureOf is an interval's estimate alone.
+func figureOf(i trial.Interval, write func(float64) string) string {
+	if i.N == 0 {
+		return absent
+	}
+	return write(i.Estimate)
+}
+
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -109,7 +109,7 @@ func microArm(m micro) trial.Arm {
 }
 
 func microFigure(d *data) figure {
-	f := figure{ID: "sign-verify", Experiment: microSection,
+	f := figure{ID: trial.MicroFigure,
 		Question: "What do sign, verify, look-up and log-in cost by themselves?",
 		Caption: "Go micro-benchmarks of the servers' own code, without HTTP: time per operation, logarithmic. A look-up's time holds the wait for the store, " +
 			"a verification's is all CPU of the replica. Whiskers: 95 % interval over repeats.",

@@ -121,7 +121,7 @@ func TestAnOldChartGoesAway(t *testing.T) {
 func TestWhatIsMissingIsLeftOut(t *testing.T) {
 	run, trials, verdicts := smallRun()
 	noSteps := analysistest.Trial(analysistest.Spec("cost", "jwt/ES256"), 1)
-	nothing := analysistest.Trial(analysistest.Spec("scale", "jwt/ES256", saturationStep), 1)
+	nothing := analysistest.Trial(analysistest.Spec("scale", "jwt/ES256", "saturation"), 1)
 	idle := nothing.Steps[0].Streams[trial.Main]
 	idle.Outcomes, idle.Completed, idle.Seconds = nil, 0, 0
 	wrong := analysistest.Trial(analysistest.Spec("revoke", "jwt/ES256"), 1, analysistest.JourneySamples("revocation_lag_seconds", math.MaxFloat64, 1))

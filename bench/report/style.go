@@ -33,6 +33,12 @@ var answerColours = map[trial.Answer]color.NRGBA{
 	trial.Inconclusive: {0x6e, 0x77, 0x81, 0xff},
 }
 
+// What became of a request.
+var (
+	lost = color.NRGBA{0xe0, 0x4f, 0x3f, 0xff}
+	kept = color.NRGBA{0x3c, 0x9f, 0x63, 0xff}
+)
+
 // armColour is the same for an arm in every chart; another carrier shares its base's.
 func armColour(a trial.Arm) color.NRGBA {
 	if c := arm.Of(a).Colour; c != 0 {

@@ -6,6 +6,7 @@ type Question struct {
 	Experiment string   `json:"experiment"`
 	Question   string   `json:"question"`
 	Method     string   `json:"method"` // how it is measured, in a sentence or two
+	Figures    []Figure `json:"figures,omitempty"`
 	Advice     []Advice `json:"advice,omitempty"`
 }
 

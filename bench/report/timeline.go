@@ -1,23 +1,14 @@
 package report
 
 import (
-	"cmp"
-	"fmt"
 	"image/color"
 	"math"
-	"slices"
-	"strings"
 
-	"authbench/bench/analysis"
 	"authbench/bench/trial"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
-
-const outageStep = "outage"
-
-func outageFigures(d *data) []figure { return []figure{outageTimeline(d)} }
 
 // outcomeColours of a time line: served, refused, failed.
 var outcomeColours = []struct {
@@ -29,50 +20,6 @@ var outcomeColours = []struct {
 	{[]string{trial.Refused}, "refused (401)", color.NRGBA{0xe3, 0xa0, 0x1b, 0xff}},
 	{[]string{trial.Failed, trial.Shed, trial.Other}, "error (503 and other)", lost},
 	{[]string{trial.Transport}, "no answer", color.NRGBA{0x7a, 0x2e, 0x26, 0xff}},
-}
-
-func outageTimeline(d *data) figure {
-	f := figure{ID: "outage", Experiment: "outage",
-		Question: "Who is still served while the store is gone?",
-		Caption: "What valid users were answered, second by second, as shares of the requests that ended in each tenth of a second (the first block). " +
-			"White: none ended. Full strokes: the fault is seen to begin and to be over; dashed: its end is asked for. In the table, availability is over all blocks. " + d.sample("outage"),
-		Table: table{Head: []string{"arm", "fault", "answered 2xx during the fault", "answered 401 during the fault", "time to an error, p99 (ms)", "recovery (s)", "wrongly accepted"}}}
-	var chart timeline
-	for _, at := range firstOf(d.cells("outage"), d.arms("outage")) {
-		c := at.Spec().Cell
-		m, ok := at.Trial.Step(at.Cell, outageStep)
-		if !ok {
-			continue
-		}
-		r, ok := m.Result("")
-		if !ok {
-			continue
-		}
-		row := timelineOf(armLabel(c.Arm())+", "+c.Get("fault"), m, r)
-		chart.Rows = append(chart.Rows, row)
-		chart.Seconds = max(chart.Seconds, row.From+row.Width*float64(len(row.Shares)))
-		sel := trial.Selector{Cell: c, Step: outageStep}
-		available := d.countOf("outage_availability", "outage", sel)
-		f.Table.Rows = append(f.Table.Rows, []string{armLabel(sel.Cell.Arm()), sel.Cell.Get("fault"), share(available), share(d.countOf("outage_refused_share", "outage", sel)),
-			interval(scaled(d.estimate("error_time_p99_us", "outage", sel), 1e-3), number), interval(d.estimate("recovery_seconds", "outage", sel), number),
-			share(d.countOf("unauthorized_success_share", "outage", sel))})
-		f.Alt += fmt.Sprintf("%s: %s. ", row.Label, share(available))
-	}
-	return f.with(chart, len(chart.Rows))
-}
-
-// countOf pools a metric's events and chances over blocks.
-func (d *data) countOf(metric, experiment string, sel trial.Selector) trial.Interval {
-	return analysis.Pooled(metric, d.blocks[experiment], sel)
-}
-
-// firstOf keeps the first of each cell, in the order of arms, then of faults.
-func firstOf(ats []analysis.At, arms []trial.Arm) []analysis.At {
-	order := func(at analysis.At) int { return slices.Index(arms, at.Spec().System.Arm) }
-	slices.SortStableFunc(ats, func(a, b analysis.At) int {
-		return cmp.Or(cmp.Compare(order(a), order(b)), strings.Compare(a.Spec().Cell.String(), b.Spec().Cell.String()))
-	})
-	return slices.CompactFunc(ats, func(a, b analysis.At) bool { return a.Spec().Cell.String() == b.Spec().Cell.String() })
 }
 
 // timeline draws, row by row, what became of requests over time.

@@ -1,0 +1,80 @@
+package report
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"authbench/bench/analysis/analysistest"
+	"authbench/bench/trial"
+)
+
+var steady = trial.Selector{Step: "steady"}
+
+// asks is a run of one experiment, whose cells cost 10 µs a level.
+func asks(t *testing.T, f trial.Figure) figure {
+	t.Helper()
+	var trials []trial.Trial
+	for block := 1; block <= 3; block++ {
+		for i, level := range []string{"10ms", "2ms", "1s"} {
+			spec := analysistest.In("later", trial.NewCell("arm", "jwt/HS256", "pause", level), "steady")
+			trials = append(trials, analysistest.Trial(spec, block, analysistest.CPU("steady", trial.ReplicaTier, float64(10*(i+1))),
+				analysistest.CPU("steady", trial.StoreTier, 0), analysistest.CPU("steady", trial.BalancerTier, 0)))
+		}
+	}
+	trials[0].Doubt(trial.Doubt{Cause: trial.LateGenerator, Spoils: []trial.Aspect{trial.Tail}})
+	run := trial.Run{Experiments: []string{"later"}, Questions: []trial.Question{{Experiment: "later", Figures: []trial.Figure{f}}}}
+	figures := newData(run, trials, nil, "").drawn("later")
+	if len(figures) != 1 {
+		t.Fatalf("%d figures, want 1", len(figures))
+	}
+	return figures[0]
+}
+
+// An experiment that this package has never heard of is drawn from its literal.
+func TestAFigureIsDrawnByItsLiteral(t *testing.T) {
+	bars := asks(t, trial.Figure{Name: "pauses", Title: "What does a pause cost?", Chart: trial.Bars, Of: steady, Metrics: []trial.Shown{{Metric: "cpu_us_per_request", As: "CPU"}}})
+	want := [][]string{{"jwt/HS256", "2ms", "20 [20, 20]", "3"}, {"jwt/HS256", "10ms", "10 [10, 10]", "3"}, {"jwt/HS256", "1s", "30 [30, 30]", "3"}}
+	for i := range bars.Table.Rows {
+		for j, cell := range bars.Table.Rows[i] {
+			bars.Table.Rows[i][j] = strings.ReplaceAll(cell, nbsp, " ")
+		}
+	}
+	if !slices.EqualFunc(bars.Table.Rows, want, slices.Equal) || !slices.Equal(bars.Table.Head, []string{"arm", "pause", "CPU (µs)", "blocks"}) {
+		t.Errorf("%v\n%v, want\n%v", bars.Table.Head, bars.Table.Rows, want)
+	}
+	if r := bars.Drawing.(rowChart).Rows; len(r) != 3 || r[0].Label != "jwt/HS256, 2ms" || r[0].Note != "20"+nbsp+"µs" {
+		t.Errorf("%+v", r)
+	}
+	lines := asks(t, trial.Figure{Name: "pauses", Title: "What does a pause cost?", Chart: trial.Lines, Of: steady, Along: "pause", Metrics: []trial.Shown{{Metric: "cpu_us_per_request"}}})
+	if s := lines.Drawing.(lineChart).Series; len(s) != 1 || s[0].Name != "jwt/HS256" || len(s[0].Points) != 3 || s[0].Points[0].X != 0.002 || s[0].Points[0].Y.Estimate != 20 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// What spoils the tail is a doubt about the tail's figure, and about no other.
+func TestAFigureIsDoubtedByWhatItRestsOn(t *testing.T) {
+	for metric, doubted := range map[string]bool{"cpu_us_per_request": false, "latency_p99_us": true} {
+		f := asks(t, trial.Figure{Name: "pauses", Title: "?", Chart: trial.Bars, Of: steady, Metrics: []trial.Shown{{Metric: metric}}})
+		if (len(f.Doubts) > 0) != doubted {
+			t.Errorf("%s: doubts %q, want some: %v", metric, f.Doubts, doubted)
+		}
+	}
+}
+
+func TestACurveThatBendsIsDoubted(t *testing.T) {
+	f := trial.Figure{Name: "pauses", Title: "?", Chart: trial.Bars, Of: steady, Metrics: []trial.Shown{{Metric: "cpu_us_per_request"}},
+		Bent: &trial.Bent{Metric: "cpu_us_per_request", Of: trial.NewCell("arm", "jwt/HS256"), Below: 15, Text: "too cheap:"}}
+	if got := asks(t, f).Doubts; len(got) != 1 || got[0] != "too cheap: 10"+nbsp+"µs at pause=10ms" {
+		t.Errorf("%q", got)
+	}
+}
+
+// A manifest of another version may ask for what this one cannot draw.
+func TestAnUnknownChartIsSaidAndNeverACrash(t *testing.T) {
+	for _, f := range []trial.Figure{{}, {Name: "x", Title: "?", Chart: "pie"}, {Name: "x", Title: "?", Chart: trial.Lines}} {
+		if got := asks(t, f); got.Drawing != nil || len(got.Table.Rows) != 1 || !strings.Contains(got.Table.Rows[0][1], "want ") {
+			t.Errorf("%+v", got)
+		}
+	}
+}
