@@ -3,6 +3,7 @@ package experiment
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"authbench/bench/arm"
@@ -23,15 +24,26 @@ const (
 // outageRate is low: what is asked is who is answered, not how many.
 const outageRate = 100 // requests/s with valid credentials
 
-// outageFaults are the ways in which a store goes away or becomes slow.
-func outageFaults() map[string]trial.Fault {
-	at := func(kind string, with map[string]string) trial.Fault {
-		return trial.Fault{Kind: kind, Target: "store", At: outageAt, Lasts: outageLasts, With: with}
+// outageFaults are what can happen to a store here; a profile names them by kind.
+func outageFaults() []trial.Fault {
+	return []trial.Fault{
+		{Kind: "kill", Target: "store", At: outageAt, Lasts: outageLasts},
+		{Kind: "hang", Target: "store", At: outageAt, Lasts: outageLasts},
+		{Kind: "cut", Target: "store", At: outageAt, Lasts: outageLasts},
+		{Kind: "slow", Target: "store", At: outageAt, Lasts: outageLasts, With: map[string]string{"latency": "100ms"}},
 	}
-	return map[string]trial.Fault{
-		"kill": at("kill", nil), "hang": at("hang", nil), "cut": at("cut", nil),
-		"slow": at("slow", map[string]string{"latency": "100ms"}),
+}
+
+// outageFault finds one by its kind. The error names all.
+func outageFault(kind string) (trial.Fault, error) {
+	var known []string
+	for _, f := range outageFaults() {
+		if f.Kind == kind {
+			return f, nil
+		}
+		known = append(known, f.Kind)
 	}
+	return trial.Fault{}, fmt.Errorf("outage_faults holds %q: want %s", kind, strings.Join(known, ", "))
 }
 
 // LinkFaults are those that act upon the link to the store, through a proxy.
@@ -94,8 +106,8 @@ func outageCell(p Profile, a trial.Arm, name string) trial.CellSpec {
 	if k.Ends == arm.AtOnce { // elsewhere a revoked credential works on, outage or not: see the experiment revoke
 		step.Streams = append(step.Streams, stream("revoked", outageRate/5, trial.Revoked))
 	}
-	if len(k.Stores) > 0 {
-		step.Faults = []trial.Fault{outageFaults()[name]}
+	if f, err := outageFault(name); err == nil && len(k.Stores) > 0 { // a profile's have been checked
+		step.Faults = []trial.Fault{f}
 	}
 	return trial.CellSpec{Cell: trial.NewCell("arm", a, "fault", name), System: s, Steps: []trial.Step{step}}
 }

@@ -49,7 +49,7 @@ type Profile struct {
 
 	OutageBlocks int         `yaml:"outage_blocks"`
 	OutageArms   []trial.Arm `yaml:"outage_arms"`
-	OutageFaults []string    `yaml:"outage_faults"` // kill, hang, cut, slow
+	OutageFaults []string    `yaml:"outage_faults"` // kinds, of those in outage.go
 
 	BenchTime  string `yaml:"bench_time"` // of one Go micro-benchmark, as go test -benchtime takes it
 	BenchCount int    `yaml:"bench_count"`
@@ -147,9 +147,11 @@ func (p *Profile) Check() error {
 	atLeast("outage_blocks", float64(p.OutageBlocks), 1)
 	atLeast("the length of outage_arms", float64(len(p.OutageArms)), 1)
 	atLeast("the length of outage_faults", float64(len(p.OutageFaults)), 1)
-	for i, f := range p.OutageFaults {
-		if _, known := outageFaults()[f]; !known || slices.Contains(p.OutageFaults[:i], f) {
-			errs = append(errs, fmt.Errorf("outage_faults is %v: want kill, hang, cut, slow, each at most once", p.OutageFaults))
+	for i, kind := range p.OutageFaults {
+		if _, err := outageFault(kind); err != nil {
+			errs = append(errs, err)
+		} else if slices.Contains(p.OutageFaults[:i], kind) {
+			errs = append(errs, fmt.Errorf("outage_faults is %v: each value once", p.OutageFaults))
 		}
 	}
 	atLeast("bench_count", float64(p.BenchCount), 1)

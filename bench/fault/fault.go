@@ -47,7 +47,15 @@ type Setting struct {
 }
 
 // All lists the kinds.
-func All() []Kind { return []Kind{killKind(), hangKind(), restartKind(), slowKind(), cutKind()} }
+func All() []Kind {
+	return []Kind{
+		killKind(),
+		hangKind(),
+		restartKind(),
+		slowKind(),
+		cutKind(),
+	}
+}
 
 // Open makes a fault of what a spec says. The error names what is allowed.
 func Open(f trial.Fault) (Fault, error) {
