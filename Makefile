@@ -73,6 +73,10 @@ doctor: build ## say what this machine can measure, and what it lacks
 vet: ## go vet over everything
 	go vet ./...
 
+.PHONY: lint
+lint: tools-lint ## golangci-lint by .golangci.yml; the first time it builds the linter, for minutes
+	golangci-lint run ./...
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@go test -list '^Fuzz' ./... | \
@@ -105,8 +109,8 @@ build:
 named-%:
 	@[[ -d "$($*)" ]] || { echo "name the folder of a run: $*=results/... (given: '$($*)'); results/ has: $$(ls results 2>&1 | xargs)" >&2; exit 2; }
 
-.PHONY: tools-compare tools-compose tools-run tools-load tools-test
-tools-compare tools-compose tools-run tools-load tools-test:
+.PHONY: tools-lint tools-compare tools-compose tools-run tools-load tools-test
+tools-lint tools-compare tools-compose tools-run tools-load tools-test:
 	@tools/setup.sh $(@:tools-%=%)
 
 .PHONY: profile

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Usage: tools/setup.sh [compare|compose|run|load|test]
+# Usage: tools/setup.sh [lint|compare|compose|run|load|test]
 #
 # Gets what authbench needs and this machine lacks: Debian packages by way of tools/apt-install.sh, the command-line
 # tools pinned in tools/go.mod, built into bin/, and Docker's Compose plugin, pinned in tools/compose/go.mod, for
 # this user alone. When nothing is missing it ends in an instant.
+#   lint     what make lint needs alone: golangci-lint, pinned in tools/lint/go.mod. Building it takes minutes
 #   compare  what comparing two runs needs: benchstat
 #   compose  and what a run in containers needs: k6 and, where a Docker engine answers, its Compose plugin
 #   run      and what a run of processes needs: nginx, Redis, PostgreSQL; no plugin
@@ -35,7 +36,7 @@ browser() {
 
 # missing_packages LEVEL: the Debian packages to install, one a line.
 missing_packages() {
-  if [[ $1 == compare || $1 == compose ]]; then return; fi
+  if [[ $1 == lint || $1 == compare || $1 == compose ]]; then return; fi
   has nginx || echo nginx
   has redis-server || echo redis-server
   has_postgres || echo postgresql
@@ -117,18 +118,22 @@ install_packages() {
   echo "setup: installed $*"
 }
 
-# build_tool NAME PACKAGE: bin/NAME at the version pinned in tools/go.mod. The note beside it says what it
-# was built from, so that another version or another Go builds it again.
+# build_tool NAME PACKAGE [MODULE]: bin/NAME at the version pinned in MODULE/go.mod, that of tools if none is named. The
+# note beside it says what it was built from, so that another version or another Go builds it again.
 build_tool() {
-  local from
-  from="$(go env GOVERSION) $(cat tools/go.mod tools/go.sum | cksum)"
+  local from module=${3:-tools}
+  from="$(go env GOVERSION) $(cat "$module/go.mod" "$module/go.sum" | cksum)"
   if [[ -x bin/$1 && -f bin/.$1.from && $(<"bin/.$1.from") == "$from" ]]; then return; fi
   echo "setup: building bin/$1 from $2"
-  CGO_ENABLED=0 go build -C tools -trimpath -buildvcs=false -o "../bin/$1" "$2"
+  CGO_ENABLED=0 go build -C "$module" -trimpath -buildvcs=false -o "$PWD/bin/$1" "$2"
   echo "$from" >"bin/.$1.from"
 }
 
 build_tools() {
+  if [[ $level == lint ]]; then
+    build_tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint tools/lint
+    return
+  fi
   build_tool benchstat golang.org/x/perf/cmd/benchstat
   if [[ $level == compare ]]; then return; fi
   if [[ $level == load || $level == test ]]; then build_tool vegeta github.com/tsenart/vegeta/v12; fi
@@ -165,8 +170,8 @@ compose_wanted=''
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 case $level in
-  compare | compose | run | load | test) ;;
-  *) fail "unknown level '$level'; choose compare, compose, run, load or test" ;;
+  lint | compare | compose | run | load | test) ;;
+  *) fail "unknown level '$level'; choose lint, compare, compose, run, load or test" ;;
 esac
 need_go
 mkdir -p bin
