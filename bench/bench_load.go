@@ -3,9 +3,9 @@ package main
 import (
 	"io"
 
-	"authbench/bench/rivals"
-
 	"github.com/spf13/cobra"
+
+	"authbench/bench/rivals"
 )
 
 func benchLoadCommand(stdout io.Writer) *cobra.Command {

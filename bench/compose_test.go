@@ -70,7 +70,7 @@ func remains(t *testing.T, project string) (all []string) {
 		if err != nil {
 			t.Fatalf("docker %s: %v\n%s", kind[0], err, out)
 		}
-		for _, id := range strings.Fields(out) {
+		for id := range strings.FieldsSeq(out) {
 			all = append(all, kind[0]+" "+id)
 		}
 	}

@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
 	"authbench/bench/stack"
 	"authbench/bench/trial"
-
-	"github.com/spf13/cobra"
 )
 
 // What a program is needed for: authbench run, in containers too or not, authbench bench-load, make test.

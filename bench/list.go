@@ -7,12 +7,12 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
 	"authbench/bench/analysis"
 	"authbench/bench/arm"
 	"authbench/bench/experiment"
 	"authbench/bench/fault"
-
-	"github.com/spf13/cobra"
 )
 
 // lists are what there is to choose from: rows under a head.

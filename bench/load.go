@@ -4,10 +4,10 @@ import (
 	"io"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"authbench/bench/solo"
 	"authbench/bench/trial"
-
-	"github.com/spf13/cobra"
 )
 
 func loadCommand(stdout io.Writer) *cobra.Command {

@@ -16,9 +16,9 @@ import (
 	"runtime"
 	"syscall"
 
-	"authbench/bench/process"
-
 	"github.com/spf13/cobra"
+
+	"authbench/bench/process"
 )
 
 // commit is the source's commit, set by the linker.

@@ -318,7 +318,7 @@ func descendants(pid int) (all []string) {
 	paths, _ := filepath.Glob("/proc/" + itoa(pid) + "/task/*/children")
 	for _, p := range paths {
 		b, _ := os.ReadFile(p)
-		for _, child := range strings.Fields(string(b)) {
+		for child := range strings.FieldsSeq(string(b)) {
 			var n int
 			if json.Unmarshal([]byte(child), &n) == nil {
 				all = append(append(all, child), descendants(n)...)

@@ -8,12 +8,12 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
 	"authbench/bench/analysis"
 	"authbench/bench/report"
 	"authbench/bench/trial"
-
-	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 func reportCommand(stdout io.Writer) *cobra.Command {

@@ -11,13 +11,13 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+
 	"authbench/bench/campaign"
 	"authbench/bench/experiment"
 	"authbench/bench/stack"
 	"authbench/bench/trial"
-
-	"github.com/goccy/go-yaml"
-	"github.com/spf13/cobra"
 )
 
 // runOptions are the flags of authbench run.

@@ -32,16 +32,13 @@ func hostile(t *testing.T) (env []string) {
 		}
 	}
 	env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_CONFIG_HOME=" + home, "TMPDIR=" + os.TempDir()}
-	for _, setting := range []string{
+	return append(env,
 		"PGSERVICE=prod", "PGSERVICEFILE=/nonexistent", "PGHOST=192.0.2.1", "PGPORT=1", "PGSSLMODE=verify-full", "PGSSLROOTCERT=/nonexistent",
 		"PGOPTIONS=-c fsync=off", "PGDATA=/nonexistent", "PGTZ=Mars", "PGCONNECT_TIMEOUT=never", "PGTARGETSESSIONATTRS=standby",
 		"K6_RPS=1", "K6_ITERATIONS=1", "REDISCLI_AUTH=x", "GIT_DIR=/nonexistent", "GOFLAGS=-mod=vendor", "GOGC=1", "GODEBUG=http2client=0",
 		"LC_MESSAGES=tr_TR.UTF-8", "LANGUAGE=tr", "LANG=tr_TR.UTF-8", "http_proxy=http://192.0.2.1:1", "HTTP_PROXY=http://192.0.2.1:1",
 		"ALL_PROXY=http://192.0.2.1:1", "NGINX=7;", "MALLOC_ARENA_MAX=1", "AUTHBENCH_POOL=7", "BASH_ENV=/nonexistent",
-	} {
-		env = append(env, setting)
-	}
-	return env
+	)
 }
 
 // TestNothingAmbientReachesAStack brings a stack up among such settings, and

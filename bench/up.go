@@ -8,12 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"authbench/bench/arm"
 	"authbench/bench/load"
 	"authbench/bench/stack"
 	"authbench/bench/trial"
-
-	"github.com/spf13/cobra"
 )
 
 func upCommand(stdout io.Writer) *cobra.Command {

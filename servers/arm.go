@@ -196,8 +196,7 @@ func openForeign(_ context.Context, a *arm, cfg Config, _ *api.Metrics) (err err
 // until ctx ends.
 func (a *arm) followKeys(ctx context.Context, cfg Config, log *slog.Logger) {
 	report := func(err error) {
-		var skipped *token.SkippedKey
-		if errors.As(err, &skipped) { // an issuer may well have keys for others
+		if skipped, ok := errors.AsType[*token.SkippedKey](err); ok { // an issuer may well have keys for others
 			log.Warn("a key of the issuer is not used", "kid", skipped.ID, "error", err)
 			return
 		}

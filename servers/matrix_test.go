@@ -50,7 +50,7 @@ var checkName = regexp.MustCompile(`^Test([A-Z]\d\d)_`)
 func namedTests(t *testing.T) map[string]bool {
 	t.Helper()
 	named := make(map[string]bool)
-	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -144,9 +145,7 @@ func (r *replica) ask(method, url, body string, h held, headers http.Header) ans
 		r.t.Fatal(err)
 	}
 	h.dress(req)
-	for name, values := range headers {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, headers)
 	req.Host = headers.Get("Host") // none: the URL's
 	start := time.Now()
 	res, err := r.client.Do(req)

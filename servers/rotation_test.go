@@ -246,7 +246,11 @@ func publicKey(t *testing.T, set []map[string]string, tok *jwt.Token) (any, erro
 		case "RSA":
 			return &rsa.PublicKey{N: number(k["n"]), E: int(number(k["e"]).Int64())}, nil
 		case "EC":
-			return &ecdsa.PublicKey{Curve: elliptic.P256(), X: number(k["x"]), Y: number(k["y"])}, nil
+			point := make([]byte, 65)
+			point[0] = 4 // uncompressed
+			number(k["x"]).FillBytes(point[1:33])
+			number(k["y"]).FillBytes(point[33:])
+			return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
 		case "OKP":
 			return ed25519.PublicKey(number(k["x"]).FillBytes(make([]byte, 32))), nil
 		}

@@ -3,10 +3,10 @@ package analysis
 import (
 	"math"
 
-	"authbench/bench/trial"
-
 	"gonum.org/v1/gonum/mathext"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"authbench/bench/trial"
 )
 
 // tally is a number of events in a number of chances. If each chance gives at

@@ -5,10 +5,10 @@ import (
 	"math"
 	"slices"
 
-	"authbench/bench/trial"
-
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"authbench/bench/trial"
 )
 
 // alpha is the chance of a wrong outcome that a rule accepts: intervals hold 1 - alpha.

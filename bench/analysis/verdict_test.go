@@ -9,12 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"authbench/bench/analysis"
 	at "authbench/bench/analysis/analysistest"
 	"authbench/bench/report"
 	"authbench/bench/trial"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 const phase = "load=60%"

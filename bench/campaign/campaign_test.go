@@ -28,7 +28,7 @@ func (p *paper) Lacks(n trial.Needs) string {
 	return p.lacks(n)
 }
 
-func (p *paper) Make(ctx context.Context, spec trial.Spec, order []int, _ uint64) (Made, error) {
+func (p *paper) Make(ctx context.Context, spec trial.Spec, _ []int, _ uint64) (Made, error) {
 	p.n++
 	p.specs = append(p.specs, spec.String())
 	if p.make == nil {

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"authbench/bench/load"
 	"authbench/bench/trial"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // House starts the systems that a trial is made of.

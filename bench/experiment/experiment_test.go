@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"authbench/bench/analysis"
 	"authbench/bench/experiment"
 	"authbench/bench/trial"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // pretend carries out a plan without a machine: every trial comes out as doubt

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goccy/go-yaml"
+
 	"authbench/bench/arm"
 	"authbench/bench/trial"
-
-	"github.com/goccy/go-yaml"
 )
 
 // Profile says how thoroughly to measure. A configuration file may override

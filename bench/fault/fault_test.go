@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"authbench/bench/trial"
-
 	"github.com/google/go-cmp/cmp"
+
+	"authbench/bench/trial"
 )
 
 func TestParseReadsWhatTextWrites(t *testing.T) {

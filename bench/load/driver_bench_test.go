@@ -5,11 +5,11 @@ import (
 	"runtime"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"authbench/bench/process"
 	"authbench/bench/stack"
 	"authbench/bench/trial"
-
-	"golang.org/x/sys/unix"
 )
 
 // bare is nginx answering from its configuration, in a process of its own, so

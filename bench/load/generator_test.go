@@ -377,7 +377,7 @@ func TestGeneratorRefuses(t *testing.T) {
 func TestNamesAndPasswordsArriveWhole(t *testing.T) {
 	name, password := `{password} "Ünü" /..?#`, `{name}\ " }`
 	got := make(chan [2]string, 1)
-	target := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	target := serve(t, func(_ http.ResponseWriter, r *http.Request) {
 		var who struct{ Username, Password string }
 		if r.URL.Path == "/login" {
 			json.NewDecoder(r.Body).Decode(&who)

@@ -14,9 +14,9 @@ import (
 	"strings"
 	"time"
 
-	"authbench/bench/trial"
-
 	"golang.org/x/sync/errgroup"
+
+	"authbench/bench/trial"
 )
 
 // Prepare turns a target's good credentials into those of another kind, for a

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"authbench/bench/trial"
-
 	"github.com/golang-jwt/jwt/v5"
+
+	"authbench/bench/trial"
 )
 
 // A forged token differs from the honest one in its signature alone, whose

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"authbench/bench/trial"
-
 	"golang.org/x/sys/unix"
+
+	"authbench/bench/trial"
 )
 
 // targetOfChild makes the test binary a generator, for a test to stop.

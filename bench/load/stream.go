@@ -10,9 +10,9 @@ import (
 	"strconv"
 	"strings"
 
-	"authbench/bench/trial"
-
 	"golang.org/x/sys/unix"
+
+	"authbench/bench/trial"
 )
 
 // stream is one flow of requests to one target: connections, users and their

@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+
 	"authbench/bench/probe"
 	"authbench/bench/process"
 	"authbench/bench/trial"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/redis/go-redis/v9"
 )
 
 // lacks asserts that the usage has none of a source's counters and says why.

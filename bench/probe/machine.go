@@ -12,10 +12,10 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"authbench/bench/process"
 	"authbench/bench/trial"
-
-	"golang.org/x/sys/unix"
 )
 
 // Machine describes this machine. Which CPUs serve whom is left to the caller.

@@ -11,12 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+
 	"authbench/bench/probe"
 	"authbench/bench/process"
 	"authbench/bench/trial"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/redis/go-redis/v9"
 )
 
 func open(t *testing.T, targets probe.Targets) *probe.Probe {

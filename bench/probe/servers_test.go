@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"authbench/bench/process"
-
 	"github.com/jackc/pgx/v5"
+
+	"authbench/bench/process"
 )
 
 // The real programs, each on a free loopback port, gone when the test ends.

@@ -146,7 +146,7 @@ func removeGroup(dir string) error {
 			return nil
 		}
 		b, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-		for _, f := range strings.Fields(string(b)) {
+		for f := range strings.FieldsSeq(string(b)) {
 			if pid, _ := strconv.Atoi(f); pid > 0 && pid != os.Getpid() {
 				unix.Kill(pid, unix.SIGKILL)
 			}

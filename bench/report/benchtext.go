@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/perf/benchfmt"
+
 	"authbench/bench/analysis"
 	"authbench/bench/trial"
-
-	"golang.org/x/perf/benchfmt"
 )
 
 // benchUnits are the metrics of bench.txt, in the units that it gives them.

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"strings"
 
-	"authbench/bench/trial"
-
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"authbench/bench/trial"
 )
 
 // verdictChart shows every claim with its answer: one picture of a run.

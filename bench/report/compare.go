@@ -12,10 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/perf/benchfmt"
+
 	"authbench/bench/process"
 	"authbench/bench/trial"
-
-	"golang.org/x/perf/benchfmt"
 )
 
 // benchFile is a run in Go's benchmark format.

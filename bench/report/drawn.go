@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"gonum.org/v1/plot"
+
 	"authbench/bench/analysis"
 	"authbench/bench/trial"
-
-	"gonum.org/v1/plot"
 )
 
 // drawn are the figures that an experiment's question asks for.

@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/perf/benchfmt"
+
 	"authbench/bench/analysis"
 	"authbench/bench/arm"
 	"authbench/bench/trial"
-
-	"golang.org/x/perf/benchfmt"
 )
 
 // micro is one Go micro-benchmark over its repeats.

@@ -28,7 +28,7 @@ const (
 	gridHead = vg.Length(22)
 )
 
-func (g gridChart) Height(width vg.Length) vg.Length {
+func (g gridChart) Height(vg.Length) vg.Length {
 	return gridHead + vg.Length(len(g.Rows))*gridRow
 }
 
@@ -36,7 +36,7 @@ func (g gridChart) Draw(c draw.Canvas) {
 	names := textStyle(smallSize, ink)
 	left := vg.Length(0)
 	for _, r := range g.Rows {
-		for _, l := range strings.Split(r, "\n") {
+		for l := range strings.SplitSeq(r, "\n") {
 			left = max(left, names.Width(l)+10)
 		}
 	}

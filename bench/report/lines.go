@@ -5,11 +5,11 @@ import (
 	"math"
 	"slices"
 
-	"authbench/bench/trial"
-
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"authbench/bench/trial"
 )
 
 // point is one x with an interval of y.
@@ -66,7 +66,7 @@ func (l lineChart) Draw(c draw.Canvas) {
 }
 
 // GlyphBoxes reserves room for the names at the right.
-func (l lineChart) GlyphBoxes(p *plot.Plot) []plot.GlyphBox {
+func (l lineChart) GlyphBoxes(*plot.Plot) []plot.GlyphBox {
 	style := textStyle(smallSize, ink)
 	var boxes []plot.GlyphBox
 	for _, s := range l.Series {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"html/template"
 
-	"authbench/bench/trial"
-
 	"gonum.org/v1/plot/vg"
+
+	"authbench/bench/trial"
 )
 
 //go:embed page.html page.css

@@ -7,11 +7,11 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"authbench/bench/arm"
-	"authbench/bench/trial"
-
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
+
+	"authbench/bench/arm"
+	"authbench/bench/trial"
 )
 
 func TestNumber(t *testing.T) {

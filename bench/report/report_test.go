@@ -14,10 +14,10 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/perf/benchfmt"
+
 	"authbench/bench/analysis/analysistest"
 	"authbench/bench/trial"
-
-	"golang.org/x/perf/benchfmt"
 )
 
 // everyChart is what a whole run's report shows.
@@ -178,7 +178,7 @@ func TestHostileTextsStayText(t *testing.T) {
 	if page := strings.ToLower(contents(t, f, "report.html")); strings.Contains(page, "<script") || strings.Count(page, "</style>") != 1 {
 		t.Error("the page holds markup that came from a name")
 	}
-	for _, line := range strings.Split(contents(t, f, "REPORT.md"), "\n") {
+	for line := range strings.SplitSeq(contents(t, f, "REPORT.md"), "\n") {
 		fenced := strings.Contains(line, "authbench '") || strings.HasPrefix(line, "# head\x1b") // within a code block, where nothing is markup
 		if !fenced && (strings.Contains(line, "<script") || strings.HasPrefix(line, "# head") || strings.Contains(line, " [a](")) {
 			t.Errorf("REPORT.md holds markup that came from a name: %q", line)

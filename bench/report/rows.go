@@ -5,11 +5,11 @@ import (
 	"math"
 	"slices"
 
-	"authbench/bench/trial"
-
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"authbench/bench/trial"
 )
 
 // row is one arm (or cell, or claim) of a rowChart. All its parts may be absent.

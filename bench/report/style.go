@@ -6,13 +6,13 @@ import (
 	"slices"
 	"strings"
 
-	"authbench/bench/arm"
-	"authbench/bench/trial"
-
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"authbench/bench/arm"
+	"authbench/bench/trial"
 )
 
 // The colours of a chart's furniture. The page replaces them by those of its
@@ -113,7 +113,7 @@ func put(c draw.Canvas, s text.Style, pt vg.Point, txt string) {
 // wrap breaks text into lines no wider than width; a longer word has a line of its own.
 func wrap(s text.Style, txt string, width vg.Length) []string {
 	var lines []string
-	for _, paragraph := range strings.Split(txt, "\n") {
+	for paragraph := range strings.SplitSeq(txt, "\n") {
 		line := ""
 		for _, word := range words(paragraph) {
 			longer := strings.TrimSpace(line + " " + word)

@@ -4,10 +4,10 @@ import (
 	"image/color"
 	"math"
 
-	"authbench/bench/trial"
-
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"authbench/bench/trial"
 )
 
 // outcomeColours of a time line: served, refused, failed.

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"authbench/bench/process"
 	"authbench/bench/trial"
-
-	"golang.org/x/sys/unix"
 )
 
 // Bounds beyond which the generator itself is in doubt; a trial has the same.

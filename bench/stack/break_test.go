@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"authbench/bench/process"
 	"authbench/bench/trial"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // CPU never falls over a restart, with control groups and without; and what the

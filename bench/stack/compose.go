@@ -144,7 +144,7 @@ func sweepProjects(ctx context.Context) error {
 		}
 		out, err := docker(ctx, args...)
 		errs = append(errs, err)
-		for _, project := range strings.Fields(string(out)) {
+		for project := range strings.FieldsSeq(string(out)) {
 			if owner, ok := strings.CutPrefix(project, projectPrefix); ok && !gone[project] && process.OwnerIsDead(owner) {
 				gone[project] = true
 				errs = append(errs, removeProject(ctx, project))
@@ -230,9 +230,7 @@ func (c *compose) startAt(ctx context.Context, addr []string, programs []program
 		if !ok {
 			return nil, fmt.Errorf("docker-compose.yml has no service %s", p.template)
 		}
-		for k, v := range p.set {
-			s[k] = v
-		}
+		maps.Copy(s, p.set)
 		var ports []any
 		for _, port := range p.ports {
 			host, published, err := net.SplitHostPort(addr[0])

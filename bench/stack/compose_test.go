@@ -25,7 +25,7 @@ func ofProject(t *testing.T, project string) (all []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, id := range strings.Fields(string(out)) {
+		for id := range strings.FieldsSeq(string(out)) {
 			all = append(all, kind+" "+id)
 		}
 	}

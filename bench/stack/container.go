@@ -156,7 +156,7 @@ func (c *container) Signal(sig syscall.Signal) error {
 // PIDs implements unit.
 func (c *container) PIDs() (pids []int) {
 	b, _ := os.ReadFile(filepath.Join(c.now().group.account, "cgroup.procs"))
-	for _, f := range strings.Fields(string(b)) {
+	for f := range strings.FieldsSeq(string(b)) {
 		if pid, err := strconv.Atoi(f); err == nil {
 			pids = append(pids, pid)
 		}

@@ -320,7 +320,7 @@ func secret(s *Stack) string {
 }
 
 func TestMintRefusesHalfAList(t *testing.T) {
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, `{"user":"user-000000","credential":"x","kind":"bearer"}`)
 	}))
 	defer srv.Close()

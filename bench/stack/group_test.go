@@ -17,7 +17,7 @@ import (
 func playRole() {
 	switch os.Getenv("STACK_TEST_ROLE") {
 	case "burner":
-		for {
+		for { //nolint:revive // to burn is all it does
 		}
 	case "run":
 		playRun()
@@ -89,7 +89,10 @@ func burner(t *testing.T, n *Runtime) *Component {
 func measure(t *testing.T, c *Component, periods int64) (share float64, d trial.Throttle) {
 	t.Helper()
 	at := func(n int64) (float64, time.Time, trial.Throttle) {
-		for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		for deadline := time.Now().Add(30 * time.Second); ; {
+			if time.Now().After(deadline) {
+				t.Fatal("a burner was not throttled in 30 s")
+			}
 			th, err := c.Throttle()
 			if err != nil {
 				t.Fatal(err)
@@ -102,8 +105,6 @@ func measure(t *testing.T, c *Component, periods int64) (share float64, d trial.
 				return cpu, time.Now(), th
 			}
 		}
-		t.Fatal("a burner was not throttled in 30 s")
-		panic("unreachable")
 	}
 	th, err := c.Throttle()
 	if err != nil {

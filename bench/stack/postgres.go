@@ -124,8 +124,8 @@ func (p *postgresStore) ask(ctx context.Context, address string, bytes int) (tim
 }
 
 // do runs statements, each on its own: some may not be in a transaction.
-func (p store) do(ctx context.Context, statements ...string) error {
-	conn, err := pgx.Connect(ctx, p.url)
+func (s store) do(ctx context.Context, statements ...string) error {
+	conn, err := pgx.Connect(ctx, s.url)
 	if err != nil {
 		return fmt.Errorf("postgres: %w", err)
 	}

@@ -95,7 +95,7 @@ func (c Cell) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 // UnmarshalText reads what MarshalText wrote.
 func (c *Cell) UnmarshalText(b []byte) error {
 	*c = nil
-	for _, part := range strings.Fields(string(b)) {
+	for part := range strings.FieldsSeq(string(b)) {
 		name, level, ok := strings.Cut(part, "=")
 		if !ok || name == "" || level == "" {
 			return fmt.Errorf("cell %q: %q is no factor=level", b, part)

@@ -29,7 +29,7 @@ func ReadCredentials(r io.Reader) ([]Credential, error) {
 	for !list || dec.More() {
 		var c credentialRecord
 		err := dec.Decode(&c)
-		if err == io.EOF && !list {
+		if errors.Is(err, io.EOF) && !list {
 			break
 		}
 		if err == nil {

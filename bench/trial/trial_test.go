@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"authbench/bench/trial"
-
 	"github.com/google/go-cmp/cmp"
+
+	"authbench/bench/trial"
 )
 
 func stream() trial.Stream {

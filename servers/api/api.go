@@ -40,8 +40,7 @@ type Check struct {
 
 // fault says in words for anybody what a check found.
 func (c Check) fault(err error) string {
-	var refused *store.WritesRefusedError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*store.WritesRefusedError](err); ok {
 		return c.Name + " refuses writes (" + refused.Why + ")"
 	}
 	return c.Name + " does not answer"

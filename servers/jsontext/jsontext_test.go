@@ -2,6 +2,7 @@ package jsontext_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -19,7 +20,7 @@ func TestCheck(t *testing.T) {
 		`"\ude00\ud83d"`: jsontext.ErrSurrogate, `"\ud800\ud800"`: jsontext.ErrSurrogate, `"\ud83d\n\ude00"`: jsontext.ErrSurrogate,
 		`"\ud83d\u0041"`: jsontext.ErrSurrogate, `"\\\ud800"`: jsontext.ErrSurrogate, `"\ud83d\ude00\ude00"`: jsontext.ErrSurrogate, `"\ud83`: nil,
 	} {
-		if err := jsontext.Check([]byte(text)); err != want {
+		if err := jsontext.Check([]byte(text)); !errors.Is(err, want) {
 			t.Errorf("Check(%q): %v, want %v", text, err, want)
 		}
 	}

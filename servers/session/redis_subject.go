@@ -111,7 +111,7 @@ func (r *Redis) Touch(ctx context.Context, id ID, every time.Duration) (Session,
 func (r *Redis) ListSubject(ctx context.Context, subject string) ([]Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	ids, err := r.client.ZRevRange(ctx, indexKey(subject), 0, -1).Result()
+	ids, err := r.client.ZRangeArgs(ctx, redis.ZRangeArgs{Key: indexKey(subject), Start: 0, Stop: -1, Rev: true}).Result()
 	if err != nil || len(ids) == 0 {
 		return nil, wrapped("redis list", err)
 	}

@@ -83,8 +83,7 @@ func (p *Postgres) Lookup(ctx context.Context, call func(context.Context) error)
 
 // isBroken says whether err is the end of a connection, not of a query.
 func isBroken(err error) bool {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		// admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout
 		return pgErr.Code == "57P01" || pgErr.Code == "57P02" || pgErr.Code == "57P03" || pgErr.Code == "57P05"
 	}

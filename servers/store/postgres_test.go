@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"io"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ func TestLookupIsBoundedWithItsRetry(t *testing.T) {
 		deadlines = append(deadlines, deadline)
 		return io.EOF
 	})
-	if err != io.EOF || len(deadlines) != 2 {
+	if !errors.Is(err, io.EOF) || len(deadlines) != 2 {
 		t.Fatalf("error %v after %d calls; want EOF after two", err, len(deadlines))
 	}
 	if deadlines[0].IsZero() || !deadlines[1].Equal(deadlines[0]) {

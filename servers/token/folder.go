@@ -220,10 +220,8 @@ func twice(files []keyFile, signing string) error {
 }
 
 func checkAlgorithm(alg string) error {
-	for _, a := range Algorithms() {
-		if a == alg {
-			return nil
-		}
+	if slices.Contains(Algorithms(), alg) {
+		return nil
 	}
 	return fmt.Errorf("token: unknown algorithm %q: want one of %s", alg, strings.Join(Algorithms(), ", "))
 }

@@ -238,7 +238,7 @@ func TestJWKSIsPublic(t *testing.T) {
 			t.Fatalf("%s: %d keys", alg, len(set.Keys))
 		}
 		for i, j := range set.Keys {
-			for _, name := range strings.Fields(want) {
+			for name := range strings.FieldsSeq(want) {
 				if j[name] == "" {
 					t.Errorf("%s: no %s", alg, name)
 				}

@@ -10,10 +10,10 @@ import (
 	"strconv"
 	"time"
 
+	"gonum.org/v1/gonum/stat/distuv"
+
 	"authbench/bench/arm"
 	"authbench/bench/trial"
-
-	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Epoch is when every fixture begins.

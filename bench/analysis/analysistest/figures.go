@@ -27,7 +27,7 @@ func of(a trial.Arm) figures {
 	switch arm.Of(a).Family {
 	case arm.Session:
 		f.request += 62 // a cookie with a random identifier
-		f.balancer += 1
+		f.balancer++
 	case arm.Token:
 		f.request += 350
 		f.balancer += 3
