@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"authbench/servers/api"
@@ -18,8 +20,8 @@ import (
 // asks its kind; nobody compares flags.
 type kind struct {
 	name string // as measurements know it
-	// flags choose it: -auth, and of -store, -alg and -profile what sets it apart.
-	// Together the kinds say what these flags take, and /config repeats them.
+	// flags choose it: -auth, and of -store, -alg, -profile and any other what sets
+	// it apart. Together the kinds say what these flags take, and /config repeats them.
 	flags  map[string]string
 	stores []string                 // redis, postgres: opened for its credentials
 	check  func(c *Config) error    // refuses what it lacks or cannot use; nil: it takes anything
@@ -86,26 +88,54 @@ func levels(flag string) (all []string) {
 	return all
 }
 
-// choose finds the kind that c's flags name, and completes them: the first one
-// takes an -alg that is not given.
-func (c *Config) choose() error {
-	given := map[string]string{"auth": c.Auth, "store": c.Store, "alg": c.Alg, "profile": c.Profile}
-	var ofProfile kind
+// choosing lists the flags that choose an arm.
+func choosing() (flags []string) {
 	for _, k := range kinds() {
-		if k.flags["profile"] != c.Profile {
-			continue
+		flags = slices.AppendSeq(flags, maps.Keys(k.flags))
+	}
+	slices.Sort(flags)
+	return slices.Compact(flags)
+}
+
+// choose finds the kind that the flags given choose, level by flag: the first of
+// those that fit, so that it takes an -alg that is not given.
+func choose(among []kind, given map[string]string) (kind, error) {
+	var near []string
+	for _, k := range among {
+		if k.fits(given) {
+			return k, nil
 		}
-		ofProfile = k
-		fits := true
-		for flag, level := range k.flags {
-			fits = fits && (given[flag] == level || given[flag] == "")
-		}
-		if fits {
-			c.kind, c.Alg = k, k.flags["alg"]
-			return nil
+		for flag := range k.flags {
+			if flag != "auth" && flag != "store" && k.flags[flag] == given[flag] {
+				near = append(near, strings.Join(k.args(), " "))
+				break
+			}
 		}
 	}
-	return fmt.Errorf("-profile %s needs -auth %s, and no other -alg than %s", c.Profile, ofProfile.flags["auth"], ofProfile.flags["alg"])
+	return kind{}, fmt.Errorf("no arm has these flags: want %s", strings.Join(near, ", or "))
+}
+
+// fits says whether the flags given choose it. To an arm that lists no -store or
+// -alg these mean nothing; any other flag is given just as it is listed.
+func (k kind) fits(given map[string]string) bool {
+	for flag, level := range given {
+		own, listed := k.flags[flag]
+		switch {
+		case level == own, flag == "alg" && level == "":
+		case !listed && (flag == "store" || flag == "alg"):
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// args are the flags that choose it.
+func (k kind) args() (args []string) {
+	for _, flag := range slices.Sorted(maps.Keys(k.flags)) {
+		args = append(args, "-"+flag, k.flags[flag])
+	}
+	return args
 }
 
 // uses says whether a store is opened: for credentials or for accounts.

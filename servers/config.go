@@ -54,7 +54,8 @@ type Config struct {
 	Drain, DrainDelay time.Duration
 	DrainIdle         time.Duration
 
-	kind kind // the arm that the flags choose
+	given map[string]string // the flags that choose an arm
+	kind  kind              // the arm that they choose
 
 	// Now is this replica's clock. What replicas share is judged by the store's.
 	Now func() time.Time
@@ -99,6 +100,13 @@ func parseConfig(args []string, getenv func(string) (string, bool), stdout io.Wr
 	})
 	if err != nil {
 		return Config{}, err
+	}
+	c.given = make(map[string]string)
+	for _, name := range choosing() {
+		f := fs.Lookup(name)
+		if c.given[name] = f.Value.String(); c.given[name] != f.DefValue && !slices.Contains(levels(name), c.given[name]) {
+			return Config{}, fmt.Errorf("-%s %q: want %s", name, f.Value, strings.Join(levels(name), ", "))
+		}
 	}
 	return c, c.complete()
 }
@@ -177,10 +185,6 @@ func (c *Config) complete() error {
 		flag, value string
 		want        []string
 	}{
-		{"auth", c.Auth, levels("auth")},
-		{"store", c.Store, levels("store")},
-		{"alg", c.Alg, append([]string{""}, levels("alg")...)},
-		{"profile", c.Profile, append([]string{""}, levels("profile")...)},
 		{"credential", c.Credential, []string{"", "header", "cookie"}},
 		{"accounts", c.Accounts, []string{"memory", "postgres"}},
 		{"touch", c.Touch, []string{"never", "throttled", "always"}},
@@ -234,9 +238,11 @@ func (c *Config) complete() error {
 			return fmt.Errorf("-private-hosts %q: want names of hosts, without ports, and commas between them", c.PrivateHosts)
 		}
 	}
-	if err := c.choose(); err != nil {
+	var err error
+	if c.kind, err = choose(kinds(), c.given); err != nil {
 		return err
 	}
+	c.Alg = c.kind.flags["alg"]
 	if c.JWKS != "" && !c.kind.foreign {
 		return errors.New("-jwks needs -profile cognito: our own tokens are verified by -keys")
 	}

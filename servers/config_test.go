@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"io"
@@ -32,8 +33,8 @@ func TestBadFlags(t *testing.T) {
 		{"-accounts ldap", `-accounts "ldap": want memory, postgres`},
 		{"-auth jwt", "-auth jwt needs -keys DIR"},
 		{"-auth jwt -profile auth0", `-profile "auth0": want cognito`},
-		{"-profile cognito", "-profile cognito needs -auth jwt"},
-		{"-auth jwt -profile cognito -alg ES256", "no other -alg than RS256"},
+		{"-profile cognito", "no arm has these flags: want -alg RS256 -auth jwt -profile cognito"},
+		{"-auth jwt -profile cognito -alg ES256", "want -alg ES256 -auth jwt, or -alg RS256 -auth jwt -profile cognito"},
 		{"-auth jwt -profile cognito -issuer i -audience a", "-profile cognito needs -jwks"},
 		{"-auth jwt -profile cognito -jwks f -audience a", "needs -issuer URL and -audience CLIENT_ID"},
 		{"-auth jwt -profile cognito -jwks f -issuer i", "needs -issuer URL and -audience CLIENT_ID"},
@@ -131,9 +132,11 @@ func TestEachArmIsChosenByItsFlags(t *testing.T) {
 			t.Errorf("%v: arm %q, error %v; want %s", args, c.kind.name, err, k.name)
 			continue
 		}
-		s := c.settings("", "")
+		text, _ := json.Marshal(c.settings("", ""))
+		var says map[string]any
+		decode(t, string(text), &says)
 		for flag, want := range k.flags {
-			if got := map[string]string{"auth": s.Auth, "store": s.Store, "alg": s.Alg, "profile": s.Profile}[flag]; got != want {
+			if got := says[strings.ReplaceAll(flag, "-", "_")]; got != want {
 				t.Errorf("%s: /config says %s %q, want %q", k.name, flag, got, want)
 			}
 		}
@@ -144,6 +147,25 @@ func TestEachArmIsChosenByItsFlags(t *testing.T) {
 	} {
 		if c, err := parse(nil, strings.Fields(args)...); err != nil || c.kind.name != want {
 			t.Errorf("%q: arm %q, error %v; want %s", args, c.kind.name, err, want)
+		}
+	}
+}
+
+// A flag that only one arm lists chooses it, and is not passed over by the others.
+func TestAFlagOfItsOwnChooses(t *testing.T) {
+	double := kind{name: "jwt/HS256+double", flags: map[string]string{"auth": "jwt", "alg": "HS256", "claims": "double"}}
+	among := append(kinds(), double)
+	for claims, want := range map[string]string{"": "jwt/HS256", "double": double.name} {
+		given := map[string]string{"auth": "jwt", "store": "memory", "alg": "", "profile": "", "claims": claims}
+		if k, err := choose(among, given); err != nil || k.name != want {
+			t.Errorf("-claims %q: arm %q, error %v; want %s", claims, k.name, err, want)
+		}
+	}
+	for _, given := range []map[string]string{
+		{"auth": "session", "store": "memory", "claims": "double"}, {"auth": "jwt", "alg": "ES256", "claims": "double"},
+	} {
+		if k, err := choose(among, given); err == nil || !strings.Contains(err.Error(), "-alg HS256 -auth jwt -claims double") {
+			t.Errorf("%v: arm %q, error %v; want one that says what goes with it", given, k.name, err)
 		}
 	}
 }

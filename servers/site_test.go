@@ -85,14 +85,6 @@ func kindNamed(t *testing.T, arm string) kind {
 	return kind{}
 }
 
-// args are the flags that choose an arm.
-func (k kind) args() (args []string) {
-	for flag, level := range k.flags {
-		args = append(args, "-"+flag, level)
-	}
-	return args
-}
-
 // alg is the algorithm that an arm signs by.
 func alg(t *testing.T, arm string) string { return kindNamed(t, arm).flags["alg"] }
 
