@@ -1,8 +1,12 @@
 package main
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -10,57 +14,76 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"authbench/servers/api"
 	"authbench/servers/store/storetest"
 )
 
-// TestEveryArm takes each arm through a log-in on one replica, requests on
-// both, and a log-out.
+// TestEveryArm takes each arm, by either carrier, through a log-in on one
+// replica, requests on both, and a log-out. What is seen from outside differs
+// between any two: an arm that does nothing of its own is another one.
 func TestEveryArm(t *testing.T) {
 	redisServer, postgresServer := storetest.Redis(t), storetest.Postgres(t)
-	keys := t.TempDir()
-	for _, arm := range []struct {
-		name   string
-		flags  []string
-		shared bool // a log-in on one replica holds on the other
-	}{
-		{"none", []string{"-auth", "none"}, true},
-		{"session/memory", []string{"-auth", "session"}, false},
-		{"session/memory", []string{"-auth", "session", "-credential", "header"}, false},
-		{"session/redis", []string{"-auth", "session", "-store", "redis", "-redis", redisServer.URL}, true},
-		{"session/postgres", []string{"-auth", "session", "-store", "postgres", "-accounts", "postgres", "-postgres", postgresServer.URL}, true},
-		{"jwt/HS256", []string{"-auth", "jwt", "-keys", keys, "-alg", "HS256", "-accounts", "postgres", "-postgres", postgresServer.URL}, true},
-		{"jwt/RS256", []string{"-auth", "jwt", "-keys", keys, "-alg", "RS256"}, true},
-		{"jwt/ES256", []string{"-auth", "jwt", "-keys", keys, "-alg", "ES256", "-credential", "cookie"}, true},
-		{"jwt/EdDSA", []string{"-auth", "jwt", "-keys", keys, "-alg", "EdDSA", "-credential", "cookie", "-insecure-cookies"}, true},
-	} {
-		t.Run(strings.Join(arm.flags[1:], " "), func(t *testing.T) {
-			flags := append([]string{"-store-timeout", "10s"}, arm.flags...)
-			r1, r2 := start(t, append(flags, "-replica", "r1")...), start(t, append(flags, "-replica", "r2")...)
-			if got := r1.config(); got.Arm != arm.name || got.Replica != "r1" || got.Listen != r1.Listen || got.SeedUsers != 20 {
-				t.Errorf("/config: %+v; want arm %s", got, arm.name)
+	flags := []string{"-store-timeout", "10s", "-keys", t.TempDir(), "-redis", redisServer.URL, "-postgres", postgresServer.URL}
+	seen := make(map[string]string)
+	for _, k := range kinds() {
+		if k.foreign {
+			continue
+		}
+		t.Run(k.name, func(t *testing.T) {
+			everyArm(t, k, flags...)
+			looks := everyArm(t, k, append(flags, "-accounts", "postgres", "-credential", "header")...)
+			if other, ok := seen[looks]; ok && k.carrier != api.CarrierNone {
+				t.Errorf("nobody can tell it from %s: both are %s", other, looks)
 			}
-			h := r1.mustLogin("user-000007")
-			wantMe(t, r1.me(h), subject(arm.name, 7), "user", "r1")
-			if arm.shared {
-				wantMe(t, r2.me(h), subject(arm.name, 7), "user", "r2")
-			} else {
-				wantStatus(t, "another replica of a memory store", r2.me(h), http.StatusUnauthorized)
-			}
-			admin := r2.mustLogin("admin")
-			if arm.name != "none" {
-				wantMe(t, r2.me(admin), "admin", "admin", "r2")
-				wantStatus(t, "no credential", r1.me(held{}), http.StatusUnauthorized)
-				wantStatus(t, "wrong user", r1.login("user-999999"), http.StatusUnauthorized)
-			}
-			checkMint(t, arm.name, r1)
-			checkLogout(t, arm.name, r1, r2, h)
-			for _, secret := range []string{h.secret(), admin.secret()} {
-				if secret != "" && strings.Contains(r1.stderr.String()+r2.stderr.String(), secret) {
-					t.Error("a credential is in the log")
-				}
-			}
+			seen[looks] = k.name
 		})
+		if k.carrier == api.CarrierHeader {
+			t.Run(k.name+" in a cookie", func(t *testing.T) { everyArm(t, k, append(flags, "-credential", "cookie")...) })
+		}
 	}
+}
+
+// everyArm starts two replicas of an arm, and returns what is seen of it.
+func everyArm(t *testing.T, k kind, flags ...string) (looks string) {
+	flags = slices.Concat(flags, k.args())
+	r1, r2 := start(t, append(flags, "-replica", "r1")...), start(t, append(flags, "-replica", "r2")...)
+	if got := r1.config(); got.Arm != k.name || got.Replica != "r1" || got.Listen != r1.Listen || got.SeedUsers != 20 {
+		t.Errorf("/config: %+v; want arm %s", got, k.name)
+	}
+	h := r1.mustLogin("user-000007")
+	wantMe(t, r1.me(h), subject(k.name, 7), "user", "r1")
+	elsewhere := r2.me(h)
+	if k.scope != oneKnows {
+		wantMe(t, elsewhere, subject(k.name, 7), "user", "r2")
+	} else {
+		wantStatus(t, "another replica of a memory store", elsewhere, http.StatusUnauthorized)
+	}
+	admin := r2.mustLogin("admin")
+	if k.name != "none" {
+		wantMe(t, r2.me(admin), "admin", "admin", "r2")
+		wantStatus(t, "no credential", r1.me(held{}), http.StatusUnauthorized)
+		wantStatus(t, "wrong user", r1.login("user-999999"), http.StatusUnauthorized)
+	}
+	checkMint(t, k.name, r1)
+	checkLogout(t, k, r1, r2, h)
+	for _, secret := range []string{h.secret(), admin.secret()} {
+		if secret != "" && strings.Contains(r1.stderr.String()+r2.stderr.String(), secret) {
+			t.Error("a credential is in the log")
+		}
+	}
+	return fmt.Sprintf("%s, asks %v, elsewhere %d, after log-out %d", form(h), k.stores, elsewhere.StatusCode, r1.me(h).StatusCode)
+}
+
+// form is what a credential looks like: of a token the algorithm, the type and
+// the names of the claims, of all their size.
+func form(h held) string {
+	var header struct{ Alg, Typ string }
+	var claims map[string]any
+	for i, part := range strings.Split(h.bearer, ".") {
+		text, _ := base64.RawURLEncoding.DecodeString(part)
+		json.Unmarshal(text, [...]any{&header, &claims, new(any)}[min(i, 2)])
+	}
+	return fmt.Sprintf("%d bytes, %s of type %s with %v", len(h.secret()), header.Alg, header.Typ, slices.Sorted(maps.Keys(claims)))
 }
 
 func subject(arm string, i int) string {
@@ -107,9 +130,9 @@ func checkMint(t *testing.T, arm string, r *replica) {
 	}
 }
 
-// checkLogout logs out on r1. A session ends everywhere; a bare token goes on,
-// for as long as the answer says.
-func checkLogout(t *testing.T, arm string, r1, r2 *replica, h held) {
+// checkLogout logs out on r1. A credential ends everywhere; one that cannot goes
+// on, for as long as the answer says.
+func checkLogout(t *testing.T, k kind, r1, r2 *replica, h held) {
 	t.Helper()
 	a := r1.logout(h)
 	wantStatus(t, "log-out", a, http.StatusNoContent)
@@ -117,19 +140,19 @@ func checkLogout(t *testing.T, arm string, r1, r2 *replica, h held) {
 	if h.cookie != "" && (len(a.Cookies()) != 1 || a.Cookies()[0].MaxAge >= 0) {
 		t.Errorf("log-out leaves the cookie: %v", a.Header)
 	}
-	if strings.HasPrefix(arm, "jwt/") {
+	if k.ends != nil {
 		seconds, err := strconv.Atoi(bound)
 		life, _ := time.ParseDuration(r1.config().RevocationBound)
 		if err != nil || seconds < 3000 || seconds > int(life.Seconds()) {
 			t.Errorf("X-Revocation-Bound %q, want seconds up to %v", bound, life)
 		}
-		wantStatus(t, "a bare token after log-out", r2.me(h), http.StatusOK)
+		wantStatus(t, "after log-out, before its end", r2.me(h), http.StatusOK)
 		return
 	}
 	if bound != "" {
 		t.Errorf("X-Revocation-Bound %q of a credential that was revoked", bound)
 	}
-	if arm != "none" {
+	if k.name != "none" {
 		wantStatus(t, "after log-out, there", r1.me(h), http.StatusUnauthorized)
 		wantStatus(t, "after log-out, elsewhere", r2.me(h), http.StatusUnauthorized)
 	}

@@ -159,7 +159,7 @@ func TestG21_AChangeOutlastsItsClient(t *testing.T) {
 			}
 		}
 		run("accounts", "ACCESS EXCLUSIVE", changesOfAccounts)
-		if s.arm == "session/postgres" {
+		if s.keepsIn("postgres") {
 			run("sessions", "SHARE", changesOfSessions)
 		}
 	})

@@ -88,6 +88,11 @@ func kindNamed(t *testing.T, arm string) kind {
 // alg is the algorithm that an arm signs by.
 func alg(t *testing.T, arm string) string { return kindNamed(t, arm).flags["alg"] }
 
+// keepsIn says whether the arm's credentials are kept in a store.
+func (s *site) keepsIn(store string) bool {
+	return slices.Contains(kindNamed(s.T, s.arm).stores, store)
+}
+
 // newSite starts the replicas.
 func newSite(t *testing.T, arm, cell string, flags ...string) *site {
 	t.Helper()
@@ -96,7 +101,7 @@ func newSite(t *testing.T, arm, cell string, flags ...string) *site {
 	s.postgres = sharedPostgres().Database(fmt.Sprintf("site_%d", databases.Add(1)))
 	k := kindNamed(t, arm)
 	s.flags = append(k.args(), "-keys", t.TempDir(), "-store-timeout", "10s", "-accounts", "postgres", "-postgres", s.postgres, "-pool", "4")
-	if slices.Contains(k.stores, "redis") {
+	if s.keepsIn("redis") {
 		s.flush()
 		s.flags = append(s.flags, "-redis", sharedRedis().URL)
 	}
@@ -105,7 +110,7 @@ func newSite(t *testing.T, arm, cell string, flags ...string) *site {
 	}
 	s.flags = append(s.flags, flags...)
 	for i := range 2 {
-		if i == 0 || cell != oneReplica && arm != "session/memory" {
+		if i == 0 || cell != oneReplica && k.scope != oneKnows {
 			s.r = append(s.r, start(t, append(slices.Clone(s.flags), "-replica", fmt.Sprint("r", i+1))...))
 		}
 	}
