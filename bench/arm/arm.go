@@ -79,8 +79,8 @@ const ControlArm = trial.Control
 // All lists the catalogue in the order of every chart and table.
 func All() []Kind {
 	standby := []StoreUse{{Store: "redis"}}
-	token := func(alg string, colour uint32) Kind {
-		return Kind{Name: trial.Arm("jwt/" + alg), Family: Token, Factors: []string{"algorithm=" + alg},
+	token := func(name, alg string, colour uint32) Kind {
+		return Kind{Name: trial.Arm("jwt/" + name), Family: Token, Factors: []string{"algorithm=" + alg},
 			Server: map[string]string{"auth": "jwt", "alg": alg}, Keys: true, Stores: standby, State: Client, Ends: AtExpiry, Carrier: Header, Colour: colour}
 	}
 	return []Kind{
@@ -93,7 +93,7 @@ func All() []Kind {
 			Server: map[string]string{"auth": "session", "store": "postgres"}, Stores: []StoreUse{{"postgres", true}}, State: Shared, Ends: AtOnce, Carrier: Cookie, Colour: 0x5562c9},
 		{Name: "session/cookie", Family: Session, Factors: []string{"store=cookie"},
 			Server: map[string]string{"auth": "session", "store": "cookie"}, Keys: true, State: Client, Ends: AtExpiry, Carrier: Cookie, Colour: 0x7b4fa8},
-		token("HS256", 0xe3a01b), token("RS256", 0xe5722c), token("ES256", 0xd43c3c), token("EdDSA", 0xc94f8a),
+		token("HS256", "HS256", 0xe3a01b), token("RS256", "RS256", 0xe5722c), token("ES256", "ES256", 0xd43c3c), token("EdDSA", "EdDSA", 0xc94f8a),
 	}
 }
 
@@ -167,6 +167,13 @@ func (k Kind) Factor(name string) string {
 		}
 	}
 	return ""
+}
+
+// PublicKey says whether its credentials are verified by a key that need not be
+// secret. RFC 7518 calls the algorithms of a shared secret HS256, HS384 and HS512.
+func (k Kind) PublicKey() bool {
+	alg := k.Factor("algorithm")
+	return alg != "" && !strings.HasPrefix(alg, "HS")
 }
 
 // Loses says whether a balancer makes the arm lose credentials: its state lives

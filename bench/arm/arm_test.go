@@ -51,3 +51,16 @@ func TestTheCatalogueHangsTogether(t *testing.T) {
 		}
 	}
 }
+
+// An arm is asked for what it is and not for its name: more than one may sign by
+// the same algorithm.
+func TestPublicKey(t *testing.T) {
+	for factor, want := range map[string]bool{
+		"algorithm=HS256": false, "algorithm=HS512": false, "algorithm=RS256": true, "algorithm=EdDSA": true, "store=redis": false,
+	} {
+		k := arm.Kind{Name: "jwt/HS256+double", Factors: []string{"claims=double", factor}}
+		if k.PublicKey() != want {
+			t.Errorf("%s is of a public key: %v", factor, !want)
+		}
+	}
+}

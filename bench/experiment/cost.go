@@ -14,7 +14,7 @@ const commonStep = "load=common"
 
 func loadStep(percent int) string { return fmt.Sprintf("load=%d%%", percent) }
 
-// sharedSecret is the algorithm that public-key ones are held against.
+// sharedSecret is the arm that those of a public key are held against.
 const sharedSecret trial.Arm = "jwt/HS256"
 
 // Cost asks what authenticating one request costs: CPU by tier over the control,
@@ -121,12 +121,16 @@ func costRules(tested []trial.Arm, steps []string) []trial.Rule {
 			})
 		}
 		c02.Compare = append(c02.Compare, trial.Comparison{Name: t.String(), A: trial.Of(t, commonStep), Factors: factors(t)})
-		if t.Base() != sharedSecret {
+		if arm.Of(t).PublicKey() && slices.Contains(tokens, sharedSecret) {
 			c16.Compare = append(c16.Compare, trial.Comparison{Name: fmt.Sprintf("%s vs %s", t, sharedSecret),
 				A: trial.Of(t, commonStep), B: trial.Of(sharedSecret, commonStep), Factors: factors(t)})
 		}
 	}
-	return finish("cost", c01, c02, c16, c18)
+	rules := []trial.Rule{c01, c02, c16, c18}
+	if len(c16.Compare) == 0 {
+		rules = []trial.Rule{c01, c02, c18}
+	}
+	return finish("cost", rules...)
 }
 
 // finish fills in what all rules of an experiment share. A verdict needs at

@@ -379,3 +379,34 @@ func TestConfigurationFile(t *testing.T) {
 		t.Errorf("an unknown experiment: %v", err)
 	}
 }
+
+// Only arms of a public key are held against the shared secret: a second arm
+// that has one is none, and without any the claim is not asked.
+func TestPublicKeysAreHeldAgainstASecret(t *testing.T) {
+	for _, c := range []struct{ arms, against []trial.Arm }{
+		{[]trial.Arm{"jwt/HS256", "jwt/HS256+cookie", "jwt/RS256", "session/redis"}, []trial.Arm{"jwt/RS256"}},
+		{[]trial.Arm{"jwt/HS256", "jwt/HS256+cookie", "session/redis"}, nil},
+		{[]trial.Arm{"jwt/RS256", "jwt/ES256"}, nil},
+	} {
+		p, err := experiment.ParseProfile("smoke")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.CostArms = c.arms
+		var compared []trial.Arm
+		for _, r := range experiment.Cost(p).Rules {
+			if r.Claim != "C16" {
+				continue
+			}
+			for _, one := range r.Compare {
+				compared = append(compared, trial.Arm(one.A.Cell.Get("arm")))
+			}
+			if len(r.Compare) == 0 {
+				t.Errorf("%v: C16 compares nothing", c.arms)
+			}
+		}
+		if !slices.Equal(compared, c.against) {
+			t.Errorf("%v: C16 compares %v, want %v", c.arms, compared, c.against)
+		}
+	}
+}

@@ -100,9 +100,9 @@ var capital = regexp.MustCompile(`([a-z])([A-Z])`)
 // microArm is the arm whose work a benchmark does, for its colour.
 func microArm(m micro) trial.Arm {
 	first, _, _ := strings.Cut(m.Case, ",")
-	for _, name := range []trial.Arm{trial.Arm("jwt/" + first), trial.Arm("session/" + first)} {
-		if _, err := arm.Lookup(name); err == nil {
-			return name
+	for _, k := range arm.All() {
+		if k.Factor("algorithm") == first || k.Factor("store") == first {
+			return k.Name
 		}
 	}
 	return trial.Control
