@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"authbench/bench/arm"
-	"authbench/bench/trial"
 	"authbench/servers/account"
 	"authbench/servers/matrix"
 	"authbench/servers/token"
@@ -196,7 +194,7 @@ func logOutRace(s *site) {
 // rotation replaces the key under traffic, and then removes one. Tokens live for
 // an hour, so that what ends them is the key.
 func rotation(s *site) {
-	folder := token.Folder{Dir: s.keys, Alg: arm.Of(trial.Arm(s.arm)).Server["alg"]}
+	folder := token.Folder{Dir: s.keys, Alg: kindOf(s.arm).Server["alg"]}
 	timing := token.Timing{Settle: time.Second, Life: 2 * time.Second}
 	old := s.user(0)
 	s.live("by the first key", old)
@@ -268,7 +266,7 @@ func failedLogIns(s *site) {
 // goes on, and nobody who has logged in is told otherwise.
 func storeDown(s *site) {
 	c := s.user(0)
-	if s.arm == "session/redis" {
+	if kindOf(s.arm).Store() == "redis" {
 		s.db.redis.Stop()
 		s.unavailable("me without Redis", c.do("GET", "/me", ""))
 		s.unavailable("log-in without Redis", s.client(s.first).login())
@@ -279,7 +277,7 @@ func storeDown(s *site) {
 	begin := time.Now()
 	s.want("log-in", c.login(), http.StatusOK)
 	s.db.postgres.Stop()
-	if a := c.do("GET", "/me", ""); s.arm == "session/postgres" {
+	if a := c.do("GET", "/me", ""); kindOf(s.arm).Store() == "postgres" {
 		s.unavailable("me", a)
 	} else if time.Since(begin) < shortLife-time.Second { // else it may be over
 		s.want("me", a, http.StatusOK)

@@ -1,12 +1,16 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
 
+	"authbench/bench/arm"
+	"authbench/bench/trial"
 	"authbench/servers/matrix"
 )
 
@@ -77,17 +81,62 @@ func TestThroughNginx(t *testing.T) {
 	}
 }
 
+// TestTheBenchHasEveryArm holds the bench's catalogue to the matrix, which the
+// servers' tests hold to the servers' own list: it has the same arms, and started
+// by its flags each is the one of that name.
+func TestTheBenchHasEveryArm(t *testing.T) {
+	var names []string
+	for _, k := range arm.All() {
+		if k.Name != trial.Control {
+			names = append(names, string(k.Name))
+		}
+	}
+	if !slices.Equal(slices.Sorted(slices.Values(names)), slices.Sorted(slices.Values(matrix.Arms()))) {
+		t.Errorf("bench/arm has %v, servers/SECURITY.md %v", names, matrix.Arms())
+	}
+	skipShort(t)
+	db := openStores(t)
+	for _, name := range names {
+		if got := db.started(t, name); got != name {
+			t.Errorf("the flags that bench/arm has for %s start %s", name, got)
+		}
+	}
+}
+
+// started is the arm that a replica calls itself which the bench's flags start.
+func (db stores) started(t *testing.T, name string) string {
+	t.Helper()
+	r := &replica{Name: "r1", args: append(db.flags(name, t.TempDir()), "-listen", "127.0.0.1:0")}
+	if err := r.start(); err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer func() { r.cmd.Process.Kill(); <-r.exited }()
+	res, err := http.Get("http://" + r.private + "/config")
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer res.Body.Close()
+	var says struct{ Arm string }
+	if err := json.NewDecoder(res.Body).Decode(&says); err != nil {
+		t.Error(err)
+	}
+	return says.Arm
+}
+
 // sites starts what the checks of an arm need, and returns the one for a check.
-func (db stores) sites(t *testing.T, arm, database string, clientSide bool) func(id string) *site {
-	sticky, isJWT := arm == "session/memory", arm[:3] == "jwt"
+func (db stores) sites(t *testing.T, name, database string, clientSide bool) func(id string) *site {
+	k := kindOf(name)
+	sticky := k.State == arm.Replica
 	accounts := []string{"-accounts", "postgres", "-postgres", db.postgres.Database(database)}
-	flags := append(db.flags(arm, t.TempDir()), accounts...)
+	flags := append(db.flags(name, t.TempDir()), accounts...)
 	if clientSide {
 		common := newSite(t, sticky, append(flags, "-lifetime", shortLife.String(), "-login-failures", "3")...)
 		keys := common
-		if isJWT {
+		if k.Family == arm.Token {
 			folder := t.TempDir()
-			keys = newSite(t, sticky, append(db.flags(arm, folder), "-keys-poll", "20ms")...)
+			keys = newSite(t, sticky, append(db.flags(name, folder), "-keys-poll", "20ms")...)
 			keys.keys = folder
 		}
 		return func(id string) *site {

@@ -74,6 +74,7 @@ type site struct {
 // replica is a server that can be restarted at its address.
 type replica struct {
 	Name, Address string
+	private       string // address of its private listener
 	args          []string
 	cmd           *exec.Cmd
 	exited        chan error
@@ -93,18 +94,26 @@ func openStores(t *testing.T) stores { return stores{storetest.Redis(t), storete
 // flags are those of an arm of the matrix; client-side ones share keys.
 func (db stores) flags(name, keys string) []string {
 	flags := []string{"-keys", keys, "-redis", db.redis.URL, "-postgres", db.postgres.URL}
-	for flag, level := range arm.Of(trial.Arm(name)).Server {
+	for flag, level := range kindOf(name).Server {
 		flags = append(flags, "-"+flag, level)
 	}
 	return flags
 }
 
+// kindOf is what the bench knows of an arm.
+func kindOf(name string) arm.Kind { return arm.Of(trial.Arm(name)) }
+
+func skipShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts PostgreSQL, Redis and nginx: make test")
+	}
+}
+
 // newSite starts the replicas, and nginx in front of them.
 func newSite(t *testing.T, sticky bool, flags ...string) *site {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("starts nginx: make test")
-	}
+	skipShort(t)
 	s := &site{T: t, sticky: sticky}
 	for i := range replicas {
 		r := &replica{Name: "r" + strconv.Itoa(i+1), Address: freeAddress(t)}
@@ -142,7 +151,7 @@ func (r *replica) start() error {
 	if err := r.cmd.Start(); err != nil {
 		return err
 	}
-	_, err = bufio.NewReader(stdout).ReadString('\n')
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	exited := make(chan error, 1)
 	r.exited = exited
 	go func() {
@@ -153,6 +162,11 @@ func (r *replica) start() error {
 		<-exited
 		return fmt.Errorf("replica %s does not start: %w\n%s", r.Name, err, &r.log)
 	}
+	var ready struct{ Private string }
+	if err := json.Unmarshal(line, &ready); err != nil {
+		return fmt.Errorf("replica %s: ready line %q: %w", r.Name, line, err)
+	}
+	r.private = ready.Private
 	return nil
 }
 
