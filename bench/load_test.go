@@ -97,7 +97,7 @@ func TestInterruptedLoadPrintsWhatItMeasured(t *testing.T) {
 	}
 }
 
-// What up prints to try the driver with works as it stands.
+// What up prints to log in with, and to try the driver with, works as it stands.
 func TestUpPrintsALoadThatWorks(t *testing.T) {
 	starts(t, "nginx and Redis")
 	out, err := os.Create(filepath.Join(t.TempDir(), "up"))
@@ -119,14 +119,24 @@ func TestUpPrintsALoadThatWorks(t *testing.T) {
 		return strings.Contains(said, "Ctrl-C ends it")
 	})
 	curl := regexp.MustCompile(`curl --json '(.*)' (http\S+) >users.jsonl`).FindStringSubmatch(said)
+	logIn := regexp.MustCompile(`curl --include --json '(.*)' (http\S+/login)`).FindStringSubmatch(said)
 	load := regexp.MustCompile(`bin/authbench (load .*) --credentials users.jsonl`).FindStringSubmatch(said)
-	if curl == nil || load == nil {
-		t.Fatalf("no lines for the driver in\n%s", said)
+	if curl == nil || load == nil || logIn == nil {
+		t.Fatalf("no lines to log in with, or for the driver, in\n%s", said)
 	}
-	resp, err := http.Post(curl[2], "application/json", strings.NewReader(curl[1])) // as curl does, which need not be here
-	if err != nil {
-		t.Fatal(err)
+	post := func(url, body string) *http.Response { // as curl does, which need not be here
+		resp, err := http.Post(url, "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp
 	}
+	in := post(logIn[2], logIn[1])
+	in.Body.Close()
+	if in.StatusCode != http.StatusOK || len(in.Cookies()) == 0 {
+		t.Errorf("log-in: status %d, %v", in.StatusCode, in.Header)
+	}
+	resp := post(curl[2], curl[1])
 	defer resp.Body.Close()
 	users := filepath.Join(t.TempDir(), "users.jsonl")
 	b, err := io.ReadAll(resp.Body)
