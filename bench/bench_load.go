@@ -27,6 +27,7 @@ func benchLoadCommand(stdout io.Writer) *cobra.Command {
 	f := c.Flags()
 	f.IntVar(&s.Rounds, "rounds", 5, "how often each generator runs at each load")
 	f.IntVar(&s.Seconds, "seconds", 2, "how long it runs each time")
-	f.IntSliceVar(&s.Memory, "memory", []int{100_000, 1_000_000}, "requests after which to show the driver's memory, a run each; 10000000 take five to six minutes")
+	f.IntSliceVar(&s.Memory, "memory", []int{100_000, 1_000_000},
+		"requests after which to show the driver's memory, a run each; 10000000 take five to six minutes")
 	return c
 }

@@ -23,7 +23,8 @@ func checkout(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"Makefile", "go.mod", "go.sum", "docker-compose.yml", "bin/k6", "bin/.k6.from", "bin/benchstat", "bin/.benchstat.from"} {
+	for _, name := range []string{"Makefile", "go.mod", "go.sum", "docker-compose.yml", "bin/k6", "bin/.k6.from", "bin/benchstat",
+		"bin/.benchstat.from"} {
 		b, err := os.ReadFile(filepath.Join("..", name))
 		if err != nil {
 			t.Fatalf("%v: run make test, or make setup before go test", err)
@@ -90,7 +91,8 @@ func TestMakeGoesItsOwnWay(t *testing.T) {
 func TestTheCommitIsThisProjectsOrUnknown(t *testing.T) {
 	root := checkout(t)
 	above := filepath.Dir(root)
-	if out, err := shell(t, above, os.Environ(), "git init -q && git -c user.name=x -c user.email=x@example.org commit -q --allow-empty -m other"); err != nil {
+	if out, err := shell(t, above, os.Environ(),
+		"git init -q && git -c user.name=x -c user.email=x@example.org commit -q --allow-empty -m other"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for name, env := range map[string][]string{

@@ -105,7 +105,8 @@ func TestDockerComposeUp(t *testing.T) {
 	var journeys sync.WaitGroup
 	for _, s := range sites {
 		journeys.Go(func() {
-			out, err := command(t, nil, "bin/k6", "run", "--quiet", "-e", "BASE_URL=http://127.0.0.1:"+s.port, "-e", "AUTH="+s.auth, "-e", "PROFILE=smoke", "loadtests/browse.js")
+			out, err := command(t, nil, "bin/k6", "run", "--quiet", "-e", "BASE_URL=http://127.0.0.1:"+s.port, "-e", "AUTH="+s.auth,
+				"-e", "PROFILE=smoke", "loadtests/browse.js")
 			if err != nil || !strings.Contains(out, "0 answered 401, 0 for another user") || !strings.Contains(out, "0 requests failed") {
 				t.Errorf("browse.js on %s: %v\n%s", s.setting, err, out)
 			}
@@ -143,7 +144,8 @@ func TestDockerComposeUpOnATakenPort(t *testing.T) {
 func runOnCompose(t *testing.T, setting string) (string, int) {
 	t.Helper()
 	project := fmt.Sprintf("authbench-test-port-%d", os.Getpid())
-	env := []string{"COMPOSE_PROJECT_NAME=" + project, setting, "SESSION_STICKY_PORT=" + freePort(t), "JWT_PORT=" + freePort(t), "JWT_STICKY_PORT=" + freePort(t)}
+	env := []string{"COMPOSE_PROJECT_NAME=" + project, setting, "SESSION_STICKY_PORT=" + freePort(t), "JWT_PORT=" + freePort(t),
+		"JWT_STICKY_PORT=" + freePort(t)}
 	out, err := command(t, env, "docker", "compose", "up", "--detach", "--no-deps", "nginx")
 	status := 0
 	if err != nil {
@@ -214,7 +216,8 @@ func TestMakeBenchInContainers(t *testing.T) {
 	if decided < 2 { // C05 and C06 count events: no busy machine makes them unclear
 		t.Errorf("only %d verdicts: %v", decided, here)
 	}
-	left, err := command(t, nil, "docker", "container", "ls", "--all", "--format", "{{.Names}}", "--filter", "name=^authbench-[0-9a-f]+-[0-9]+-[0-9]+-")
+	left, err := command(t, nil, "docker", "container", "ls", "--all", "--format", "{{.Names}}",
+		"--filter", "name=^authbench-[0-9a-f]+-[0-9]+-[0-9]+-")
 	if err != nil || left != "" {
 		t.Errorf("left: %s, %v", left, err)
 	}

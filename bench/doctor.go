@@ -130,8 +130,9 @@ func doctor(ctx context.Context, w io.Writer) error {
 // say that they can read their folders, or bind, or be run as another user.
 func try(ctx context.Context, rt *stack.Runtime) error {
 	for _, a := range []trial.Arm{"session/redis", "session/postgres"} {
-		s, err := rt.Up(ctx, trial.CellSpec{Cell: trial.NewCell("arm", a), System: trial.System{Arm: a, Replicas: 1, Balancer: trial.RoundRobin, Users: 1,
-			Server: map[string]string{trial.SettingArgon2: "m=64,t=1,p=1", trial.SettingPool: "1", trial.SettingLifetime: "1h0m0s"}}})
+		s, err := rt.Up(ctx,
+			trial.CellSpec{Cell: trial.NewCell("arm", a), System: trial.System{Arm: a, Replicas: 1, Balancer: trial.RoundRobin, Users: 1,
+				Server: map[string]string{trial.SettingArgon2: "m=64,t=1,p=1", trial.SettingPool: "1", trial.SettingLifetime: "1h0m0s"}}})
 		if err == nil {
 			err = s.Down(context.WithoutCancel(ctx))
 		}

@@ -39,7 +39,8 @@ func TestOneRunAFolderUntilItsTerminalGoes(t *testing.T) {
 	cmd, folder, stderr := beginSmall(t)
 	holder := fmt.Sprintf("(process %d)", cmd.Process.Pid)
 	for _, args := range [][]string{{"run", "--resume", string(folder)}, {"run", "--no-go-bench", "--out", string(folder)}} {
-		if _, stderr, code := invoke(t, args...); code != exitFailure || !strings.Contains(stderr, holder) || !strings.Contains(stderr, string(folder)) {
+		if _, stderr, code := invoke(t, args...); code != exitFailure || !strings.Contains(stderr, holder) ||
+			!strings.Contains(stderr, string(folder)) {
 			t.Errorf("%v: status %d, %q; want %d and %s", args, code, stderr, exitFailure, holder)
 		}
 	}
@@ -67,7 +68,8 @@ func TestOneRunAFolderUntilItsTerminalGoes(t *testing.T) {
 // nohup says that the terminal's end is not the run's, and nor is that of who reads along.
 func TestRunGoesOnWithoutItsTerminal(t *testing.T) {
 	config, out := smallRun(t)
-	cmd := exec.Command("nohup", authbench(t), "run", "--profile", "smoke", "--config", config, "--experiments", "revoke", "--no-go-bench", "--out", out)
+	cmd := exec.Command("nohup", authbench(t), "run", "--profile", "smoke", "--config", config, "--experiments", "revoke",
+		"--no-go-bench", "--out", out)
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

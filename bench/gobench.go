@@ -33,7 +33,8 @@ func (r *runner) goBench(ctx context.Context, ledger *process.Ledger) error {
 	r.Progress.Say("Go micro-benchmarks (%d x %s each)", r.profile.BenchCount, r.profile.BenchTime)
 	var out bytes.Buffer // without stderr: what libraries log is no benchmark line
 	err = ledger.Run(ctx, process.Command{
-		Name: "micro.test", Path: binary, CPUs: r.Run.Machine.SystemCPUs, Dir: filepath.Join(r.project, "bench", "micro"), StopSignal: syscall.SIGINT, Stdout: &out,
+		Name: "micro.test", Path: binary, CPUs: r.Run.Machine.SystemCPUs, Dir: filepath.Join(r.project, "bench", "micro"),
+		StopSignal: syscall.SIGINT, Stdout: &out,
 		Args: []string{"-test.run=^$", "-test.bench=.", "-test.benchmem", "-test.benchtime=" + r.profile.BenchTime,
 			"-test.count=" + strconv.Itoa(r.profile.BenchCount), "-test.timeout=30m"},
 	})

@@ -66,7 +66,8 @@ func (s system) Meter(ctx context.Context) (campaign.Meter, error) {
 	for _, c := range s.Components {
 		components = append(components, c)
 	}
-	p, err := probe.New(ctx, probe.Targets{Components: components, RedisURL: s.RedisURL, PostgresURL: s.PostgresURL, NginxStatusURL: s.NginxStatusURL, CPUs: s.cpus})
+	p, err := probe.New(ctx,
+		probe.Targets{Components: components, RedisURL: s.RedisURL, PostgresURL: s.PostgresURL, NginxStatusURL: s.NginxStatusURL, CPUs: s.cpus})
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,8 @@ func loadCommand(stdout io.Writer) *cobra.Command {
 	f.DurationVar(&s.WarmUp, "warm-up", time.Second, "how long to load before, without measuring")
 	f.IntVar(&s.Sources, "sources", 0, "networks (/24 of 127.0.0.0/8) that requests come from; 0: any address")
 	f.StringArrayVar(&headers, "header", nil, "'Authorization: ...' or 'Cookie: ...', for every request")
-	f.StringVar(&file, "credentials", "", "file of credentials, used in turn: JSON lines or a list of {\"user\", \"header\", \"cookies\"}, or what POST /mint answers")
+	f.StringVar(&file, "credentials", "",
+		"file of credentials, used in turn: JSON lines or a list of {\"user\", \"header\", \"cookies\"}, or what POST /mint answers")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }

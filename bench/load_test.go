@@ -41,11 +41,13 @@ func site(t *testing.T) (url string) {
 
 func TestLoadIsForAnyonesUse(t *testing.T) {
 	url := site(t) + "/me"
-	stdout, stderr, code := invoke(t, "load", "--url", url, "--rate", "300", "--connections", "8", "--for", "500ms", "--warm-up", "100ms", "--header", "Authorization: Bearer abc")
+	stdout, stderr, code := invoke(t, "load", "--url", url, "--rate", "300", "--connections", "8", "--for", "500ms", "--warm-up", "100ms",
+		"--header", "Authorization: Bearer abc")
 	if code != 0 || stderr != "" {
 		t.Fatalf("status %d, stderr %q", code, stderr)
 	}
-	for _, want := range []string{"open loop at 300 requests/s, even arrivals, 8 connections, one credential, 0.5 s after 0.1 s of warm-up", "offered  150", "dropped    0", "2xx       150", "pacer lag"} {
+	for _, want := range []string{"open loop at 300 requests/s, even arrivals, 8 connections, one credential, 0.5 s after 0.1 s of warm-up",
+		"offered  150", "dropped    0", "2xx       150", "pacer lag"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
@@ -56,7 +58,8 @@ func TestLoadIsForAnyonesUse(t *testing.T) {
 		if err := os.WriteFile(users, []byte(strings.Repeat(`{"user":"`+who+`","credential":"x","kind":"bearer"}`+"\n", 20)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		stdout, stderr, code = invoke(t, "load", "--url", url, "--closed", "4", "--for", "200ms", "--warm-up", "0s", "--sources", "16", "--credentials", users, "--json")
+		stdout, stderr, code = invoke(t, "load", "--url", url, "--closed", "4", "--for", "200ms", "--warm-up", "0s", "--sources", "16",
+			"--credentials", users, "--json")
 		var r solo.Result
 		if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 			t.Fatalf("%v in %s", err, stdout)

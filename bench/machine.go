@@ -24,7 +24,8 @@ type machine struct {
 
 func divideCPUs() (machine, error) {
 	if runtime.GOOS != "linux" {
-		return machine{}, errors.New("authbench measures on Linux only; elsewhere bring the servers up by docker compose and load them with k6: see the README")
+		return machine{}, errors.New("authbench measures on Linux only; elsewhere bring the servers up by docker compose and load them with " +
+			"k6: see the README")
 	}
 	available, err := process.AvailableCPUs()
 	if err != nil {
@@ -60,7 +61,8 @@ func stackOptions(m machine, seed uint64) (o stack.Options, err error) {
 		return o, err
 	}
 	project, err := projectDir()
-	return stack.Options{ServerBinary: filepath.Join(bin, "server"), Project: project, GeneratorCPUs: m.generator, SystemCPUs: m.system, Seed: seed}, err
+	return stack.Options{ServerBinary: filepath.Join(bin, "server"), Project: project, GeneratorCPUs: m.generator,
+		SystemCPUs: m.system, Seed: seed}, err
 }
 
 // chooseRuntime settles the kind of runtime and says why, if that was left open.
@@ -136,8 +138,17 @@ func (r *runner) open(ctx context.Context) (campaign.Maker, error) {
 		r.Run.Software = append(r.Run.Software, s)
 	}
 	r.Run.Software = append(append(r.Run.Software, rt.Capabilities().Images...), trial.Software{Name: "go", Version: runtime.Version()})
-	return &campaign.Conductor{House: house{rt, ledger, r.note}, NewGenerator: newGenerator, Instrument: campaign.NewInstrument(rt.generator, rt.system),
-		Journeys: load.K6{Binary: filepath.Join(bin, "k6"), Scripts: filepath.Join(r.project, "loadtests"), CPUs: rt.generator, Ledger: ledger}}, nil
+	return &campaign.Conductor{
+		House:        house{rt, ledger, r.note},
+		NewGenerator: newGenerator,
+		Instrument:   campaign.NewInstrument(rt.generator, rt.system),
+		Journeys: load.K6{
+			Binary:  filepath.Join(bin, "k6"),
+			Scripts: filepath.Join(r.project, "loadtests"),
+			CPUs:    rt.generator,
+			Ledger:  ledger,
+		},
+	}, nil
 }
 
 func text(err error) string {

@@ -103,7 +103,8 @@ func commands(stdout, stderr io.Writer) *cobra.Command {
 		return usage(fmt.Errorf("%v: see %s --help", err, c.CommandPath()))
 	})
 	root.Version = fmt.Sprintf("of commit %s, built with %s", commit, runtime.Version())
-	root.AddCommand(doctorCommand(stdout), listCommand(stdout), upCommand(stdout), runCommand(stdout, stderr), reportCommand(stdout), compareCommand(stdout), loadCommand(stdout), benchLoadCommand(stdout))
+	root.AddCommand(doctorCommand(stdout), listCommand(stdout), upCommand(stdout), runCommand(stdout, stderr), reportCommand(stdout),
+		compareCommand(stdout), loadCommand(stdout), benchLoadCommand(stdout))
 	for _, c := range root.Commands() {
 		if c.Args != nil {
 			check := c.Args

@@ -90,7 +90,8 @@ func smallRun(t *testing.T) (config, out string) {
 	starts(t, "nginx, Redis and PostgreSQL")
 	dir := t.TempDir()
 	config, out = filepath.Join(dir, "small.yaml"), filepath.Join(dir, "run")
-	text := "minutes_at_most: 0\nusers: 200\nresident: 200\ncost_blocks: 1\ncost_phase_seconds: 0.3\ncost_arms: [session/redis, session/postgres, jwt/HS256]\n" +
+	text := "minutes_at_most: 0\nusers: 200\nresident: 200\n" +
+		"cost_blocks: 1\ncost_phase_seconds: 0.3\ncost_arms: [session/redis, session/postgres, jwt/HS256]\n" +
 		"scale_blocks: 1\nscale_replicas: [1, 2]\nscale_arms: [session/postgres]\nscale_phase_seconds: 0.3\nscale_search_steps: 2\n" +
 		"sticky_replicas: [2]\nsticky_requests: 200\nrevoke_blocks: 1\nrevoke_lifetimes: [2s]\nbench_time: 1x\nbench_count: 1\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
@@ -115,9 +116,11 @@ func checkCounts(t *testing.T, tr trial.Trial) {
 			}
 			// An authenticated request is one round trip to its store, by the store's own
 			// count; one that failed may not have come that far.
-			counter := map[string]string{"redis": "redis_commands", "postgres": "postgres_statements"}[arm.Of(tr.Spec.Cells[m.Cell].System.Arm).Store()]
+			store := arm.Of(tr.Spec.Cells[m.Cell].System.Arm).Store()
+			counter := map[string]string{"redis": "redis_commands", "postgres": "postgres_statements"}[store]
 			asked := float64(r.Outcomes[trial.Success] + r.Outcomes[trial.Refused])
-			if got := m.Usage.Counters[counter]; counter != "" && m.Search == nil && len(m.Marks) == 0 && (got < asked || got > float64(r.Completed)) {
+			if got := m.Usage.Counters[counter]; counter != "" && m.Search == nil && len(m.Marks) == 0 &&
+				(got < asked || got > float64(r.Completed)) {
 				t.Errorf("%s %s: the store counted %v %s for %v requests: %v", tr.Spec, m.Step, got, counter, r.Completed, r.Outcomes)
 			}
 		}
@@ -141,7 +144,8 @@ func TestRunMeasuresJudgesAndReports(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if run.Status != "complete" || len(run.Software) < 5 || run.Machine.SystemCPUs == "" || run.PostgreSQL["fsync"] != "on" || run.PostgreSQL["lc_messages"] != "C" {
+	if run.Status != "complete" || len(run.Software) < 5 || run.Machine.SystemCPUs == "" || run.PostgreSQL["fsync"] != "on" ||
+		run.PostgreSQL["lc_messages"] != "C" {
 		t.Errorf("manifest: %s, software %v, machine %+v, PostgreSQL %v", run.Status, run.Software, run.Machine, run.PostgreSQL)
 	}
 	trials, err := folder.Trials()
@@ -178,7 +182,8 @@ func TestRunMeasuresJudgesAndReports(t *testing.T) {
 	if after, err := os.ReadFile(folder.Path("report.html")); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("the page differs when made again: %v", err)
 	}
-	if stdout, stderr, code := invoke(t, "compare", out, out); code != 0 || !strings.Contains(stdout, "Verify/alg=HS256") { // trials may all be invalid on a busy machine
+	// trials may all be invalid on a busy machine
+	if stdout, stderr, code := invoke(t, "compare", out, out); code != 0 || !strings.Contains(stdout, "Verify/alg=HS256") {
 		t.Errorf("compare: status %d, %s%s", code, stdout, stderr)
 	}
 	assertNoCredentials(t, out)
@@ -298,7 +303,8 @@ func assertNothingLeft(t *testing.T, pid int) {
 	if left := descendants(pid); len(left) > 0 {
 		t.Errorf("children of %d left: %v", pid, left)
 	}
-	for _, at := range []struct{ dir, pattern string }{{"/sys/fs/cgroup", "*/authbench-*"}, {"/sys/fs/cgroup", "authbench-*"}, {os.TempDir(), "authbench-*/*"}} {
+	for _, at := range []struct{ dir, pattern string }{{"/sys/fs/cgroup", "*/authbench-*"}, {"/sys/fs/cgroup", "authbench-*"},
+		{os.TempDir(), "authbench-*/*"}} {
 		paths, err := fs.Glob(os.DirFS(at.dir), at.pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -34,7 +34,8 @@ func writeReport(folder trial.Folder, stdout io.Writer) error {
 		return err
 	}
 	if len(trials) == 0 {
-		return fmt.Errorf("%s holds no trial: nothing was measured yet; go on with: %s", folder, trial.Shell("bin/authbench", "run", "--resume", string(folder)))
+		return fmt.Errorf("%s holds no trial: nothing was measured yet; go on with: %s",
+			folder, trial.Shell("bin/authbench", "run", "--resume", string(folder)))
 	}
 	misnamed, err := folder.Misnamed()
 	if err != nil {

@@ -56,7 +56,8 @@ func runCommand(stdout, stderr io.Writer) *cobra.Command {
 	f.StringVar(&o.profile, "profile", "standard", "how thoroughly: smoke, standard or full")
 	f.StringVar(&o.config, "config", "", "YAML file with settings that override the profile's (see --print-config)")
 	f.StringSliceVar(&o.experiments, "experiments", nil, "only these, comma separated: "+experiment.Names())
-	f.StringVar(&o.runtime, "runtime", stack.KindAuto, "how the system is started: native (processes), compose (containers), or auto: native where its programs are here")
+	f.StringVar(&o.runtime, "runtime", stack.KindAuto,
+		"how the system is started: native (processes), compose (containers), or auto: native where its programs are here")
 	f.StringVar(&o.out, "out", "", "the run's folder (default: results/<time>-<profile>)")
 	f.StringVar(&o.resume, "resume", "", "go on with the run in this folder: only what is not done is measured, with the run's own settings")
 	f.Uint64Var(&o.seed, "seed", 0, "random seed for cell order and arrival times (0: pick one and record it)")

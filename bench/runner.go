@@ -122,7 +122,8 @@ func (r *runner) resume(dir string, dryRun bool) (err error) {
 		}
 	}
 	if strings.Join(hashes, " ") != strings.Join(r.Run.RuleHashes, " ") {
-		return fmt.Errorf("%s was begun with other rules than this build of authbench has: resume it with the build of commit %s", dir, r.Run.Commit)
+		return fmt.Errorf("%s was begun with other rules than this build of authbench has: resume it with the build of commit %s",
+			dir, r.Run.Commit)
 	}
 	if r.Run.Commit != commit {
 		r.Run.Warnings = append(r.Run.Warnings, fmt.Sprintf("resumed with the build of commit %s", commit))

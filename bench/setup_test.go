@@ -34,8 +34,10 @@ func TestSetupGetsTheComposePlugin(t *testing.T) {
 		want                        []string // in this order; none: it says nothing of a plugin
 		builds                      bool
 	}{
-		{"none", "", "compose", "", []string{"docker has no Compose plugin of 2.20 or newer", "will build", "building the Compose plugin v5."}, true},
-		{"too old", "v2.19.1", "compose", "", []string{"docker has no Compose plugin of 2.20 or newer", "will build", "building the Compose plugin v5."}, true},
+		{"none", "", "compose", "", []string{"docker has no Compose plugin of 2.20 or newer", "will build", "building the Compose plugin v5."},
+			true},
+		{"too old", "v2.19.1", "compose", "",
+			[]string{"docker has no Compose plugin of 2.20 or newer", "will build", "building the Compose plugin v5."}, true},
 		{"new enough", "2.20.0", "compose", "", nil, false},
 		{"not needed", "", "compare", "", nil, false},
 		{"somebody's own", "2.19.1", "compose", "theirs", []string{"it is left as it is"}, false},

@@ -117,7 +117,8 @@ func TestDoctorAmongOddFolders(t *testing.T) {
 	if err := os.Mkdir(spaced, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	warned := map[string]string{"/nonexistent/x": "TMPDIR will not do, so the runtime folder is in /tmp: lstat /nonexistent: no such file or directory"}
+	warned := map[string]string{"/nonexistent/x": "TMPDIR will not do, so the runtime folder is in /tmp: lstat /nonexistent: " +
+		"no such file or directory"}
 	if os.Getuid() == 0 {
 		warned[closed] = "chmod o+x"
 	}

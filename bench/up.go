@@ -101,7 +101,8 @@ func up(ctx context.Context, kind string, of trial.System, stdout io.Writer) (er
 		fmt.Fprintf(stdout, "  %s%d%s loadtests/sticky.js\n", k6, min(of.Users, 24), balancerSettings(of.Balancer))
 		fmt.Fprintf(stdout, "  %s%d -e REPLICAS=%s loadtests/revoke.js\n", k6, min(of.Users, 10), strings.Join(s.ReplicaURLs(), ","))
 	}
-	fmt.Fprintf(stdout, "\n  curl --include --json '{\"username\":\"user-000000\",\"password\":\"correct horse battery staple\"}' %s/login\n", s.URL)
+	fmt.Fprintf(stdout, "\n  curl --include --json '{\"username\":\"user-000000\",\"password\":\"correct horse battery staple\"}' %s/login\n",
+		s.URL)
 	fmt.Fprintf(stdout, "\n  curl --json '{\"users\":%d}' %s/mint >users.jsonl\n", of.Users, s.Replicas[0].PrivateURL)
 	fmt.Fprintf(stdout, "  bin/authbench load --url %s/me --rate 1000 --credentials users.jsonl\n", s.URL)
 	fmt.Fprintf(stdout, "\nCtrl-C ends it.\n")

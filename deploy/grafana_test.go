@@ -95,7 +95,8 @@ func serverMetrics(t *testing.T) map[string]bool {
 	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "../servers").CombinedOutput(); err != nil {
 		t.Fatalf("build the server: %v\n%s", err, out)
 	}
-	cmd := exec.CommandContext(t.Context(), binary, "-listen", "127.0.0.1:0", "-auth", "session", "-seed-users", "1", "-argon2", "m=64,t=1,p=1", "-insecure-cookies")
+	cmd := exec.CommandContext(t.Context(), binary, "-listen", "127.0.0.1:0", "-auth", "session", "-seed-users", "1",
+		"-argon2", "m=64,t=1,p=1", "-insecure-cookies")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -182,7 +182,8 @@ func TestWhatIsToBeAddedHasItsPlace(t *testing.T) {
 	text := read(t, "architecture.md")
 	headings := howToAdd.FindAllStringSubmatch(text, -1)
 	if len(headings) < 6 {
-		t.Fatalf("architecture.md has %d sections on how to add something: want an arm, an experiment, a fault, a metric, a chart and a store", len(headings))
+		t.Fatalf("architecture.md has %d sections on how to add something: want an arm, an experiment, a fault, a metric, a chart and a store",
+			len(headings))
 	}
 	for _, h := range headings {
 		rows := strings.Split(section(t, text, h[1]), "\n| `")

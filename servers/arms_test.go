@@ -125,7 +125,8 @@ func checkMint(t *testing.T, arm string, r *replica) {
 	for _, i := range []int{0, n / 2, n - 1} {
 		wantMe(t, r.me(lines[i].held()), subject(arm, first+i), "user", "r1")
 	}
-	for _, bad := range []string{``, `{}`, `{"users":0}`, `{"users":-1}`, `{"users":1,"first":-1}`, `{"users":1000001}`, `{"users":1,"admin":true}`} {
+	for _, bad := range []string{``, `{}`, `{"users":0}`, `{"users":-1}`, `{"users":1,"first":-1}`, `{"users":1000001}`,
+		`{"users":1,"admin":true}`} {
 		wantStatus(t, "mint of "+bad, r.do("POST", r.Private+"/mint", bad, held{}), http.StatusBadRequest)
 	}
 }
@@ -208,7 +209,8 @@ func TestOneRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(stats, fmt.Sprintf("cmdstat_get:calls=%d,", n)) || strings.Count(stats, "cmdstat_") != 2 { // CONFIG RESETSTAT is the other
+	// CONFIG RESETSTAT is the other
+	if !strings.Contains(stats, fmt.Sprintf("cmdstat_get:calls=%d,", n)) || strings.Count(stats, "cmdstat_") != 2 {
 		t.Errorf("after %d requests with a session:\n%s\nwant as many GETs and nothing else", n, stats)
 	}
 }

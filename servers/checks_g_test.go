@@ -21,7 +21,8 @@ func TestG01_PasswordsAreArgon2idHashes(t *testing.T) {
 		}
 		defer conn.Close(s.Context())
 		var hash, dump string
-		if err := conn.QueryRow(s.Context(), `SELECT hash, (SELECT string_agg(a::text, ' ') FROM accounts a) FROM accounts WHERE name = $1`, ada).Scan(&hash, &dump); err != nil {
+		if err := conn.QueryRow(s.Context(), `SELECT hash, (SELECT string_agg(a::text, ' ') FROM accounts a) FROM accounts WHERE name = $1`,
+			ada).Scan(&hash, &dump); err != nil {
 			s.Fatal(err)
 		}
 		if !strings.HasPrefix(hash, "$argon2id$v=19$") || strings.Contains(dump, marker) || strings.Contains(dump, password) {
@@ -201,7 +202,8 @@ func TestG14_NoCredentialIsLogged(t *testing.T) {
 		var said strings.Builder
 		for _, a := range []answer{
 			s.r[0].me(held{bearer: secret + "x"}), s.r[0].me(held{cookie: "__Host-session=" + secret + "x"}),
-			s.r[0].do("GET", s.r[0].Listen+"/"+secret, "", h), s.r[0].do("POST", s.r[0].Listen+"/login", `{"password":"marker-password","x":"`+secret+`"`, h),
+			s.r[0].do("GET", s.r[0].Listen+"/"+secret, "", h),
+			s.r[0].do("POST", s.r[0].Listen+"/login", `{"password":"marker-password","x":"`+secret+`"`, h),
 			s.loginAs(s.r[0], ada, "marker-password"), s.setPassword(h, "marker-password", "marker-password-2"), s.r[0].logout(h),
 		} {
 			said.WriteString(a.body)
@@ -294,7 +296,8 @@ func TestG16_CrossSiteChangesAreRefused(t *testing.T) {
 		h, r := s.login(ada), s.r[0]
 		for _, route := range changes {
 			method, path, _ := strings.Cut(route, " ")
-			for _, headers := range []http.Header{{"Sec-Fetch-Site": {"cross-site"}}, {"Sec-Fetch-Site": {"same-site"}}, {"Origin": {"https://evil.example"}}, {"Origin": {"null"}}} {
+			for _, headers := range []http.Header{{"Sec-Fetch-Site": {"cross-site"}}, {"Sec-Fetch-Site": {"same-site"}},
+				{"Origin": {"https://evil.example"}}, {"Origin": {"null"}}} {
 				wantStatus(s.T, fmt.Sprint(route, headers), r.doWith(method, path, `{}`, h, headers), http.StatusForbidden)
 			}
 		}
@@ -334,7 +337,8 @@ func TestG17_TwoCredentialsAreRefused(t *testing.T) {
 func TestG18_NothingIsCached(t *testing.T) {
 	eachArm(t, "G18", func(s *site) {
 		h := s.login(ada)
-		for _, route := range append([]string{"GET /me", "GET /sessions", "GET /readyz", "GET /healthz", "GET /nowhere", "GET /login"}, changes...) {
+		for _, route := range append([]string{"GET /me", "GET /sessions", "GET /readyz", "GET /healthz", "GET /nowhere", "GET /login"},
+			changes...) {
 			method, path, _ := strings.Cut(route, " ")
 			for _, who := range []held{{}, h} {
 				if a := s.r[0].doWith(method, path, `{}`, who, nil); a.Header.Get("Cache-Control") != "no-store" {

@@ -17,7 +17,8 @@ import (
 func TestL01_LogInBody(t *testing.T) {
 	eachArm(t, "L01", func(s *site) {
 		for _, body := range []string{
-			strings.Repeat(" ", 4097), `{"username":"` + strings.Repeat("n", 5000) + `"}`, `{"username":"user-000001","password":"` + password + `"}` + strings.Repeat(" ", 5000),
+			strings.Repeat(" ", 4097), `{"username":"` + strings.Repeat("n", 5000) + `"}`, `{"username":"user-000001","password":"` + password +
+				`"}` + strings.Repeat(" ", 5000),
 		} {
 			wantProblem(s.T, s.r[0].do("POST", s.r[0].Listen+"/login", body, held{}), http.StatusRequestEntityTooLarge)
 		}
@@ -31,7 +32,8 @@ func wantProblem(t *testing.T, a answer, status int) {
 		Status        int
 		Title, Detail string
 	}
-	if err := json.Unmarshal([]byte(a.body), &p); err != nil || a.StatusCode != status || p.Status != status || p.Detail == "" || p.Title == "" ||
+	if err := json.Unmarshal([]byte(a.body), &p); err != nil || a.StatusCode != status || p.Status != status ||
+		p.Detail == "" || p.Title == "" ||
 		a.Header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("status %d, %s, %s; want a problem of status %d", a.StatusCode, a.Header.Get("Content-Type"), a.body, status)
 	}
@@ -75,11 +77,14 @@ func TestL04_CookieLength(t *testing.T) {
 func TestL05_HeaderLength(t *testing.T) {
 	eachArm(t, "L05", func(s *site) {
 		h, r := s.login(ada), s.r[0]
-		for _, text := range []string{"GET /me HTTP/1.1\r\nHost: x\r\nX-Big: " + strings.Repeat("x", 17<<10) + "\r\n\r\n", "GET /" + strings.Repeat("x", 17<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n"} {
+		for _, text := range []string{"GET /me HTTP/1.1\r\nHost: x\r\nX-Big: " + strings.Repeat("x", 17<<10) + "\r\n\r\n",
+			"GET /" + strings.Repeat("x", 17<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n"} {
 			wantProblem(s.T, sendRaw(s.T, r.Listen, text), http.StatusRequestHeaderFieldsTooLarge)
 		}
-		wantProblem(s.T, r.doWith("GET", "/me", "", held{}, http.Header{"X-Big": {strings.Repeat("x", 21<<10)}}), http.StatusRequestHeaderFieldsTooLarge)
-		for _, text := range []string{"GARBAGE\r\n\r\n", "GET /me HTTP/1.1\r\n\r\n", "GET /me HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n", "GET /me HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n"} {
+		wantProblem(s.T, r.doWith("GET", "/me", "", held{}, http.Header{"X-Big": {strings.Repeat("x", 21<<10)}}),
+			http.StatusRequestHeaderFieldsTooLarge)
+		for _, text := range []string{"GARBAGE\r\n\r\n", "GET /me HTTP/1.1\r\n\r\n", "GET /me HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n",
+			"GET /me HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n"} {
 			wantProblem(s.T, sendRaw(s.T, r.Listen, text), http.StatusBadRequest)
 		}
 		s.wantLive("afterwards", h)
@@ -180,7 +185,8 @@ func TestL09_HashesAreBounded(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if answers[http.StatusOK] < 1 || answers[http.StatusServiceUnavailable] < 1 || answers[http.StatusOK]+answers[http.StatusServiceUnavailable] != 32 {
+		if answers[http.StatusOK] < 1 || answers[http.StatusServiceUnavailable] < 1 ||
+			answers[http.StatusOK]+answers[http.StatusServiceUnavailable] != 32 {
 			s.Errorf("answers by status: %v; want some 200, some 503 and nothing else", answers)
 		}
 	}, "-login-queue", "0", "-argon2", "m=19456,t=2,p=1")
@@ -221,7 +227,8 @@ func TestL10_FailedLogInsAreLimited(t *testing.T) {
 func TestL11_LeewayIsBounded(t *testing.T) {
 	eachCell(t, "L11", func(t *testing.T, arm, _ string) {
 		for _, leeway := range []string{"61s", "-1s", "24h"} {
-			if _, err := parse(nil, append(kindNamed(t, arm).args(), "-keys", "d", "-leeway", leeway)...); err == nil || !strings.Contains(err.Error(), "-leeway") {
+			if _, err := parse(nil, append(kindNamed(t, arm).args(), "-keys", "d", "-leeway", leeway)...); err == nil ||
+				!strings.Contains(err.Error(), "-leeway") {
 				t.Errorf("-leeway %s: error %v; want one that names it", leeway, err)
 			}
 		}
@@ -258,7 +265,8 @@ func TestL14_OneRecordALine(t *testing.T) {
 		r.doWith("POST", "/admin/users/x%0d%0aforged%1b/logout", "", admin, nil)
 		sendRaw(s.T, r.Listen, "GET /\r\nX: \x1b[31mforged\r\n\r\n")
 		for line := range strings.Lines(r.stderr.String()) {
-			if !json.Valid([]byte(line)) || strings.ContainsAny(strings.TrimSuffix(line, "\n"), "\r\n\x1b") || strings.Contains(line, `"msg":"forged"`) {
+			if !json.Valid([]byte(line)) || strings.ContainsAny(strings.TrimSuffix(line, "\n"), "\r\n\x1b") ||
+				strings.Contains(line, `"msg":"forged"`) {
 				s.Errorf("log: %q", line)
 			}
 		}

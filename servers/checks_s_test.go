@@ -54,7 +54,8 @@ func TestS03_OnlyHashesAreStored(t *testing.T) {
 		h := s.login(ada)
 		dump := s.dump()
 		if !strings.Contains(dump, ada) || strings.Contains(dump, h.secret()) {
-			s.Errorf("a dump that lacks the session (%v), or holds its secret (%v)", !strings.Contains(dump, ada), strings.Contains(dump, h.secret()))
+			s.Errorf("a dump that lacks the session (%v), or holds its secret (%v)",
+				!strings.Contains(dump, ada), strings.Contains(dump, h.secret()))
 		}
 	})
 }
@@ -156,7 +157,8 @@ func (s *site) holdsRecords() bool {
 // that has just begun, or keep one for ever.
 func TestS07_ReplicasClocksMayDiffer(t *testing.T) {
 	eachCell(t, "S07", func(t *testing.T, arm, cell string) {
-		for what, check := range map[string]func(*site){"cap": capByOneClock, "index": indexByOneClock, "use": useByOneClock, "guesses": guessesByOneClock} {
+		for what, check := range map[string]func(*site){"cap": capByOneClock, "index": indexByOneClock, "use": useByOneClock,
+			"guesses": guessesByOneClock} {
 			t.Run(what, func(t *testing.T) {
 				s := newSite(t, arm, cell)
 				flags := append(s.flags, "-lifetime", "20s", "-sweep", "1s", "-sessions-per-user", "2", "-touch", "always", "-idle-timeout", "15s",
@@ -203,7 +205,8 @@ func indexByOneClock(s *site) {
 					s.Errorf("%d sessions are listed, want two, the newest first: %+v", len(got), got)
 				}
 			}
-			wantStatus(s.T, "log-out by an administrator", s.send("POST", "/admin/users/user-000001/logout", "", s.login("admin")), http.StatusNoContent)
+			wantStatus(s.T, "log-out by an administrator", s.send("POST", "/admin/users/user-000001/logout", "", s.login("admin")),
+				http.StatusNoContent)
 			for _, r := range s.r {
 				wantStatus(s.T, "the first, afterwards", r.me(one), http.StatusUnauthorized)
 				wantStatus(s.T, "the second, afterwards", r.me(two), http.StatusUnauthorized)

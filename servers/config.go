@@ -113,26 +113,40 @@ func parseConfig(args []string, getenv func(string) (string, bool), stdout io.Wr
 
 func (c *Config) define(fs *flag.FlagSet) {
 	fs.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "`address` of the public listener; port 0 picks a free one")
-	fs.StringVar(&c.Private, "private", "127.0.0.1:0", "`address` of the private listener: /metrics, /config, /mint; never route it from outside")
-	fs.StringVar(&c.PrivateHosts, "private-hosts", "", "`names` by which the private listener may be asked, beside its address and loopback, with commas between them: as Prometheus knows it")
+	fs.StringVar(&c.Private, "private", "127.0.0.1:0",
+		"`address` of the private listener: /metrics, /config, /mint; never route it from outside")
+	fs.StringVar(&c.PrivateHosts, "private-hosts", "",
+		"`names` by which the private listener may be asked, beside its address and loopback, with commas between them: as Prometheus knows it")
 	fs.StringVar(&c.Replica, "replica", "r1", "`name` of this replica, in every answer of /me")
 
-	fs.StringVar(&c.Auth, "auth", "none", "way to authenticate: "+strings.Join(levels("auth"), ", ")+" (none is the control: everybody passes)")
-	fs.StringVar(&c.Store, "store", "memory", "where sessions live: "+strings.Join(levels("store"), ", ")+" (with -auth session; cookie is encrypted at the client)")
-	fs.StringVar(&c.Alg, "alg", "", "signature of tokens: "+strings.Join(levels("alg"), ", ")+" (with -auth jwt; default HS256, for Cognito RS256)")
-	fs.StringVar(&c.Keys, "keys", "", "`directory` of the signing keys, shared by all replicas; a missing key is made (with -auth jwt and -store cookie)")
-	fs.DurationVar(&c.KeysPoll, "keys-poll", time.Second, "`time` between readings of -keys: within it a new key verifies and a removed one does not")
-	fs.StringVar(&c.Profile, "profile", "", "cognito: only verify access tokens of another issuer, in the manner of Amazon Cognito: -issuer is its URL, -audience the client_id")
+	fs.StringVar(&c.Auth, "auth", "none", "way to authenticate: "+strings.Join(levels("auth"), ", ")+
+		" (none is the control: everybody passes)")
+	fs.StringVar(&c.Store, "store", "memory", "where sessions live: "+strings.Join(levels("store"), ", ")+
+		" (with -auth session; cookie is encrypted at the client)")
+	fs.StringVar(&c.Alg, "alg", "", "signature of tokens: "+strings.Join(levels("alg"), ", ")+
+		" (with -auth jwt; default HS256, for Cognito RS256)")
+	fs.StringVar(&c.Keys, "keys", "",
+		"`directory` of the signing keys, shared by all replicas; a missing key is made (with -auth jwt and -store cookie)")
+	fs.DurationVar(&c.KeysPoll, "keys-poll", time.Second,
+		"`time` between readings of -keys: within it a new key verifies and a removed one does not")
+	fs.StringVar(&c.Profile, "profile", "",
+		"cognito: only verify access tokens of another issuer, in the manner of Amazon Cognito: -issuer is its URL, -audience the client_id")
 	fs.StringVar(&c.JWKS, "jwks", "", "`URL` (https, or http to loopback) or file of the other issuer's keys (with -profile cognito)")
-	fs.DurationVar(&c.JWKSRefresh, "jwks-refresh", 5*time.Minute, "`time` between readings of -jwks: a removed key verifies for that long; a token by an unknown key brings the next reading forward, to 5s after the last at the earliest")
-	fs.DurationVar(&c.JWKSStale, "jwks-stale", time.Hour, "`time` for which the last keys verify while -jwks cannot be read; after it the answer is 503")
+	fs.DurationVar(&c.JWKSRefresh, "jwks-refresh", 5*time.Minute,
+		"`time` between readings of -jwks: a removed key verifies for that long; a token by an unknown key brings the next reading forward, "+
+			"to 5s after the last at the earliest")
+	fs.DurationVar(&c.JWKSStale, "jwks-stale", time.Hour,
+		"`time` for which the last keys verify while -jwks cannot be read; after it the answer is 503")
 	fs.StringVar(&c.Credential, "credential", "", "what carries the credential: header or cookie (default cookie for session, header for jwt)")
-	fs.BoolVar(&c.InsecureCookies, "insecure-cookies", false, "drop the __Host- prefix and Secure from cookies, for plain HTTP; a warning is logged")
+	fs.BoolVar(&c.InsecureCookies, "insecure-cookies", false,
+		"drop the __Host- prefix and Secure from cookies, for plain HTTP; a warning is logged")
 	fs.DurationVar(&c.Lifetime, "lifetime", time.Hour, "`time` from log-in to the absolute end of a session, or of a token")
 	fs.DurationVar(&c.IdleTimeout, "idle-timeout", 0, "`time` after which an unused session ends; 0 means never; needs -touch")
 	fs.StringVar(&c.Touch, "touch", "never", "when a session's last use is written: never, throttled (once in -touch-every) or always")
-	fs.DurationVar(&c.TouchEvery, "touch-every", time.Minute, "`time` between writings with -touch throttled; a session may end idly that much early")
-	fs.IntVar(&c.SessionsPerUser, "sessions-per-user", session.DefaultPerSubject, "sessions that one user may have; the oldest ends for a new one")
+	fs.DurationVar(&c.TouchEvery, "touch-every", time.Minute,
+		"`time` between writings with -touch throttled; a session may end idly that much early")
+	fs.IntVar(&c.SessionsPerUser, "sessions-per-user", session.DefaultPerSubject,
+		"sessions that one user may have; the oldest ends for a new one")
 	fs.DurationVar(&c.Leeway, "leeway", 0, "`time` by which replicas' clocks may differ; a token is accepted that much longer")
 	fs.StringVar(&c.Issuer, "issuer", ownName, "`name` of the issuer of tokens")
 	fs.StringVar(&c.Audience, "audience", ownName, "`name` of the audience of tokens")
@@ -146,21 +160,27 @@ func (c *Config) define(fs *flag.FlagSet) {
 	fs.DurationVar(&c.Sweep, "sweep", time.Minute, "`time` between deletions of expired sessions (memory and postgres)")
 
 	fs.StringVar(&c.Accounts, "accounts", "memory", "where accounts live: memory or postgres")
-	fs.IntVar(&c.SeedUsers, "seed-users", 0, "`number` of accounts to make at start, user-000000 and on, and admin; password: "+account.SeedPassword)
-	fs.Func("argon2", "`cost` of a password hash: memory in KiB, passes, threads (default "+account.DefaultParams.String()+")", func(s string) (err error) {
-		c.Argon2, err = account.ParseParams(s)
-		return err
-	})
+	fs.IntVar(&c.SeedUsers, "seed-users", 0, "`number` of accounts to make at start, user-000000 and on, and admin; password: "+
+		account.SeedPassword)
+	fs.Func("argon2", "`cost` of a password hash: memory in KiB, passes, threads (default "+account.DefaultParams.String()+")",
+		func(s string) (err error) {
+			c.Argon2, err = account.ParseParams(s)
+			return err
+		})
 	c.Argon2 = account.DefaultParams
 	fs.IntVar(&c.LoginQueue, "login-queue", 32, "log-ins that may wait for a processor; more are answered 503")
-	fs.IntVar(&c.LoginFailures, "login-failures", 20, "failed log-ins of one user in -login-window; after them 429 (counted in the shared store, if there is one)")
-	fs.DurationVar(&c.LoginWindow, "login-window", 10*time.Minute, "`time` from the first failed log-in that counts until the count is cleared")
-	fs.StringVar(&c.Readiness, "readiness", "store", "what /readyz answers while a store is down or refuses writes: store (503) or always (200, and what is wrong)")
+	fs.IntVar(&c.LoginFailures, "login-failures", 20,
+		"failed log-ins of one user in -login-window; after them 429 (counted in the shared store, if there is one)")
+	fs.DurationVar(&c.LoginWindow, "login-window", 10*time.Minute,
+		"`time` from the first failed log-in that counts until the count is cleared")
+	fs.StringVar(&c.Readiness, "readiness", "store",
+		"what /readyz answers while a store is down or refuses writes: store (503) or always (200, and what is wrong)")
 	fs.BoolVar(&c.Mint, "mint", false, "serve POST /mint on the private listener: credentials without passwords, for measuring")
 	fs.BoolVar(&c.Force, "force", false, "allow -mint and -seed-users on listeners other than loopback")
 	fs.DurationVar(&c.Drain, "drain", 10*time.Second, "`time` that requests in flight get to finish after SIGTERM")
 	fs.DurationVar(&c.DrainDelay, "drain-delay", 0, "`time` between /readyz turning 503 and the listener closing, after SIGTERM")
-	fs.DurationVar(&c.DrainIdle, "drain-idle", time.Second, "`time` at most that idle connections stay open after that, for one more request each: a balancer that is told to close them loses none")
+	fs.DurationVar(&c.DrainIdle, "drain-idle", time.Second,
+		"`time` at most that idle connections stay open after that, for one more request each: a balancer that is told to close them loses none")
 }
 
 func usage(fs *flag.FlagSet, w io.Writer) {

@@ -44,8 +44,9 @@ func (i *issuer) jwk(kid string, change map[string]any) map[string]any {
 // what the log must say of them.
 func (i *issuer) strange() (keys []any, why map[string]string) {
 	why = map[string]string{
-		"oaep": "RSA-OAEP", "es256": `"EC"`, "ml-dsa": `"AKP"`, "okp": `"OKP"`, "secret": "is secret", "private": "is secret", "weak": "2040 bits",
-		"enc": `"enc"`, "ps": "PS256", "ops": "key_ops", "no-n": "modulus", "typed": "modulus", "twice": "2 keys have this kid",
+		"oaep": "RSA-OAEP", "es256": `"EC"`, "ml-dsa": `"AKP"`, "okp": `"OKP"`, "secret": "is secret", "private": "is secret",
+		"weak": "2040 bits",
+		"enc":  `"enc"`, "ps": "PS256", "ops": "key_ops", "no-n": "modulus", "typed": "modulus", "twice": "2 keys have this kid",
 	}
 	first := func(change map[string]any) { keys = append(keys, i.jwk("first", change)) }
 	first(map[string]any{"kid": "oaep", "alg": "RSA-OAEP", "use": "enc"}) // Keycloak's default
@@ -141,7 +142,8 @@ func TestJ13_NoKeyThatFits(t *testing.T) {
 		if err := os.WriteFile(file, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cfg, err := parse(nil, "-auth", "jwt", "-profile", "cognito", "-jwks", file, "-issuer", i.server.URL, "-audience", "client-1", "-listen", "127.0.0.1:0")
+		cfg, err := parse(nil, "-auth", "jwt", "-profile", "cognito", "-jwks", file, "-issuer", i.server.URL, "-audience", "client-1",
+			"-listen", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -130,7 +130,8 @@ func TestForeignTokens(t *testing.T) {
 		good := i.token("first", "", i.payload(nil))
 		wantMe(t, r.me(good), "aaaa-bbbb", "user", "r1")
 		wantMe(t, r.me(i.token("first", "", i.payload(map[string]any{"cognito:groups": []string{"admin"}}))), "aaaa-bbbb", "admin", "r1")
-		if c := r.config(); c.Arm != "jwt/cognito" || c.Profile != "cognito" || c.Alg != "RS256" || c.JWKS != jwks || c.RevocationScope != "none" || c.RevocationBound != "1h0m0s" {
+		if c := r.config(); c.Arm != "jwt/cognito" || c.Profile != "cognito" || c.Alg != "RS256" || c.JWKS != jwks ||
+			c.RevocationScope != "none" || c.RevocationBound != "1h0m0s" {
 			t.Errorf("/config: %+v", c)
 		}
 		wantStatus(t, "readyz", r.do("GET", r.Listen+"/readyz", "", held{}), http.StatusOK)
@@ -139,13 +140,14 @@ func TestForeignTokens(t *testing.T) {
 		}
 		for what, h := range map[string]held{
 			"G13 nobody": {}, "J07 another client": i.token("first", "", i.payload(map[string]any{"client_id": "client-2"})),
-			"J07 no client":         i.token("first", "", i.payload(map[string]any{"client_id": nil, "aud": "client-1"})),
-			"J06 an ID token":       i.token("first", "", i.payload(map[string]any{"token_use": "id"})),
-			"J06 no token_use":      i.token("first", "", i.payload(map[string]any{"token_use": nil})),
-			"J07 another issuer":    i.token("first", "", i.payload(map[string]any{"iss": i.server.URL + "/2"})),
-			"J07 expired":           i.token("first", "", i.payload(map[string]any{"iat": time.Now().Unix() - 3601, "exp": time.Now().Unix() - 1})),
-			"J08 of a day":          i.token("first", "", i.payload(map[string]any{"exp": time.Now().Unix() + 86400})),
-			"J02 HMAC by the JWKS":  {bearer: (&forger{t: t}).signedBy("HS256", i.jwks(), encoded(`{"kid":"first","alg":"HS256"}`)+"."+encoded(i.payload(nil)))},
+			"J07 no client":      i.token("first", "", i.payload(map[string]any{"client_id": nil, "aud": "client-1"})),
+			"J06 an ID token":    i.token("first", "", i.payload(map[string]any{"token_use": "id"})),
+			"J06 no token_use":   i.token("first", "", i.payload(map[string]any{"token_use": nil})),
+			"J07 another issuer": i.token("first", "", i.payload(map[string]any{"iss": i.server.URL + "/2"})),
+			"J07 expired":        i.token("first", "", i.payload(map[string]any{"iat": time.Now().Unix() - 3601, "exp": time.Now().Unix() - 1})),
+			"J08 of a day":       i.token("first", "", i.payload(map[string]any{"exp": time.Now().Unix() + 86400})),
+			"J02 HMAC by the JWKS": {bearer: (&forger{t: t}).signedBy("HS256", i.jwks(), encoded(`{"kid":"first","alg":"HS256"}`)+"."+
+				encoded(i.payload(nil)))},
 			"J01 none":              {bearer: encoded(`{"kid":"first","alg":"none"}`) + "." + encoded(i.payload(nil)) + "."},
 			"J06 a token of ours":   i.token("first", `,"typ":"at+jwt"`, i.payload(nil)),
 			"J05 crit":              i.token("first", `,"crit":["exp"]`, i.payload(nil)),
@@ -156,7 +158,8 @@ func TestForeignTokens(t *testing.T) {
 		}
 		for _, route := range append([]string{"GET /sessions"}, changes...) {
 			method, path, _ := strings.Cut(route, " ")
-			wantProblem(t, r.doWith(method, path, `{"username":"user-000001","password":"`+account.SeedPassword+`"}`, good, nil), http.StatusNotFound)
+			wantProblem(t, r.doWith(method, path, `{"username":"user-000001","password":"`+account.SeedPassword+`"}`, good, nil),
+				http.StatusNotFound)
 		}
 		wantMe(t, r.me(good), "aaaa-bbbb", "user", "r1")
 	}

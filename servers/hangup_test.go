@@ -246,7 +246,8 @@ func TestG21_EveryGuessCounts(t *testing.T) {
 			release()
 			for _, g := range guesses {
 				// 503 is whoever left the queue for a hash: counted, and not judged.
-				if a := g.answer(); !slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable}, a.StatusCode) {
+				if a := g.answer(); !slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable},
+					a.StatusCode) {
 					s.Errorf("%s: status %d, %s", guess.route, a.StatusCode, a.body)
 				}
 			}

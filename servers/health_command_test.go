@@ -30,7 +30,8 @@ func TestHealthCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	if err := healthCommand(t.Context(), []string{"http://" + l.Addr().String()}, noEnv, io.Discard); err == nil || !strings.Contains(err.Error(), "refused") {
+	if err := healthCommand(t.Context(), []string{"http://" + l.Addr().String()}, noEnv, io.Discard); err == nil ||
+		!strings.Contains(err.Error(), "refused") {
 		t.Errorf("health where nobody listens: %v", err)
 	}
 }
@@ -75,7 +76,8 @@ func TestHealthCommandRefuses(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	if err := healthCommand(t.Context(), []string{"-h"}, noEnv, &out); !errors.Is(err, flag.ErrHelp) || !strings.Contains(out.String(), "/readyz") {
+	if err := healthCommand(t.Context(), []string{"-h"}, noEnv, &out); !errors.Is(err, flag.ErrHelp) ||
+		!strings.Contains(out.String(), "/readyz") {
 		t.Errorf("-h: %v, %s", err, out.String())
 	}
 }

@@ -61,6 +61,7 @@ func ownProblem(status int) []byte {
 		detail = "this transfer encoding is not known"
 	}
 	body, _ := json.Marshal(map[string]any{"type": "about:blank", "title": http.StatusText(status), "status": status, "detail": detail})
-	return fmt.Appendf(nil, "%s%d %s\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
+	return fmt.Appendf(nil,
+		"%s%d %s\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
 		statusLine, status, http.StatusText(status), len(body), body)
 }

@@ -35,7 +35,8 @@ func keysCommand(ctx context.Context, args []string, stdout io.Writer) error {
 	fs.StringVar(&f.Dir, "keys", "", "`directory` of the keys, as the replicas have it")
 	fs.StringVar(&f.Alg, "alg", "HS256", "signature of tokens: "+strings.Join(token.Algorithms(), ", "))
 	fs.StringVar(&kid, "kid", "", "`name` of the key to promote or remove")
-	fs.DurationVar(&t.Settle, "settle", 5*time.Second, "`time` within which everybody has read the keys again: some of the replicas' -keys-poll, or as long as strangers keep the JWKS")
+	fs.DurationVar(&t.Settle, "settle", 5*time.Second,
+		"`time` within which everybody has read the keys again: some of the replicas' -keys-poll, or as long as strangers keep the JWKS")
 	fs.DurationVar(&t.Life, "life", time.Hour+token.MaxLeeway, "longest `time` that a token is accepted: the replicas' -lifetime and -leeway")
 	if len(args) == 0 || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
 		fmt.Fprint(stdout, keysUsage)

@@ -126,7 +126,8 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 	a := api.New(api.Config{
 		Auth: arm.auth, Accounts: arm.accounts, Transport: transport, Replica: cfg.Replica,
 		Bound: cfg.revocationBound(), Leeway: cfg.leeway(),
-		VerifyOnly: cfg.kind.foreign, Now: cfg.Now, JWKS: arm.jwks, Checks: arm.checks, AlwaysReady: cfg.Readiness == "always", Metrics: metrics, Log: log,
+		VerifyOnly: cfg.kind.foreign, Now: cfg.Now, JWKS: arm.jwks, Checks: arm.checks, AlwaysReady: cfg.Readiness == "always",
+		Metrics: metrics, Log: log,
 	})
 	p := api.NewPrivate(api.PrivateConfig{
 		Settings: cfg.settings(public.Addr().String(), private.Addr().String()),

@@ -50,7 +50,8 @@ func TestOutage(t *testing.T) {
 
 func checkOutage(t *testing.T, fault string, r *replica, h held) {
 	t.Helper()
-	for what, a := range map[string]answer{"me": r.me(h), "login": r.login("user-000001"), "logout": r.logout(h), "readyz": r.do("GET", r.Listen+"/readyz", "", held{})} {
+	for what, a := range map[string]answer{"me": r.me(h), "login": r.login("user-000001"), "logout": r.logout(h),
+		"readyz": r.do("GET", r.Listen+"/readyz", "", held{})} {
 		wantStatus(t, fault+": "+what, a, http.StatusServiceUnavailable)
 		if a.Header.Get("Retry-After") == "" || a.took > patience || len(a.Cookies()) != 0 {
 			t.Errorf("%s: %s after %v: headers %v; want Retry-After, no cookie, within %v", fault, what, a.took, a.Header, patience)
@@ -127,7 +128,8 @@ func beginLogIn(t *testing.T, r *replica) (finish func() answer) {
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(30 * time.Second))
 	body := `{"username":"user-000001","password":"` + account.SeedPassword + `"}`
-	fmt.Fprintf(conn, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(body))
+	fmt.Fprintf(conn,
+		"POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(body))
 	in := bufio.NewReader(conn)
 	// The server says this when the handler reads the body: it is in flight.
 	if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {

@@ -50,8 +50,10 @@ func TestReadinessNamesAStoreThatRefusesWrites(t *testing.T) {
 		name, store, want string
 		broken, mend      func(*testing.T)
 	}{
-		{"Redis is out of memory", "redis", "redis refuses writes (OOM)", redisDo("CONFIG", "SET", "maxmemory", "1"), redisDo("CONFIG", "SET", "maxmemory", "0")},
-		{"Redis is a replica", "redis", "redis refuses writes (READONLY)", redisDo("REPLICAOF", "127.0.0.1", "1"), redisDo("REPLICAOF", "NO", "ONE")},
+		{"Redis is out of memory", "redis", "redis refuses writes (OOM)", redisDo("CONFIG", "SET", "maxmemory", "1"),
+			redisDo("CONFIG", "SET", "maxmemory", "0")},
+		{"Redis is a replica", "redis", "redis refuses writes (READONLY)", redisDo("REPLICAOF", "127.0.0.1", "1"),
+			redisDo("REPLICAOF", "NO", "ONE")},
 		{"PostgreSQL is read-only", "postgres", "postgres refuses writes (default_transaction_read_only)",
 			postgresDo("ALTER SYSTEM SET default_transaction_read_only = on"), postgresDo("ALTER SYSTEM RESET default_transaction_read_only")},
 	} {
@@ -66,7 +68,8 @@ func TestReadinessNamesAStoreThatRefusesWrites(t *testing.T) {
 			if a := ready(strict); !strings.Contains(string(a.body), "degraded: "+c.want) {
 				t.Errorf("%s\nwant it to say %q", a.body, c.want)
 			}
-			if a := ready(lenient); a.StatusCode != http.StatusOK || !strings.Contains(string(a.body), `"status":"degraded"`) || !strings.Contains(string(a.body), c.want) {
+			if a := ready(lenient); a.StatusCode != http.StatusOK || !strings.Contains(string(a.body), `"status":"degraded"`) ||
+				!strings.Contains(string(a.body), c.want) {
 				t.Errorf("-readiness always: %d, %s\nwant 200, degraded, and %q", a.StatusCode, a.body, c.want)
 			}
 			wantMe(t, strict.me(h), "user-000001", "user", "r1") // what can be served is

@@ -9,7 +9,8 @@ import (
 
 // badTexts are what a reader of JSON may take for something else, by what the
 // answer must name.
-var badTexts = map[string]string{"\xff\xff\xff\xff\xff\xff\xff\xff": "UTF-8", "\xed\xa0\x80": "UTF-8", `\ud800`: "surrogate", `x\udc00\ud800`: "surrogate"}
+var badTexts = map[string]string{"\xff\xff\xff\xff\xff\xff\xff\xff": "UTF-8", "\xed\xa0\x80": "UTF-8", `\ud800`: "surrogate",
+	`x\udc00\ud800`: "surrogate"}
 
 // TestG22_BodiesAreStrictText sends such texts in every body that is read, as a
 // value and as a name.

@@ -168,7 +168,8 @@ func (f *forger) confused() (all []attack) {
 			h := f.with(f.header, `"`+f.alg+`"`, `"`+alg+`"`)
 			all = append(all, attack{"J02 " + alg + " by secret: " + what, f.signedBy(alg, secret, encoded(h)+"."+encoded(f.payload))})
 		}
-		all = append(all, attack{"J02 header as it is, HMAC by secret: " + what, f.signedBy("HS256", secret, encoded(f.header)+"."+encoded(f.payload))})
+		all = append(all,
+			attack{"J02 header as it is, HMAC by secret: " + what, f.signedBy("HS256", secret, encoded(f.header)+"."+encoded(f.payload))})
 	}
 	for _, other := range []string{"HS384", "RS384", "PS256", "ES384", "ES256K", "Ed25519", "EdDSA ", "hs256", "rs256", "dir"} {
 		all = append(all, attack{"J01 alg " + other + ", its own key", f.inHeader(`"`+f.alg+`"`, `"`+other+`"`)})
@@ -244,7 +245,8 @@ func (f *forger) kids() (all []attack) {
 	for _, kid := range []string{
 		"../../../../dev/null", "/dev/null", f.alg + ".key", "file:///etc/passwd", "' OR '1'='1", "x'; DROP TABLE accounts; --",
 		`\u0000`, f.kid() + `\u0000`, `\u0000` + f.kid(), `\n{\"level\":\"forged\"}`, `\u001b[2J`, `\r\nSet-Cookie: x=y`, "*", "${jndi:ldap://x}",
-		strings.ToLower(f.kid()), strings.ToUpper(f.kid()), f.kid()[:len(f.kid())-1], f.kid() + "=", " " + f.kid(), strings.Repeat("k", 2500), "𝄞", `\ud834`,
+		strings.ToLower(f.kid()), strings.ToUpper(f.kid()), f.kid()[:len(f.kid())-1], f.kid() + "=", " " + f.kid(), strings.Repeat("k", 2500),
+		"𝄞", `\ud834`,
 	} {
 		if kid != f.kid() {
 			all = append(all, attack{fmt.Sprintf("J04 kid %.20q", kid), f.inHeader(f.kid(), kid)})
@@ -281,7 +283,8 @@ func (f *forger) mistyped() (all []attack) {
 	}
 	for name, value := range claims {
 		member := `"` + name + `":` + string(value)
-		for _, wrong := range []string{`null`, `true`, `[]`, `{}`, `""`, `[` + string(value) + `]`, `{"x":` + string(value) + `}`, `-1`, `1e99`, `0.5`} {
+		for _, wrong := range []string{`null`, `true`, `[]`, `{}`, `""`, `[` + string(value) + `]`, `{"x":` + string(value) + `}`,
+			`-1`, `1e99`, `0.5`} {
 			all = append(all, attack{"J07 " + name + " is " + wrong, f.inPayload(member, `"`+name+`":`+wrong)})
 		}
 		all = append(all, attack{"J07 no " + name, f.inPayload(member, `"x":1`)})
@@ -296,7 +299,8 @@ func (f *forger) mistyped() (all []attack) {
 		all = append(all, attack{"J08 " + what, f.signed(f.header, f.with(p, number("exp"), fmt.Sprintf(`"exp":%d`, times[1])))})
 	}
 	for what, exp := range map[string]string{
-		"text": `"9999999999"`, "exponent": `1e10`, "fraction": string(claims["exp"]) + ".0", "huge": strings.Repeat("9", 400), "hex": `0xffffffff`,
+		"text": `"9999999999"`, "exponent": `1e10`, "fraction": string(claims["exp"]) + ".0", "huge": strings.Repeat("9", 400),
+		"hex": `0xffffffff`,
 	} {
 		all = append(all, attack{"J07 exp as " + what, f.inPayload(number("exp"), `"exp":`+exp)})
 	}
@@ -343,10 +347,12 @@ func (f *forger) misnamed() (all []attack) {
 func (f *forger) misspelled() (all []attack) {
 	parts := strings.Split(f.honest, ".")
 	for what, token := range map[string]string{
-		"four parts": f.honest + "." + parts[2], "five parts": f.honest + "..", "one part": parts[0], "dots": "..", "many dots": strings.Repeat(".", 500),
-		"padding": f.honest + "=", "padding twice": f.honest + "==", "space inside": parts[0] + " ." + parts[1] + "." + parts[2],
-		"tab inside": parts[0] + ".\t" + parts[1] + "." + parts[2], "NUL at the end": f.honest + "\x00", "plus": "+" + f.honest, "percent": f.honest + "%00",
-		"quoted": `"` + f.honest + `"`, "twice": f.honest + f.honest, "list": f.honest + "," + f.honest, "scheme twice": "Bearer " + f.honest,
+		"four parts": f.honest + "." + parts[2], "five parts": f.honest + "..", "one part": parts[0], "dots": "..",
+		"many dots": strings.Repeat(".", 500),
+		"padding":   f.honest + "=", "padding twice": f.honest + "==", "space inside": parts[0] + " ." + parts[1] + "." + parts[2],
+		"tab inside": parts[0] + ".\t" + parts[1] + "." + parts[2], "NUL at the end": f.honest + "\x00", "plus": "+" + f.honest,
+		"percent": f.honest + "%00",
+		"quoted":  `"` + f.honest + `"`, "twice": f.honest + f.honest, "list": f.honest + "," + f.honest, "scheme twice": "Bearer " + f.honest,
 		"JSON":           `{"protected":"` + parts[0] + `","payload":"` + parts[1] + `","signature":"` + parts[2] + `"}`,
 		"no-break space": f.honest + "\u00a0", "null": "null", "undefined": "undefined", "brackets": "[object Object]",
 	} {

@@ -13,7 +13,8 @@ import (
 )
 
 func TestAFigureThatCannotBeDrawnIsAnError(t *testing.T) {
-	good := trial.Figure{Name: "by-load", Title: "How does it grow?", Chart: trial.Lines, Along: "load", Metrics: []trial.Shown{{Metric: "cpu_us_per_request"}}}
+	good := trial.Figure{Name: "by-load", Title: "How does it grow?", Chart: trial.Lines, Along: "load",
+		Metrics: []trial.Shown{{Metric: "cpu_us_per_request"}}}
 	check := func(fs ...trial.Figure) error {
 		return analysis.CheckFigures(fs, map[string]bool{"taken": true})
 	}
@@ -22,19 +23,29 @@ func TestAFigureThatCannotBeDrawnIsAnError(t *testing.T) {
 	}
 	for want, change := range map[string]func(*trial.Figure){
 		`unknown chart kind "pie": want one of bars, dots, lines, grid, time line, table`: func(f *trial.Figure) { f.Chart = "pie" },
-		`unknown metric "speed": want one of cpu_us_per_request`:                          func(f *trial.Figure) { f.Metrics[0].Metric = "speed" },
-		`unknown metric "hope": want one of`:                                              func(f *trial.Figure) { f.Expected = "hope" },
-		`unknown metric "bend": want one of`:                                              func(f *trial.Figure) { f.Bent = &trial.Bent{Metric: "bend"} },
-		`unknown unit "weeks": want ms`:                                                   func(f *trial.Figure) { f.Unit = "weeks" },
-		`figure "taken": want names of letters, digits and dashes, each once`:             func(f *trial.Figure) { f.Name = "taken" },
-		`figure "summary": want names`:                                                    func(f *trial.Figure) { f.Name = trial.SummaryFigure },
-		`figure "../x": want names`:                                                       func(f *trial.Figure) { f.Name = "../x" },
-		"figure by-load: no title: want the question":                                     func(f *trial.Figure) { f.Title = "" },
-		"no metric: want at least one":                                                    func(f *trial.Figure) { f.Metrics = nil },
-		"2 metrics along load: want one":                                                  func(f *trial.Figure) { f.Metrics = append(f.Metrics, f.Metrics[0]) },
-		"no step: want one, or a factor of steps":                                         func(f *trial.Figure) { f.Chart, f.Along = trial.Bars, "" },
-		"lines along no factor: want one":                                                 func(f *trial.Figure) { f.Of.Step, f.Along = "load=30%", "" },
-		"bars along load: want lines, a grid or a table":                                  func(f *trial.Figure) { f.Chart = trial.Bars },
+		`unknown metric "speed": want one of cpu_us_per_request`: func(f *trial.Figure) {
+			f.Metrics[0].Metric = "speed"
+		},
+		`unknown metric "hope": want one of`: func(f *trial.Figure) { f.Expected = "hope" },
+		`unknown metric "bend": want one of`: func(f *trial.Figure) {
+			f.Bent = &trial.Bent{Metric: "bend"}
+		},
+		`unknown unit "weeks": want ms`:                                       func(f *trial.Figure) { f.Unit = "weeks" },
+		`figure "taken": want names of letters, digits and dashes, each once`: func(f *trial.Figure) { f.Name = "taken" },
+		`figure "summary": want names`:                                        func(f *trial.Figure) { f.Name = trial.SummaryFigure },
+		`figure "../x": want names`:                                           func(f *trial.Figure) { f.Name = "../x" },
+		"figure by-load: no title: want the question":                         func(f *trial.Figure) { f.Title = "" },
+		"no metric: want at least one":                                        func(f *trial.Figure) { f.Metrics = nil },
+		"2 metrics along load: want one": func(f *trial.Figure) {
+			f.Metrics = append(f.Metrics, f.Metrics[0])
+		},
+		"no step: want one, or a factor of steps": func(f *trial.Figure) {
+			f.Chart, f.Along = trial.Bars, ""
+		},
+		"lines along no factor: want one": func(f *trial.Figure) {
+			f.Of.Step, f.Along = "load=30%", ""
+		},
+		"bars along load: want lines, a grid or a table": func(f *trial.Figure) { f.Chart = trial.Bars },
 	} {
 		f := good
 		f.Metrics = slices.Clone(good.Metrics)

@@ -100,7 +100,8 @@ func counted(m Metric, count func(Block, trial.Selector) (events, chances float6
 // workMetrics are what a request moves and asks of the store.
 func workMetrics() []Metric {
 	return resting(trial.Counts, []Metric{
-		counted(Metric{Name: "store_operations_per_request", Title: "Store operations per request", Unit: "operations", Better: trial.Less, many: true}, storeOperations),
+		counted(Metric{Name: "store_operations_per_request", Title: "Store operations per request", Unit: "operations", Better: trial.Less,
+			many: true}, storeOperations),
 		{Name: "store_bytes_per_request", Title: "Redis traffic per request", Unit: "bytes", Better: trial.Less,
 			value: perRequest(func(x sample) (float64, error) {
 				if why, missing := x.Usage.Missing["redis counters"]; missing {

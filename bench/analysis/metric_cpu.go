@@ -25,7 +25,8 @@ func cpuMetrics() []Metric {
 	for _, tier := range serving() {
 		metrics = append(metrics,
 			Metric{Name: "cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request, %s", tier), Aspect: trial.CPUSplit, value: cpu(tier)},
-			Metric{Name: "auth_cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request over the control, %s", tier), Aspect: trial.CPUSplit, value: overControl(cpu(tier))})
+			Metric{Name: "auth_cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request over the control, %s", tier), Aspect: trial.CPUSplit,
+				value: overControl(cpu(tier))})
 	}
 	for i := range metrics {
 		metrics[i].Unit, metrics[i].Better = "µs", trial.Less

@@ -11,12 +11,18 @@ import (
 // journeyMetrics are what k6 scripts counted and sampled.
 func journeyMetrics() []Metric {
 	return []Metric{
-		counted(Metric{Name: "lost_session_share", Title: "Share of a valid user's requests answered 401", Unit: "share", Better: trial.Less, Aspect: trial.Counts}, lostSessions),
-		{Name: "revocation_lag_max_seconds", Title: "Revocation lag, longest", Unit: "s", Better: trial.Less, Aspect: trial.WallClock, value: ofLags(slices.Max[[]float64])},
-		{Name: "revocation_lag_median_seconds", Title: "Revocation lag, median", Unit: "s", Better: trial.Less, Aspect: trial.WallClock, value: ofLags(median)},
-		{Name: "revocation_lag_share", Title: "Revocation lag as a share of the life left at log-out", Unit: "share", Better: trial.Less, Aspect: trial.WallClock, value: lagShare},
-		{Name: "life_left_seconds", Title: "Life left to a credential at log-out, longest", Unit: "s", Better: trial.Less, Aspect: trial.WallClock, value: lifeLeft},
-		{Name: "expected_lost_share", Title: "Share of requests lost if one of N replicas holds the session", Unit: "share", Better: trial.Less, Aspect: trial.Counts, value: expectedLoss},
+		counted(Metric{Name: "lost_session_share", Title: "Share of a valid user's requests answered 401", Unit: "share", Better: trial.Less,
+			Aspect: trial.Counts}, lostSessions),
+		{Name: "revocation_lag_max_seconds", Title: "Revocation lag, longest", Unit: "s", Better: trial.Less, Aspect: trial.WallClock,
+			value: ofLags(slices.Max[[]float64])},
+		{Name: "revocation_lag_median_seconds", Title: "Revocation lag, median", Unit: "s", Better: trial.Less, Aspect: trial.WallClock,
+			value: ofLags(median)},
+		{Name: "revocation_lag_share", Title: "Revocation lag as a share of the life left at log-out", Unit: "share", Better: trial.Less,
+			Aspect: trial.WallClock, value: lagShare},
+		{Name: "life_left_seconds", Title: "Life left to a credential at log-out, longest",
+			Unit: "s", Better: trial.Less, Aspect: trial.WallClock, value: lifeLeft},
+		{Name: "expected_lost_share", Title: "Share of requests lost if one of N replicas holds the session", Unit: "share", Better: trial.Less,
+			Aspect: trial.Counts, value: expectedLoss},
 	}
 }
 

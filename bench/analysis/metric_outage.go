@@ -10,13 +10,18 @@ import (
 // outageMetrics are what a fault does to those who ask meanwhile.
 func outageMetrics() []Metric {
 	return []Metric{
-		counted(Metric{Name: "outage_availability", Title: "Share of valid users' requests answered 2xx during the fault", Unit: "share", Better: trial.More, Aspect: trial.Counts},
+		counted(Metric{Name: "outage_availability", Title: "Share of valid users' requests answered 2xx during the fault",
+			Unit: "share", Better: trial.More, Aspect: trial.Counts},
 			during(trial.Success)),
-		counted(Metric{Name: "outage_refused_share", Title: "Share of valid users' requests answered 401 during the fault", Unit: "share", Better: trial.Less, Aspect: trial.Counts},
+		counted(Metric{Name: "outage_refused_share", Title: "Share of valid users' requests answered 401 during the fault",
+			Unit: "share", Better: trial.Less, Aspect: trial.Counts},
 			during(trial.Refused)),
-		counted(Metric{Name: "unauthorized_success_share", Title: "Share of requests answered 2xx that should have been refused", Unit: "share", Better: trial.Less, Aspect: trial.Counts}, unauthorized),
-		{Name: "error_time_p99_us", Title: "Time to an error, 99th percentile", Unit: "µs", Better: trial.Less, Aspect: trial.Tail, value: ofStep(errorTime)},
-		{Name: "recovery_seconds", Title: "From the fault's end to the last failed request", Unit: "s", Better: trial.Less, Aspect: trial.WallClock, value: recovery},
+		counted(Metric{Name: "unauthorized_success_share", Title: "Share of requests answered 2xx that should have been refused",
+			Unit: "share", Better: trial.Less, Aspect: trial.Counts}, unauthorized),
+		{Name: "error_time_p99_us", Title: "Time to an error, 99th percentile", Unit: "µs", Better: trial.Less, Aspect: trial.Tail,
+			value: ofStep(errorTime)},
+		{Name: "recovery_seconds", Title: "From the fault's end to the last failed request",
+			Unit: "s", Better: trial.Less, Aspect: trial.WallClock, value: recovery},
 	}
 }
 

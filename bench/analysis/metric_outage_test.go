@@ -42,7 +42,8 @@ func TestOutageMetrics(t *testing.T) {
 			t.Errorf("%s = %v, %v; want %v", name, got, err, want)
 		}
 	}
-	if i := analysis.Pooled("outage_availability", []analysis.Block{b, b}, sel); i.N != 300 || math.Abs(i.Estimate-13.0/150) > 1e-9 || i.Low <= 0 || i.High >= 0.15 {
+	if i := analysis.Pooled("outage_availability", []analysis.Block{b, b}, sel); i.N != 300 || math.Abs(i.Estimate-13.0/150) > 1e-9 ||
+		i.Low <= 0 || i.High >= 0.15 {
 		t.Errorf("pooled over two blocks: %+v", i)
 	}
 }

@@ -11,12 +11,17 @@ import (
 // throughput grows with replicas.
 func rateMetrics() []Metric {
 	return []Metric{
-		{Name: "latency_p50_us", Title: "Latency, median", Unit: "µs", Better: trial.Less, Aspect: trial.Median, quantile: 0.50, value: latency(0.50)},
-		{Name: "latency_p99_us", Title: "Latency, 99th percentile", Unit: "µs", Better: trial.Less, Aspect: trial.Tail, quantile: 0.99, value: latency(0.99)},
-		{Name: "throughput_per_second", Title: "Throughput", Unit: "requests/s", Better: trial.More, Aspect: trial.Rate, value: ofStep(throughput)},
-		{Name: "capacity_per_second", Title: "Highest rate that holds the SLO", Unit: "requests/s", Better: trial.More, Aspect: trial.Rate, value: ofStep(capacity)},
+		{Name: "latency_p50_us", Title: "Latency, median", Unit: "µs", Better: trial.Less, Aspect: trial.Median, quantile: 0.50,
+			value: latency(0.50)},
+		{Name: "latency_p99_us", Title: "Latency, 99th percentile", Unit: "µs", Better: trial.Less, Aspect: trial.Tail, quantile: 0.99,
+			value: latency(0.99)},
+		{Name: "throughput_per_second", Title: "Throughput", Unit: "requests/s", Better: trial.More, Aspect: trial.Rate,
+			value: ofStep(throughput)},
+		{Name: "capacity_per_second", Title: "Highest rate that holds the SLO", Unit: "requests/s", Better: trial.More, Aspect: trial.Rate,
+			value: ofStep(capacity)},
 		{Name: "efficiency", Title: "Efficiency X(N) / (N X(1))", Unit: "share", Better: trial.More, Aspect: trial.Rate, value: efficiency},
-		{Name: "efficiency_vs_control", Title: "Efficiency relative to the control", Unit: "share", Better: trial.More, Aspect: trial.Rate, value: efficiencyVsControl},
+		{Name: "efficiency_vs_control", Title: "Efficiency relative to the control", Unit: "share", Better: trial.More, Aspect: trial.Rate,
+			value: efficiencyVsControl},
 	}
 }
 

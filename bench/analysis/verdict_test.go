@@ -39,7 +39,8 @@ func lagTrials(arm trial.Arm, seconds ...float64) (ts []trial.Trial) {
 
 func lostTrials(arm trial.Arm, lost ...float64) (ts []trial.Trial) {
 	for i, v := range lost {
-		ts = append(ts, at.Trial(at.Spec("cost", arm, phase), i+1, at.JourneyCounter("lost_sessions", v), at.JourneyCounter("authenticated_requests", 10_000)))
+		ts = append(ts,
+			at.Trial(at.Spec("cost", arm, phase), i+1, at.JourneyCounter("lost_sessions", v), at.JourneyCounter("authenticated_requests", 10_000)))
 	}
 	return ts
 }
@@ -48,7 +49,8 @@ func lostTrials(arm trial.Arm, lost ...float64) (ts []trial.Trial) {
 func rule(c trial.Contrast, metric string, supports trial.Direction, margin float64) trial.Rule {
 	r := trial.Rule{Claim: "C99", Experiment: "cost", Metric: metric, Contrast: c, Supports: supports, Margin: margin, MinBlocks: 3}
 	for _, alg := range []string{"HS256", "ES256"} {
-		r.Compare = append(r.Compare, trial.Comparison{Name: alg, A: sel(trial.Arm("jwt/" + alg)), B: sel("session/redis"), Factors: []string{"algorithm=" + alg, "load=60%"}})
+		r.Compare = append(r.Compare,
+			trial.Comparison{Name: alg, A: sel(trial.Arm("jwt/" + alg)), B: sel("session/redis"), Factors: []string{"algorithm=" + alg, "load=60%"}})
 	}
 	return r
 }
@@ -62,7 +64,8 @@ func evaluate(t *testing.T, r trial.Rule, trials ...[]trial.Trial) trial.Verdict
 	if _, err := json.Marshal(vs); err != nil {
 		t.Fatalf("a verdict that cannot be kept: %v", err)
 	}
-	if vs[0].RuleHash != r.Hash() || len(vs[0].Findings) != len(r.Compare) || len(vs[0].For)+len(vs[0].Against)+len(vs[0].Unclear) != len(r.Compare) {
+	if vs[0].RuleHash != r.Hash() || len(vs[0].Findings) != len(r.Compare) ||
+		len(vs[0].For)+len(vs[0].Against)+len(vs[0].Unclear) != len(r.Compare) {
 		t.Errorf("verdict %+v", vs[0])
 	}
 	return vs[0]
@@ -175,7 +178,8 @@ func TestALesserCountThanTheReference(t *testing.T) {
 // A margin of 50 % is a factor of 1.5 up or down.
 func TestARatiosMarginIsAFactor(t *testing.T) {
 	r := rule(trial.Ratio, "cpu_us_per_request", trial.More, 0.5)
-	v := evaluate(t, r, cpuTrials("jwt/HS256", 145, 145.1, 145.2), cpuTrials("jwt/ES256", 155, 155.1, 155.2), cpuTrials("session/redis", 100, 100, 100))
+	v := evaluate(t, r, cpuTrials("jwt/HS256", 145, 145.1, 145.2), cpuTrials("jwt/ES256", 155, 155.1, 155.2),
+		cpuTrials("session/redis", 100, 100, 100))
 	if want := []trial.Direction{trial.Same, trial.More}; !slices.Equal(outcomes(v), want) {
 		t.Errorf("1.45 and 1.55 times: %v, want %v", outcomes(v), want)
 	}
@@ -241,11 +245,15 @@ func TestNothingBelowTheNoiseFloorCounts(t *testing.T) {
 	}
 
 	r := rule(trial.Difference, "cpu_us_per_request", trial.Less, 1)
-	v := evaluate(t, r, aa, cpuTrials("jwt/HS256", 98, 97.9, 98.1, 98), cpuTrials("jwt/ES256", 60, 60.1, 60.2, 60), cpuTrials("session/redis", 100, 100, 100, 100))
+	v := evaluate(t, r, aa, cpuTrials("jwt/HS256", 98, 97.9, 98.1, 98), cpuTrials("jwt/ES256", 60, 60.1, 60.2, 60),
+		cpuTrials("session/redis", 100, 100, 100, 100))
 	if want := []trial.Direction{trial.Unclear, trial.Less}; !slices.Equal(outcomes(v), want) || v.Findings[0].Margin != floor {
 		t.Errorf("%v with margin %v, want %v with %v: 2 us are below the floor", outcomes(v), v.Findings[0].Margin, want, floor)
 	}
-	if why := words(v); !strings.Contains(why, "differ by 3.2 µs in cpu_us_per_request at load=60%, more than the margin of 1 µs: no effect below that noise floor counts") || !strings.Contains(why, "below the noise floor of 3.2 µs") {
+	why := words(v)
+	if !strings.Contains(why,
+		"differ by 3.2 µs in cpu_us_per_request at load=60%, more than the margin of 1 µs: no effect below that noise floor counts") ||
+		!strings.Contains(why, "below the noise floor of 3.2 µs") {
 		t.Error(why)
 	}
 	r.Margin = 4
@@ -335,14 +343,16 @@ func TestDependsOnTwoFactorsTogether(t *testing.T) {
 	for i := range r.Compare {
 		r.Compare[i].Factors = nil
 	}
-	if v := evaluate(t, r, trials); !strings.Contains(words(v), "more than two factors: yes for jwt/HS256; no for jwt/RS256, jwt/ES256, jwt/EdDSA") {
+	want = "more than two factors: yes for jwt/HS256; no for jwt/RS256, jwt/ES256, jwt/EdDSA"
+	if v := evaluate(t, r, trials); !strings.Contains(words(v), want) {
 		t.Error(words(v))
 	}
 }
 
 // mirrored is what an outcome becomes when both sides change places.
 func mirrored(d trial.Direction) trial.Direction {
-	return map[trial.Direction]trial.Direction{trial.More: trial.Less, trial.Less: trial.More, trial.Same: trial.Same, trial.Unclear: trial.Unclear}[d]
+	return map[trial.Direction]trial.Direction{trial.More: trial.Less, trial.Less: trial.More, trial.Same: trial.Same,
+		trial.Unclear: trial.Unclear}[d]
 }
 
 func TestSymmetries(t *testing.T) {

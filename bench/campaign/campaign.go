@@ -99,7 +99,8 @@ var errLate = errors.New("the time is up")
 // rules are written down, and writes down how the run ended. A run whose time is
 // up before its last trial is interrupted, which is no error. after, if there is
 // one, follows the last trial.
-func (c *Campaign) Measure(ctx context.Context, open func(context.Context) (Maker, error), after func(context.Context, Maker) error) (err error) {
+func (c *Campaign) Measure(ctx context.Context, open func(context.Context) (Maker, error),
+	after func(context.Context, Maker) error) (err error) {
 	if err := c.Folder.WriteRun(c.Run); err != nil { // rules first: before anything is measured
 		return err
 	}
@@ -224,8 +225,9 @@ func (c *Campaign) make(ctx context.Context, m Maker, plan *experiment.Plan, job
 	t.Steps, t.Doubts, t.Warnings, t.Seconds = made.Steps, made.Doubts, made.Warnings, elapsed.Seconds()
 	// A wall clock that was set, or a machine that slept, falsifies what expires by it.
 	if jump := (c.Now().Round(0).Sub(started.Round(0)) - elapsed).Abs(); jump > clockJumpBound {
-		t.Doubt(trial.Doubt{Cause: clockStep, Amount: jump.Seconds(), Bound: clockJumpBound.Seconds(), Unit: "s", Spoils: []trial.Aspect{trial.WallClock},
-			Text: fmt.Sprintf("the clock jumped by %v", jump.Round(time.Millisecond))})
+		t.Doubt(trial.Doubt{Cause: clockStep, Amount: jump.Seconds(), Bound: clockJumpBound.Seconds(), Unit: "s",
+			Spoils: []trial.Aspect{trial.WallClock},
+			Text:   fmt.Sprintf("the clock jumped by %v", jump.Round(time.Millisecond))})
 	}
 	if err != nil {
 		t.Status = trial.Aborted

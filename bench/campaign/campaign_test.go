@@ -123,7 +123,8 @@ func TestOnlyWhatARuleNeedsIsMadeAgain(t *testing.T) {
 		if err != nil || len(camp.Trials) != c.want {
 			t.Errorf("%s in doubt once: %d trials, %v; want %d", c.spoils, len(camp.Trials), err, c.want)
 		}
-		if again := camp.Trials[5]; c.spoils == trial.Counts && (again.Attempt != 2 || again.Key == camp.Trials[4].Key || again.Block != camp.Trials[4].Block) {
+		if again := camp.Trials[5]; c.spoils == trial.Counts &&
+			(again.Attempt != 2 || again.Key == camp.Trials[4].Key || again.Block != camp.Trials[4].Block) {
 			t.Errorf("the next trial is %s, want another attempt at %s at once", again.Key, camp.Trials[4].Key)
 		}
 	}
@@ -142,7 +143,8 @@ func TestAFailedRunKeepsWhatItHasAndIsResumed(t *testing.T) {
 		t.Errorf("%v, want the maker's error with cell and block", err)
 	}
 	run, trials, err := c.Folder.Read()
-	if err != nil || run.Status != "failed" || !strings.Contains(run.Failure, "nginx does not start") || len(trials) != 4 || trials[3].Status != trial.Aborted {
+	if err != nil || run.Status != "failed" || !strings.Contains(run.Failure, "nginx does not start") || len(trials) != 4 ||
+		trials[3].Status != trial.Aborted {
 		t.Fatalf("%s (%s), %d trials, %v", run.Status, run.Failure, len(trials), err)
 	}
 	again, p := newCampaign(t, asked("cost", 3, 0)), &paper{}
@@ -151,7 +153,8 @@ func TestAFailedRunKeepsWhatItHasAndIsResumed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p.n != 3 || p.specs[0] != trials[3].Spec.String() || again.Trials[4].Attempt != 2 || again.Trials[4].Order != 5 {
-		t.Errorf("resumed with %d trials, the first %s as attempt %d; want the 3 that are left, the aborted one first", p.n, p.specs[0], again.Trials[4].Attempt)
+		t.Errorf("resumed with %d trials, the first %s as attempt %d; want the 3 that are left, the aborted one first",
+			p.n, p.specs[0], again.Trials[4].Attempt)
 	}
 }
 
@@ -169,7 +172,8 @@ func TestARunWhoseTimeIsUpIsInterruptedAndResumed(t *testing.T) {
 		status string
 	}{{3, "interrupted"}, {6, "interrupted"}, {9, "interrupted"}, {12, "complete"}} {
 		after := 0
-		err := c.Measure(t.Context(), func(context.Context) (Maker, error) { return slow, nil }, func(context.Context, Maker) error { after++; return nil })
+		err := c.Measure(t.Context(), func(context.Context) (Maker, error) { return slow, nil },
+			func(context.Context, Maker) error { after++; return nil })
 		if err != nil || len(c.Trials) != want.trials || c.Run.Status != want.status || after != 1 {
 			t.Errorf("run %d: %d trials, %s, %d times what comes after, %v; want %v", run, len(c.Trials), c.Run.Status, after, err, want)
 		}
@@ -191,7 +195,8 @@ func TestAnInterruptedRunSaysSo(t *testing.T) {
 	}}
 	err := c.Measure(ctx, func(context.Context) (Maker, error) { return p, nil }, nil)
 	run, trials, rerr := c.Folder.Read()
-	if !errors.Is(err, context.Canceled) || rerr != nil || run.Status != "interrupted" || len(trials) != 2 || trials[1].Status != trial.Aborted {
+	if !errors.Is(err, context.Canceled) || rerr != nil || run.Status != "interrupted" || len(trials) != 2 ||
+		trials[1].Status != trial.Aborted {
 		t.Errorf("%v; %s, %d trials, %v", err, run.Status, len(trials), rerr)
 	}
 }
@@ -218,7 +223,8 @@ func TestNonsenseIsRefusedBeforeTheFirstTrial(t *testing.T) {
 	}
 	figure := func(change func(*trial.Figure)) func(*experiment.Experiment) {
 		return func(e *experiment.Experiment) {
-			f := trial.Figure{Name: "x", Title: "?", Chart: trial.Bars, Of: trial.Selector{Step: "step"}, Metrics: []trial.Shown{{Metric: "request_bytes"}}}
+			f := trial.Figure{Name: "x", Title: "?", Chart: trial.Bars, Of: trial.Selector{Step: "step"},
+				Metrics: []trial.Shown{{Metric: "request_bytes"}}}
 			change(&f)
 			e.Figures = []trial.Figure{f}
 		}
@@ -226,14 +232,19 @@ func TestNonsenseIsRefusedBeforeTheFirstTrial(t *testing.T) {
 	for want, change := range map[string]func(*experiment.Experiment){
 		`unknown metric "speed"`: func(e *experiment.Experiment) { e.Rules[0].Metric = "speed" },
 		`the rule of C18: x: unknown factor "nodes": want one of arm`: side(func(s *trial.Selector) { s.Cell = s.Cell.With("nodes", "3") }),
-		`the rule of C18: x: no cell is jwt/none`:                     side(func(s *trial.Selector) { s.Cell = trial.NewCell("arm", "jwt/none") }),
-		`the rule of C18: x: unknown step "warm": want one of step`:   side(func(s *trial.Selector) { s.Step = "warm" }),
-		`the rule of C18: x: unknown stream "bad": want one of main`:  side(func(s *trial.Selector) { s.Stream = "bad" }),
-		`figure x: unknown chart kind "pie": want one of bars`:        func(e *experiment.Experiment) { e.Figures = []trial.Figure{{Name: "x", Chart: "pie"}} },
-		`figure x: unknown step "warm": want one of step`:             figure(func(f *trial.Figure) { f.Of.Step = "warm" }),
-		`figure x: no cell is jwt/none`:                               figure(func(f *trial.Figure) { f.Of.Cell = trial.NewCell("arm", "jwt/none") }),
-		`figure x: unknown factor "colour" along`:                     figure(func(f *trial.Figure) { f.Chart, f.Along = trial.Lines, "colour" }),
-		`figure x: unknown factor "load" along`:                       figure(func(f *trial.Figure) { f.Chart, f.Along, f.Of.Step = trial.Lines, "load", "" }),
+		`the rule of C18: x: no cell is jwt/none`: side(
+			func(s *trial.Selector) { s.Cell = trial.NewCell("arm", "jwt/none") }),
+		`the rule of C18: x: unknown step "warm": want one of step`:  side(func(s *trial.Selector) { s.Step = "warm" }),
+		`the rule of C18: x: unknown stream "bad": want one of main`: side(func(s *trial.Selector) { s.Stream = "bad" }),
+		`figure x: unknown chart kind "pie": want one of bars`: func(e *experiment.Experiment) {
+			e.Figures = []trial.Figure{{Name: "x", Chart: "pie"}}
+		},
+		`figure x: unknown step "warm": want one of step`: figure(func(f *trial.Figure) { f.Of.Step = "warm" }),
+		`figure x: no cell is jwt/none`: figure(
+			func(f *trial.Figure) { f.Of.Cell = trial.NewCell("arm", "jwt/none") }),
+		`figure x: unknown factor "colour" along`: figure(func(f *trial.Figure) { f.Chart, f.Along = trial.Lines, "colour" }),
+		`figure x: unknown factor "load" along`: figure(
+			func(f *trial.Figure) { f.Chart, f.Along, f.Of.Step = trial.Lines, "load", "" }),
 		"nothing loads it": func(e *experiment.Experiment) {
 			specs, _ := e.Trials(nil)
 			specs[0].Cells[0].Steps[0].Streams = nil
@@ -255,7 +266,8 @@ func BenchmarkCampaign(b *testing.B) {
 		c := &Campaign{Folder: trial.Folder(b.TempDir()), Progress: NewProgress(io.Discard, time.Now), Now: time.Now,
 			Run: trial.Run{Name: "paper", Profile: "smoke", Runtime: "native", Status: "running", Seed: 7}}
 		c.Ask([]experiment.Experiment{e})
-		if err := c.Measure(b.Context(), func(context.Context) (Maker, error) { return &paper{}, nil }, nil); err != nil || len(c.Trials) != 1000 {
+		if err := c.Measure(b.Context(), func(context.Context) (Maker, error) { return &paper{}, nil }, nil); err != nil ||
+			len(c.Trials) != 1000 {
 			b.Fatal(fmt.Sprint(len(c.Trials), err))
 		}
 	}

@@ -192,8 +192,10 @@ func (p *performance) play(ctx context.Context, i int, started time.Time, aims m
 			g.Go(func() error {
 				j, err := p.conductor.Journeys.Run(ctx, c.System, *step.Script, s.Target().URL, s.ReplicaURLs())
 				ms[cell].Journey = &j
-				if errors.Is(err, load.ErrThreshold) && j.Counters["wrong_user"] == 0 { // the script ran to its end: what it counted is a result, but users that failed leave no spans
-					p.made.Doubts = append(p.made.Doubts, trial.Doubt{Step: step.Name, Cause: "k6 threshold crossed", Spoils: []trial.Aspect{trial.WallClock}, Text: err.Error()})
+				// the script ran to its end: what it counted is a result, but users that failed leave no spans
+				if errors.Is(err, load.ErrThreshold) && j.Counters["wrong_user"] == 0 {
+					p.made.Doubts = append(p.made.Doubts,
+						trial.Doubt{Step: step.Name, Cause: "k6 threshold crossed", Spoils: []trial.Aspect{trial.WallClock}, Text: err.Error()})
 					return nil
 				}
 				return err
@@ -235,7 +237,8 @@ func (p *performance) keep(m *trial.Measurement, step trial.Step) error {
 		r := m.Streams[name]
 		if n := r.Outcomes[trial.WrongUser]; n > 0 {
 			p.made.Steps = append(p.made.Steps, *m)
-			return fmt.Errorf("%s: %d answers named another user than the credential's: the arm is broken, and no figure of it can stand", step.Name, n)
+			return fmt.Errorf("%s: %d answers named another user than the credential's: the arm is broken, and no figure of it can stand",
+				step.Name, n)
 		}
 		if r.Stream.Pacing.Mode == trial.Closed && m.Cell == 0 {
 			p.ceiling = r.Throughput()

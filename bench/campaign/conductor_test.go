@@ -126,7 +126,8 @@ func TestCellsSideBySideAreLoadedAtTheSameMoment(t *testing.T) {
 	duet := trial.Spec{Experiment: "cost", Cells: []trial.CellSpec{all[0].Cells[0], all[1].Cells[0]}}
 	h := &fakeHouse{}
 	made, err := h.conductor().Make(t.Context(), duet, []int{0}, 1)
-	if err != nil || len(h.seen) != 1 || len(h.seen[0].Streams) != 2 || len(made.Steps) != 2 || made.Steps[1].Cell != 1 || len(made.Steps[1].Streams) != 1 {
+	if err != nil || len(h.seen) != 1 || len(h.seen[0].Streams) != 2 || len(made.Steps) != 2 || made.Steps[1].Cell != 1 ||
+		len(made.Steps[1].Streams) != 1 {
 		t.Errorf("%v: loaded %+v, made %+v", err, h.seen, made.Steps)
 	}
 }
@@ -183,7 +184,8 @@ func TestFaultsRunBesideTheLoad(t *testing.T) {
 		}
 		return all, nil
 	}
-	h := &fakeHouse{result: failing, marks: []trial.Mark{{Fault: spec.Cells[0].Steps[1].Faults[0], Begun: &now, InEffect: &now, Ended: &now, Recovered: &now}}}
+	h := &fakeHouse{result: failing,
+		marks: []trial.Mark{{Fault: spec.Cells[0].Steps[1].Faults[0], Begun: &now, InEffect: &now, Ended: &now, Recovered: &now}}}
 	made, err := h.conductor().Make(t.Context(), spec, []int{1}, 1)
 	if err != nil || len(made.Steps) != 1 || len(made.Steps[0].Marks) != 1 || made.Steps[0].Streams[trial.Main].Series == nil {
 		t.Fatalf("%v, %+v; want marks and a time line", err, made.Steps)
@@ -193,7 +195,8 @@ func TestFaultsRunBesideTheLoad(t *testing.T) {
 	}
 	h.marks = []trial.Mark{{Fault: spec.Cells[0].Steps[1].Faults[0], Begun: &now, Why: "it would not die"}}
 	made, err = h.conductor().Make(t.Context(), spec, []int{1}, 1)
-	if err != nil || len(made.Doubts) != 1 || !strings.Contains(made.Doubts[0].Text, "it would not die") || len(made.Doubts[0].Spoils) != len(trial.Aspects()) {
+	if err != nil || len(made.Doubts) != 1 || !strings.Contains(made.Doubts[0].Text, "it would not die") ||
+		len(made.Doubts[0].Spoils) != len(trial.Aspects()) {
 		t.Errorf("%v, %+v; want a fault that did not show to spoil the step", err, made.Doubts)
 	}
 }

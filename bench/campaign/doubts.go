@@ -110,7 +110,8 @@ func (in Instrument) doubts(m *trial.Measurement, expect trial.Expect) (found []
 	system, generator := in.sum(m.Usage.Ticks, in.System), in.sum(m.Usage.Ticks, in.Generator)
 	if system.Total > 0 {
 		share := func(ticks int64) float64 { return float64(ticks) / float64(system.Total) }
-		over(stolen, share(system.Steal), share(smallestDoubtTicks), fmt.Sprintf("%.0f %% of the system's CPU time was stolen", 100*share(system.Steal)))
+		over(stolen, share(system.Steal), share(smallestDoubtTicks),
+			fmt.Sprintf("%.0f %% of the system's CPU time was stolen", 100*share(system.Steal)))
 		known := m.Usage.CPU[trial.BalancerTier] + m.Usage.CPU[trial.ReplicaTier] + m.Usage.CPU[trial.StoreTier]
 		if slices.Equal(in.System, in.Generator) {
 			known += m.Usage.CPU[trial.GeneratorTier]

@@ -19,7 +19,8 @@ func TestDoubtsSpoilWhatTheyTouchAndNothingElse(t *testing.T) {
 	healthy := func() trial.Measurement { // 10 s, in which the system used 4 s of its CPU
 		return trial.Measurement{Step: "p", Seconds: 10, Streams: map[string]*trial.StreamResult{trial.Main: {
 			Stream: trial.Stream{Name: trial.Main, Pacing: trial.Pacing{Mode: trial.Open}}, Seconds: 10, Offered: 100, Completed: 100,
-			Outcomes: map[string]int64{trial.Success: 100}, PacerLag: lag(100 * time.Microsecond), Latency: map[string]*trial.Histogram{trial.Success: lag(time.Millisecond)}}},
+			Outcomes: map[string]int64{trial.Success: 100}, PacerLag: lag(100 * time.Microsecond),
+			Latency: map[string]*trial.Histogram{trial.Success: lag(time.Millisecond)}}},
 			Usage: trial.Usage{Seconds: 10, CPU: map[trial.Tier]float64{trial.GeneratorTier: 2.5, trial.ReplicaTier: 3, trial.BalancerTier: 1},
 				Ticks: map[string]trial.CPUTicks{"cpu0": {Busy: 250, Total: 1000}, "cpu1": {Busy: 400, Total: 1000}}}}
 	}
@@ -34,25 +35,30 @@ func TestDoubtsSpoilWhatTheyTouchAndNothingElse(t *testing.T) {
 		want   string // "" for no doubt
 		spoils string // of these alone
 	}{
-		"healthy":               {func(*trial.Measurement) {}, "", ""},
-		"exactly the bound":     {system(400, 10), "", ""}, // 10 ticks of 1,000 are 1 %, not more
-		"a tick more":           {system(400, 11), "1 % of the system's CPU time was stolen", "tail"},
-		"stolen, 2.5 %":         {system(400, 25), "stolen", "tail, rate"},
-		"stolen, 4 %":           {system(400, 40), "stolen", "cpu split, tail, rate"},
-		"stolen, 30 %":          {system(400, 300), "stolen", "cpu, cpu split, median, tail, rate"},
-		"other processes":       {system(450, 0), "other processes used 5 %", "cpu, cpu split, median, tail, rate"},
-		"generator stolen from": {func(m *trial.Measurement) { m.Usage.Ticks["cpu0"] = trial.CPUTicks{Steal: 100, Total: 1000} }, "", ""}, // its lag tells
+		"healthy":           {func(*trial.Measurement) {}, "", ""},
+		"exactly the bound": {system(400, 10), "", ""}, // 10 ticks of 1,000 are 1 %, not more
+		"a tick more":       {system(400, 11), "1 % of the system's CPU time was stolen", "tail"},
+		"stolen, 2.5 %":     {system(400, 25), "stolen", "tail, rate"},
+		"stolen, 4 %":       {system(400, 40), "stolen", "cpu split, tail, rate"},
+		"stolen, 30 %":      {system(400, 300), "stolen", "cpu, cpu split, median, tail, rate"},
+		"other processes":   {system(450, 0), "other processes used 5 %", "cpu, cpu split, median, tail, rate"},
+		// its lag tells
+		"generator stolen from": {func(m *trial.Measurement) { m.Usage.Ticks["cpu0"] = trial.CPUTicks{Steal: 100, Total: 1000} }, "", ""},
 		"the same, closed loop": {func(m *trial.Measurement) {
 			close(m)
 			m.Usage.Ticks["cpu0"] = trial.CPUTicks{Steal: 100, Total: 1000}
 		}, "10 % of the generator's CPU was stolen", "rate"},
-		"pacer late for latency": {func(m *trial.Measurement) { m.Streams[trial.Main].PacerLag = lag(2 * time.Millisecond) }, "started late", "median, tail"},
-		"pacer late for CPU":     {func(m *trial.Measurement) { m.Streams[trial.Main].PacerLag = lag(8 * time.Millisecond) }, "started late", "cpu split, median, tail"},
-		"full generator":         {func(m *trial.Measurement) { m.Usage.CPU[trial.GeneratorTier] = 9 }, "90 % of its CPU", "median, tail, rate"},
-		"full, closed loop":      {func(m *trial.Measurement) { close(m); m.Usage.CPU[trial.GeneratorTier] = 9 }, "90 % of its CPU", "median, tail, rate"},
-		"overload":               {func(m *trial.Measurement) { system(990, 0)(m); m.Usage.CPU[trial.ReplicaTier] = 8.9 }, "99 % busy", ""},
-		"no success is a result": {func(m *trial.Measurement) { m.Streams[trial.Main].Outcomes = map[string]int64{trial.Failed: 100} }, "100 of 100 requests failed", ""},
-		"drops, pacer healthy":   {func(m *trial.Measurement) { m.Streams[trial.Main].Dropped = 7 }, "7 of 100 requests never started", ""},
+		"pacer late for latency": {func(m *trial.Measurement) { m.Streams[trial.Main].PacerLag = lag(2 * time.Millisecond) },
+			"started late", "median, tail"},
+		"pacer late for CPU": {func(m *trial.Measurement) { m.Streams[trial.Main].PacerLag = lag(8 * time.Millisecond) }, "started late",
+			"cpu split, median, tail"},
+		"full generator": {func(m *trial.Measurement) { m.Usage.CPU[trial.GeneratorTier] = 9 }, "90 % of its CPU", "median, tail, rate"},
+		"full, closed loop": {func(m *trial.Measurement) { close(m); m.Usage.CPU[trial.GeneratorTier] = 9 }, "90 % of its CPU",
+			"median, tail, rate"},
+		"overload": {func(m *trial.Measurement) { system(990, 0)(m); m.Usage.CPU[trial.ReplicaTier] = 8.9 }, "99 % busy", ""},
+		"no success is a result": {func(m *trial.Measurement) { m.Streams[trial.Main].Outcomes = map[string]int64{trial.Failed: 100} },
+			"100 of 100 requests failed", ""},
+		"drops, pacer healthy": {func(m *trial.Measurement) { m.Streams[trial.Main].Dropped = 7 }, "7 of 100 requests never started", ""},
 		"errors": {func(m *trial.Measurement) {
 			m.Streams[trial.Main].Outcomes = map[string]int64{trial.Success: 97, trial.Failed: 3}
 		}, "3 of 100 requests failed", ""},
@@ -88,7 +94,9 @@ func TestDoubtsSpoilWhatTheyTouchAndNothingElse(t *testing.T) {
 func TestFewTicksAreRounding(t *testing.T) {
 	in := Instrument{Generator: []string{"cpu0"}, System: []string{"cpu1"}}
 	for steal, doubted := range map[int64]bool{3: false, 4: true} {
-		m := trial.Measurement{Streams: map[string]*trial.StreamResult{trial.Main: {Stream: trial.Stream{Pacing: trial.Pacing{Mode: trial.Open}}}}, Usage: trial.Usage{Ticks: map[string]trial.CPUTicks{"cpu1": {Steal: steal, Total: 50}}}}
+		m := trial.Measurement{
+			Streams: map[string]*trial.StreamResult{trial.Main: {Stream: trial.Stream{Pacing: trial.Pacing{Mode: trial.Open}}}},
+			Usage:   trial.Usage{Ticks: map[string]trial.CPUTicks{"cpu1": {Steal: steal, Total: 50}}}}
 		if found := in.doubts(&m, trial.Expect{}); (len(found) > 0) != doubted {
 			t.Errorf("%d of 50 ticks stolen: doubts %+v", steal, found)
 		}

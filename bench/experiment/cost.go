@@ -38,8 +38,9 @@ func Cost(p Profile) Experiment {
 	return Experiment{
 		Name:     "cost",
 		Question: "What does authenticating one request cost?",
-		Method: "One replica behind nginx; open-loop Poisson arrivals at shares of each arm's capacity (its closed-loop throughput in a calibration trial) " +
-			"and at half the capacity of the slowest arm, the common rate. CPU by tier per successful request, minus the control's in the same block.",
+		Method: "One replica behind nginx; open-loop Poisson arrivals at shares of each arm's capacity (its closed-loop throughput in a " +
+			"calibration trial) and at half the capacity of the slowest arm, the common rate. CPU by tier per successful request, " +
+			"minus the control's in the same block.",
 		Blocks:    p.CostBlocks,
 		Calibrate: calibrate,
 		Trials:    func(done []trial.Trial) ([]trial.Spec, error) { return costTrials(p, all, done) },
@@ -86,7 +87,8 @@ func costTrials(p Profile, all []trial.Arm, done []trial.Trial) ([]trial.Spec, e
 			{Name: commonStep, Seconds: p.CostPhaseSeconds, Streams: p.open(round2(common))},
 		}
 		for _, l := range p.CostLoads {
-			steps = append(steps, trial.Step{Name: loadStep(l), Seconds: p.CostPhaseSeconds, Streams: p.open(round2(capacity[a] * float64(l) / 100))})
+			steps = append(steps,
+				trial.Step{Name: loadStep(l), Seconds: p.CostPhaseSeconds, Streams: p.open(round2(capacity[a] * float64(l) / 100))})
 		}
 		c := costCell(p, a, steps...)
 		specs = append(specs, trial.Single("cost", c))
@@ -152,7 +154,8 @@ func costFigures(p Profile) []trial.Figure {
 		{Name: "auth-cost", Chart: trial.Bars, Of: common, NoControl: true, Whole: "auth_cpu_us", Values: "CPU per request over the control (µs)",
 			Title:   "How much CPU does authenticating one request cost, and where?",
 			Caption: "CPU per successful request minus the control's in the same block. Whiskers: 95 % interval of the whole.",
-			Metrics: []trial.Shown{{Metric: "auth_cpu_us_replicas", As: "replicas"}, {Metric: "auth_cpu_us_store", As: "store"}, {Metric: "auth_cpu_us_balancer", As: "balancer"}}},
+			Metrics: []trial.Shown{{Metric: "auth_cpu_us_replicas", As: "replicas"}, {Metric: "auth_cpu_us_store", As: "store"},
+				{Metric: "auth_cpu_us_balancer", As: "balancer"}}},
 		{Name: "latency", Chart: trial.Dots, Of: common, Unit: "ms", Log: true, Values: "latency (ms, logarithmic)",
 			Title:   "How long does a request take?",
 			Caption: "Median and 99th percentile of /me from the intended start, histograms merged over blocks; whiskers: lowest and highest block.",
@@ -178,16 +181,28 @@ func costFigures(p Profile) []trial.Figure {
 }
 
 var costAdvice = []trial.Advice{
-	{Claim: "C01", Answer: trial.Supported, Side: trial.ForTokens, Text: "CPU per authenticated request is what you pay for: every algorithm measured used less than every session store."},
-	{Claim: "C01", Answer: trial.Refuted, Side: trial.ForSessions, Text: "CPU per authenticated request is what you pay for: no algorithm measured used less than any session store."},
-	{Claim: "C01", Answer: trial.Depends, Side: trial.ForBoth, Text: "do not choose by CPU without naming store and algorithm. JWT lighter: %s."},
-	{Claim: "C02", Answer: trial.Supported, Side: trial.ForTokens, Text: "requests must be checked without a store: none of the verifications measured went to one. Log-in, and any revocation you add, still do."},
-	{Claim: "C02", Answer: trial.Refuted, Side: trial.ForBoth, Text: "do not count on a JWT check without a store: here verifications did go to one."},
+	{Claim: "C01", Answer: trial.Supported, Side: trial.ForTokens,
+		Text: "CPU per authenticated request is what you pay for: every algorithm measured used less than every session store."},
+	{Claim: "C01", Answer: trial.Refuted, Side: trial.ForSessions,
+		Text: "CPU per authenticated request is what you pay for: no algorithm measured used less than any session store."},
+	{Claim: "C01", Answer: trial.Depends, Side: trial.ForBoth,
+		Text: "do not choose by CPU without naming store and algorithm. JWT lighter: %s."},
+	{Claim: "C02", Answer: trial.Supported, Side: trial.ForTokens,
+		Text: "requests must be checked without a store: none of the verifications measured went to one. Log-in, and any revocation " +
+			"you add, still do."},
+	{Claim: "C02", Answer: trial.Refuted, Side: trial.ForBoth,
+		Text: "do not count on a JWT check without a store: here verifications did go to one."},
 	{Claim: "C02", Answer: trial.Depends, Side: trial.ForBoth, Text: "whether a JWT check goes to the store depends. Without it: %s."},
-	{Claim: "C16", Answer: trial.Supported, Side: trial.ForTokens, Text: "you take HS256 where the verifiers may hold the secret: every public-key algorithm measured cost more CPU to verify. Where they may not, a public key is worth its price."},
-	{Claim: "C16", Answer: trial.Refuted, Side: trial.ForTokens, Text: "others verify your tokens: a public key cost no more CPU than a shared secret."},
-	{Claim: "C16", Answer: trial.Depends, Side: trial.ForTokens, Text: "the algorithm is chosen with its cost in mind. A public key costs more than HS256: %s."},
-	{Claim: "C18", Answer: trial.Supported, Side: trial.ForSessions, Text: "bytes per request matter: every JWT measured made requests larger than every session did."},
-	{Claim: "C18", Answer: trial.Refuted, Side: trial.ForBoth, Text: "request size is no reason against JWT: no token measured made requests larger."},
+	{Claim: "C16", Answer: trial.Supported, Side: trial.ForTokens,
+		Text: "you take HS256 where the verifiers may hold the secret: every public-key algorithm measured cost more CPU to verify. " +
+			"Where they may not, a public key is worth its price."},
+	{Claim: "C16", Answer: trial.Refuted, Side: trial.ForTokens,
+		Text: "others verify your tokens: a public key cost no more CPU than a shared secret."},
+	{Claim: "C16", Answer: trial.Depends, Side: trial.ForTokens,
+		Text: "the algorithm is chosen with its cost in mind. A public key costs more than HS256: %s."},
+	{Claim: "C18", Answer: trial.Supported, Side: trial.ForSessions,
+		Text: "bytes per request matter: every JWT measured made requests larger than every session did."},
+	{Claim: "C18", Answer: trial.Refuted, Side: trial.ForBoth,
+		Text: "request size is no reason against JWT: no token measured made requests larger."},
 	{Claim: "C18", Answer: trial.Depends, Side: trial.ForBoth, Text: "request size depends. A JWT's is larger: %s."},
 }

@@ -342,7 +342,8 @@ func TestConfigurationFile(t *testing.T) {
 		return path
 	}
 	p, _ := experiment.ParseProfile("smoke")
-	if err := p.Override(write("cost_blocks: 7\ncost_arms: [jwt/HS256, session/redis]\n")); err != nil || p.CostBlocks != 7 || len(p.CostArms) != 2 {
+	if err := p.Override(write("cost_blocks: 7\ncost_arms: [jwt/HS256, session/redis]\n")); err != nil || p.CostBlocks != 7 ||
+		len(p.CostArms) != 2 {
 		t.Errorf("a good file: %v, %+v", err, p)
 	}
 	for _, text := range []string{"", "# nothing yet\n", "---\n# cost_blocks: 7\n", "\n\n"} {

@@ -66,8 +66,9 @@ func Outage(p Profile) Experiment {
 		for _, name := range p.OutageFaults {
 			c := outageCell(p, a, name)
 			specs = append(specs, trial.Single("outage", c))
-			c23.Compare = append(c23.Compare, trial.Comparison{Name: fmt.Sprintf("%s, %s", a, name), A: trial.Selector{Cell: c.Cell, Step: outageStep},
-				Factors: append(factors(a), "state="+string(arm.Of(a).State), "fault="+name)})
+			c23.Compare = append(c23.Compare,
+				trial.Comparison{Name: fmt.Sprintf("%s, %s", a, name), A: trial.Selector{Cell: c.Cell, Step: outageStep},
+					Factors: append(factors(a), "state="+string(arm.Of(a).State), "fault="+name)})
 		}
 	}
 	proxy := ""
@@ -79,16 +80,20 @@ func Outage(p Profile) Experiment {
 		Question: "Who is still served while the store is gone?",
 		Method: fmt.Sprintf("One replica behind nginx%s; %d requests/s with valid credentials, and a few that must be refused. "+
 			"After %g s the store is broken for %g s: killed, stopped, cut off or slowed by 100 ms. An arm without a store has nothing to break. "+
-			"Availability is the share of valid users' requests answered 2xx while the fault is in effect.", proxy, outageRate, outageAt, outageLasts),
+			"Availability is the share of valid users' requests answered 2xx while the fault is in effect.",
+			proxy, outageRate, outageAt, outageLasts),
 		Blocks: p.OutageBlocks,
 		Trials: fixed(specs),
 		Rules:  finish("outage", c23),
 		Figures: []trial.Figure{{Name: "outage", Chart: trial.TimeLine, Of: trial.Selector{Step: outageStep}, Unit: "ms",
 			Title: "Who is still served while the store is gone?",
-			Caption: "What valid users were answered, second by second, as shares of the requests that ended in each tenth of a second (the first block). " +
-				"White: none ended. Full strokes: the fault is seen to begin and to be over; dashed: its end is asked for. In the table, availability is over all blocks.",
-			Metrics: []trial.Shown{{Metric: "outage_availability", As: "answered 2xx during the fault"}, {Metric: "outage_refused_share", As: "answered 401 during the fault"},
-				{Metric: "error_time_p99_us", As: "time to an error, p99"}, {Metric: "recovery_seconds", As: "recovery"}, {Metric: "unauthorized_success_share", As: "wrongly accepted"}}}},
+			Caption: "What valid users were answered, second by second, as shares of the requests that ended in each tenth of a second " +
+				"(the first block). White: none ended. Full strokes: the fault is seen to begin and to be over; dashed: its end is asked for. " +
+				"In the table, availability is over all blocks.",
+			Metrics: []trial.Shown{{Metric: "outage_availability", As: "answered 2xx during the fault"},
+				{Metric: "outage_refused_share", As: "answered 401 during the fault"},
+				{Metric: "error_time_p99_us", As: "time to an error, p99"}, {Metric: "recovery_seconds", As: "recovery"},
+				{Metric: "unauthorized_success_share", As: "wrongly accepted"}}}},
 		Advice: outageAdvice,
 	}
 }
@@ -113,7 +118,10 @@ func outageCell(p Profile, a trial.Arm, name string) trial.CellSpec {
 }
 
 var outageAdvice = []trial.Advice{
-	{Claim: "C23", Answer: trial.Supported, Side: trial.ForBoth, Text: "whatever keeps the store up keeps your users in: while it was gone, no arm measured served anybody."},
-	{Claim: "C23", Answer: trial.Refuted, Side: trial.ForBoth, Text: "an outage of the store alone does not lock users out: every arm measured went on serving some."},
-	{Claim: "C23", Answer: trial.Depends, Side: trial.ForTokens, Text: "users who have logged in must be served while the store is down. Nobody was served: %s. Log-in and log-out still need it."},
+	{Claim: "C23", Answer: trial.Supported, Side: trial.ForBoth,
+		Text: "whatever keeps the store up keeps your users in: while it was gone, no arm measured served anybody."},
+	{Claim: "C23", Answer: trial.Refuted, Side: trial.ForBoth,
+		Text: "an outage of the store alone does not lock users out: every arm measured went on serving some."},
+	{Claim: "C23", Answer: trial.Depends, Side: trial.ForTokens,
+		Text: "users who have logged in must be served while the store is down. Nobody was served: %s. Log-in and log-out still need it."},
 }

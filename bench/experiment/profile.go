@@ -67,8 +67,9 @@ func Profiles() []Profile {
 		ScaleReplicaCPU: 0.1, ScaleP99Milliseconds: 250,
 		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000, StickyBalancers: trial.Balancers(),
 		RevokeBlocks: 3, RevokeLifetimes: []string{"2s", "3s"},
-		OutageBlocks: 1, OutageArms: []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256"}, OutageFaults: []string{"kill", "hang", "slow"},
-		BenchTime: "50ms", BenchCount: 6,
+		OutageBlocks: 1, OutageArms: []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256"},
+		OutageFaults: []string{"kill", "hang", "slow"},
+		BenchTime:    "50ms", BenchCount: 6,
 	}
 	smoke := standard
 	smoke.Name, smoke.Resident, smoke.MinutesAtMost = "smoke", 10_000, 2
@@ -159,7 +160,8 @@ func (p *Profile) Check() error {
 	atLeast("the length of scale_arms", float64(len(p.ScaleArms)), 1)
 	atLeast("the length of cost_arms", float64(len(p.CostArms)), 1)
 	if !slices.Contains(p.ScaleReplicas, 1) || slices.Max(p.ScaleReplicas) < 2 {
-		errs = append(errs, fmt.Errorf("scale_replicas is %v: it needs 1, which efficiency is measured from, and something above it", p.ScaleReplicas))
+		errs = append(errs, fmt.Errorf("scale_replicas is %v: it needs 1, which efficiency is measured from, and something above it",
+			p.ScaleReplicas))
 	}
 	if slices.Contains(p.StickyReplicas, 1) {
 		errs = append(errs, errors.New("sticky_replicas holds 1: a single replica loses no session, whatever the balancer"))
@@ -170,7 +172,8 @@ func (p *Profile) Check() error {
 	if d, err := time.ParseDuration(p.BenchTime); (err != nil || d <= 0) && !strings.HasSuffix(p.BenchTime, "x") {
 		errs = append(errs, fmt.Errorf("bench_time is %q: a duration such as 50ms, or a count such as 10x", p.BenchTime))
 	}
-	for key, list := range map[string][]int{"cost_loads": p.CostLoads, "scale_replicas": p.ScaleReplicas, "sticky_replicas": p.StickyReplicas} {
+	for key, list := range map[string][]int{"cost_loads": p.CostLoads, "scale_replicas": p.ScaleReplicas,
+		"sticky_replicas": p.StickyReplicas} {
 		if s := slices.Sorted(slices.Values(list)); len(slices.Compact(s)) != len(list) {
 			errs = append(errs, fmt.Errorf("%s is %v: each value once", key, list))
 		}

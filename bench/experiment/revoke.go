@@ -33,11 +33,13 @@ func Revoke(p Profile) Experiment {
 		Blocks: p.RevokeBlocks,
 		Trials: fixed(specs),
 		Rules:  revokeRules(p),
-		Figures: []trial.Figure{{Name: "revocation-lag", Chart: trial.Dots, Of: trial.Selector{Step: journeyStep}, Zero: true, Values: "seconds after log-out",
-			Title: "How long do replicas accept a credential after log-out?",
+		Figures: []trial.Figure{{Name: "revocation-lag", Chart: trial.Dots, Of: trial.Selector{Step: journeyStep}, Zero: true,
+			Values: "seconds after log-out",
+			Title:  "How long do replicas accept a credential after log-out?",
 			Caption: "Longest time from the answer to a log-out to the last 2xx on any replica. The stroke marks what was left of a JWT's life " +
 				"at log-out: a token that nobody can revoke lives on for as long. Whiskers: 95 % interval.",
-			Metrics:  []trial.Shown{{Metric: "revocation_lag_max_seconds", As: "longest lag"}, {Metric: "revocation_lag_share", As: "lag / rest of life", Aside: true}},
+			Metrics: []trial.Shown{{Metric: "revocation_lag_max_seconds", As: "longest lag"},
+				{Metric: "revocation_lag_share", As: "lag / rest of life", Aside: true}},
 			Expected: "life_left_seconds"}},
 		Advice: revokeAdvice,
 	}
@@ -70,10 +72,16 @@ func revokeRules(p Profile) []trial.Rule {
 }
 
 var revokeAdvice = []trial.Advice{
-	{Claim: "C10", Answer: trial.Supported, Side: trial.ForSessions, Text: "log-out must take effect at once: it did on every replica, with every store measured."},
-	{Claim: "C10", Answer: trial.Refuted, Side: trial.ForBoth, Text: "do not count on sessions to end at once: with no store measured did they."},
-	{Claim: "C10", Answer: trial.Depends, Side: trial.ForSessions, Text: "log-out must take effect at once, and the store is chosen for it. At once: %s."},
-	{Claim: "C11", Answer: trial.Supported, Side: trial.ForTokens, Text: "you can bear that a token works on after log-out until it expires: it did, for all the rest of its life. Its lifetime is your revocation bound; a denylist would cost store operations again."},
-	{Claim: "C11", Answer: trial.Refuted, Side: trial.ForTokens, Text: "log-out matters too: here a token did not outlive it up to its expiry."},
+	{Claim: "C10", Answer: trial.Supported, Side: trial.ForSessions,
+		Text: "log-out must take effect at once: it did on every replica, with every store measured."},
+	{Claim: "C10", Answer: trial.Refuted, Side: trial.ForBoth,
+		Text: "do not count on sessions to end at once: with no store measured did they."},
+	{Claim: "C10", Answer: trial.Depends, Side: trial.ForSessions,
+		Text: "log-out must take effect at once, and the store is chosen for it. At once: %s."},
+	{Claim: "C11", Answer: trial.Supported, Side: trial.ForTokens,
+		Text: "you can bear that a token works on after log-out until it expires: it did, for all the rest of its life. " +
+			"Its lifetime is your revocation bound; a denylist would cost store operations again."},
+	{Claim: "C11", Answer: trial.Refuted, Side: trial.ForTokens,
+		Text: "log-out matters too: here a token did not outlive it up to its expiry."},
 	{Claim: "C11", Answer: trial.Depends, Side: trial.ForBoth, Text: "how long a token outlives log-out depends. Until it expires: %s."},
 }

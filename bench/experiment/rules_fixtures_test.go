@@ -118,7 +118,8 @@ func setLost(j experiment.Job, chances float64, v value) []at.Option {
 	if chances == 0 {
 		chances, _ = strconv.ParseFloat(cell(j.Spec).Steps[0].Script.Env["REQUESTS"], 64)
 	}
-	return []at.Option{at.JourneyCounter("authenticated_requests", chances), at.JourneyCounter("lost_sessions", math.Round(v(j, "journey")*chances))}
+	return []at.Option{at.JourneyCounter("authenticated_requests", chances),
+		at.JourneyCounter("lost_sessions", math.Round(v(j, "journey")*chances))}
 }
 
 func setLag(j experiment.Job, _ float64, v value) []at.Option {
@@ -146,7 +147,8 @@ func turn(block int) float64 { return []float64{0, 1, -1, 0}[block%4] }
 // words are what a figure may call a cell: its kind, arm, balancer, replicas, lifetime and step.
 func words(spec trial.Spec, step string) []string {
 	s := cell(spec).System
-	return []string{string(arm.Of(s.Arm).Family), s.Arm.String(), string(s.Balancer), fmt.Sprintf("N=%d", s.Replicas), s.Lifetime().String(), step, cell(spec).Cell.Get("fault")}
+	return []string{string(arm.Of(s.Arm).Family), s.Arm.String(), string(s.Balancer), fmt.Sprintf("N=%d", s.Replicas), s.Lifetime().String(),
+		step, cell(spec).Cell.Get("fault")}
 }
 
 func (f figure) fits(words []string) bool {

@@ -96,7 +96,8 @@ func scaleFigures(p Profile) []trial.Figure {
 	figures := []trial.Figure{
 		{Name: "scale-throughput", Chart: trial.Lines, Of: saturated, Along: "replicas", Zero: true, Levels: "replicas (N)", Values: "requests/s",
 			Title: "How much more do N replicas serve?",
-			Caption: fmt.Sprintf("Successful requests per second at saturation (closed loop, the same number in flight per replica), replicas of %g CPU each. "+
+			Caption: fmt.Sprintf("Successful requests per second at saturation (closed loop, the same number in flight per replica), "+
+				"replicas of %g CPU each. "+
 				"Whiskers: 95 %% interval.", p.ScaleReplicaCPU),
 			Metrics: []trial.Shown{{Metric: "throughput_per_second"}},
 			Bent: &trial.Bent{Metric: "efficiency", Of: trial.NewCell("arm", trial.Control), Below: 0.9,
@@ -104,21 +105,24 @@ func scaleFigures(p Profile) []trial.Figure {
 		{Name: "scale-efficiency", Chart: trial.Lines, Of: saturated, NoControl: true, Along: "replicas", Reference: 1, Levels: "replicas (N)",
 			Values: "efficiency relative to the control's (%)",
 			Title:  "Does authentication cost scalability?",
-			Caption: "Efficiency X(N) / (N X(1)) relative to the control's at the same N: at 100 % an arm scales as the server does without authentication. " +
-				"Whiskers: 95 % interval.",
+			Caption: "Efficiency X(N) / (N X(1)) relative to the control's at the same N: at 100 % an arm scales as the server does without " +
+				"authentication. Whiskers: 95 % interval.",
 			Metrics: []trial.Shown{{Metric: "efficiency_vs_control"}}},
 	}
 	if p.ScaleSearchSteps == 0 {
 		return figures
 	}
 	return append(figures, trial.Figure{Name: "capacity", Chart: trial.Table, Of: trial.Selector{Step: capacityStep}, Along: "replicas",
-		Title:   "Which rate does an arm sustain within the latency objective?",
-		Caption: fmt.Sprintf("Highest offered rate (requests/s, open loop) at which p99 stayed within %g ms, with no error and none dropped.", p.ScaleP99Milliseconds),
+		Title: "Which rate does an arm sustain within the latency objective?",
+		Caption: fmt.Sprintf("Highest offered rate (requests/s, open loop) at which p99 stayed within %g ms, with no error and none dropped.",
+			p.ScaleP99Milliseconds),
 		Metrics: []trial.Shown{{Metric: "capacity_per_second"}}})
 }
 
 var scaleAdvice = []trial.Advice{
-	{Claim: "C03", Answer: trial.Supported, Side: trial.ForTokens, Text: "you add replicas: throughput grew better with them than with every session store measured."},
-	{Claim: "C03", Answer: trial.Refuted, Side: trial.ForBoth, Text: "scaling out is no reason for JWT at the replica counts measured: sessions grew with the replicas as well."},
+	{Claim: "C03", Answer: trial.Supported, Side: trial.ForTokens,
+		Text: "you add replicas: throughput grew better with them than with every session store measured."},
+	{Claim: "C03", Answer: trial.Refuted, Side: trial.ForBoth,
+		Text: "scaling out is no reason for JWT at the replica counts measured: sessions grew with the replicas as well."},
 	{Claim: "C03", Answer: trial.Depends, Side: trial.ForBoth, Text: "scaling depends on store and algorithm. JWT scales better: %s."},
 }

@@ -42,15 +42,16 @@ func Sticky(p Profile) Experiment {
 	return Experiment{
 		Name:     "sticky",
 		Question: "Which sessions are lost behind a balancer?",
-		Method: "k6: each user logs in once through the balancer, from an address of its own, and then calls /me with the cookies it was given; " +
-			"a valid user who is answered 401 has lost the session. No one logs in again.",
+		Method: "k6: each user logs in once through the balancer, from an address of its own, and then calls /me with the " +
+			"cookies it was given; a valid user who is answered 401 has lost the session. No one logs in again.",
 		Blocks: p.StickyBlocks,
 		Trials: fixed(specs),
 		Rules:  stickyRules(p),
 		Figures: []trial.Figure{{Name: "lost-sessions", Chart: trial.Grid, Of: trial.Selector{Step: journeyStep}, Along: "replicas",
 			Title: "Under which balancer are sessions lost?",
 			Caption: "Share of requests by logged-in users that were answered 401; no one logs in again. " +
-				"In memory without stickiness, 1 - 1/N is expected: the share of replicas that do not hold the session. None lost of n bounds the share by 3/n.",
+				"In memory without stickiness, 1 - 1/N is expected: the share of replicas that do not hold the session. " +
+				"None lost of n bounds the share by 3/n.",
 			Metrics: []trial.Shown{{Metric: "lost_session_share"}}, Expected: "expected_lost_share"}},
 		Advice: stickyAdvice,
 	}
@@ -75,7 +76,8 @@ func stickyCell(p Profile, a trial.Arm, b trial.Balancer, n int) trial.CellSpec 
 }
 
 // journeyCell is a cell that a k6 script loads alone, whose users log in.
-func journeyCell(cell trial.Cell, a trial.Arm, n int, b trial.Balancer, lifetime time.Duration, users int, script string, env map[string]string) trial.CellSpec {
+func journeyCell(cell trial.Cell, a trial.Arm, n int, b trial.Balancer, lifetime time.Duration, users int, script string,
+	env map[string]string) trial.CellSpec {
 	s := Profile{Users: users}.system(a, n, b, lifetime)
 	s.Server[trial.SettingArgon2] = cheapArgon2
 	return trial.CellSpec{Cell: cell, System: s, Steps: []trial.Step{
@@ -110,10 +112,17 @@ func stickyRules(p Profile) []trial.Rule {
 }
 
 var stickyAdvice = []trial.Advice{
-	{Claim: "C05", Answer: trial.Supported, Side: trial.ForBoth, Text: "sessions behind a balancer need stickiness: without it every store measured lost some."},
-	{Claim: "C05", Answer: trial.Refuted, Side: trial.ForSessions, Text: "your balancer has no stickiness: no store measured lost a session without it."},
-	{Claim: "C05", Answer: trial.Depends, Side: trial.ForSessions, Text: "they are in a shared store, or the balancer is sticky. Sessions lost without stickiness: %s."},
-	{Claim: "C06", Answer: trial.Supported, Side: trial.ForSessions, Text: "you have a shared store: with several replicas, memory lost sessions under every balancer measured."},
-	{Claim: "C06", Answer: trial.Refuted, Side: trial.ForSessions, Text: "you keep them in memory: several replicas lost none under any balancer measured, while no replica failed."},
-	{Claim: "C06", Answer: trial.Depends, Side: trial.ForSessions, Text: "they are shared, or each user's requests stay with one replica. Sessions in memory lost: %s. A replica that fails takes its sessions along."},
+	{Claim: "C05", Answer: trial.Supported, Side: trial.ForBoth,
+		Text: "sessions behind a balancer need stickiness: without it every store measured lost some."},
+	{Claim: "C05", Answer: trial.Refuted, Side: trial.ForSessions,
+		Text: "your balancer has no stickiness: no store measured lost a session without it."},
+	{Claim: "C05", Answer: trial.Depends, Side: trial.ForSessions,
+		Text: "they are in a shared store, or the balancer is sticky. Sessions lost without stickiness: %s."},
+	{Claim: "C06", Answer: trial.Supported, Side: trial.ForSessions,
+		Text: "you have a shared store: with several replicas, memory lost sessions under every balancer measured."},
+	{Claim: "C06", Answer: trial.Refuted, Side: trial.ForSessions,
+		Text: "you keep them in memory: several replicas lost none under any balancer measured, while no replica failed."},
+	{Claim: "C06", Answer: trial.Depends, Side: trial.ForSessions,
+		Text: "they are shared, or each user's requests stay with one replica. Sessions in memory lost: %s. A replica that fails takes " +
+			"its sessions along."},
 }

@@ -45,7 +45,8 @@ func suite(afterKill int, proxied bool) []conformance {
 	if proxied {
 		all = append(all,
 			conformance{fault: "slow:store,latency=60ms", shows: slower(60 * time.Millisecond), after: http.StatusOK},
-			conformance{fault: "slow:store,bandwidth=1", shows: slower(30 * time.Millisecond), after: http.StatusOK}, // some tens of bytes at 1 KB per second
+			// some tens of bytes at 1 KB per second
+			conformance{fault: "slow:store,bandwidth=1", shows: slower(30 * time.Millisecond), after: http.StatusOK},
 			conformance{fault: "cut:store", shows: fails, after: http.StatusOK},
 			conformance{fault: "cut:store,how=silence", shows: fails, after: http.StatusOK})
 	}

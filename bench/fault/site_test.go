@@ -150,9 +150,10 @@ func usage(t *testing.T, s *site, target string) float64 {
 
 func newSite(t *testing.T, rt *stack.Runtime, arm trial.Arm) *site {
 	t.Helper()
-	s := &site{rt: rt, spec: trial.CellSpec{Cell: trial.NewCell("arm", arm), System: trial.System{Arm: arm, Replicas: 1, Balancer: trial.RoundRobin,
-		Server: map[string]string{trial.SettingLifetime: "1h0m0s", trial.SettingArgon2: "m=64,t=1,p=1", trial.SettingPool: "4"},
-		Users:  20, Proxied: rt.Capabilities().Lacks(stack.CanProxy) == ""}}}
+	s := &site{rt: rt,
+		spec: trial.CellSpec{Cell: trial.NewCell("arm", arm), System: trial.System{Arm: arm, Replicas: 1, Balancer: trial.RoundRobin,
+			Server: map[string]string{trial.SettingLifetime: "1h0m0s", trial.SettingArgon2: "m=64,t=1,p=1", trial.SettingPool: "4"},
+			Users:  20, Proxied: rt.Capabilities().Lacks(stack.CanProxy) == ""}}}
 	s.up(t)
 	return s
 }

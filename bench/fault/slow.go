@@ -30,7 +30,8 @@ func openSlow(target string, with settings) (Fault, error) {
 	var errs [3]error
 	f.latency, errs[0] = number(with, "latency", "whole milliseconds, such as 20ms", time.Millisecond, milliseconds)
 	f.jitter, errs[1] = number(with, "jitter", "whole milliseconds, such as 2ms", time.Millisecond, milliseconds)
-	f.bandwidth, errs[2] = number(with, "bandwidth", "a whole number of KB per second, 1 or more", 1, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
+	f.bandwidth, errs[2] = number(with, "bandwidth", "a whole number of KB per second, 1 or more",
+		1, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}

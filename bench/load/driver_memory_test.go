@@ -88,7 +88,8 @@ func TestMemoryDoesNotGrowWithStreams(t *testing.T) {
 	forged := target
 	forged.Present = trial.Forged
 	closed := func(name, request string, p trial.Present) trial.Stream {
-		return trial.Stream{Name: name, Request: request, Present: p, Connections: 8, Sources: 8, Pacing: trial.Pacing{Mode: trial.Closed, Concurrency: 8}}
+		return trial.Stream{Name: name, Request: request, Present: p, Connections: 8, Sources: 8,
+			Pacing: trial.Pacing{Mode: trial.Closed, Concurrency: 8}}
 	}
 	steady := open("steady", "GET /me", 500, 8)
 	step := Step{Seconds: 3600, Streams: map[string]Aim{"steady": {target, steady},

@@ -126,7 +126,8 @@ func TestClosedPhase(t *testing.T) {
 		most.Store(0)
 		m := run(t, d, Phase{Name: "closed", Mode: trial.Closed, Concurrency: concurrency, Seconds: 0.3})
 		if m.Completed < 100 || m.Errors() != 0 || m.Users != 100 || m.Reconnects != 0 {
-			t.Errorf("concurrency %d: completed %d, outcomes %v, users %d, reconnects %d", concurrency, m.Completed, m.Outcomes, m.Users, m.Reconnects)
+			t.Errorf("concurrency %d: completed %d, outcomes %v, users %d, reconnects %d", concurrency, m.Completed, m.Outcomes,
+				m.Users, m.Reconnects)
 		}
 		if m.Seconds != 0.3 || int(most.Load()) > concurrency {
 			t.Errorf("concurrency %d: %v s, up to %d in flight", concurrency, m.Seconds, most.Load())
@@ -235,7 +236,8 @@ func TestNewDriverRefuses(t *testing.T) {
 		"zipf is 1":                    func(_ *trial.Target, l *Load) { l.Zipf = 1 },
 		"sources is 255: want 0 to 25": func(_ *trial.Target, l *Load) { l.Sources = 255 },
 	} {
-		if _, err := NewDriver(func() (trial.Target, Load, uint64) { a, b := with(f); return a, b, 1 }()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := NewDriver(func() (trial.Target, Load, uint64) { a, b := with(f); return a, b, 1 }()); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%v; want an error with %q", err, want)
 		}
 	}

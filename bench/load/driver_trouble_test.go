@@ -61,7 +61,8 @@ func TestAnswersOfATroubledServer(t *testing.T) {
 			return true
 		}
 	}
-	chunked := fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n", aBody[:3], len(aBody)-3, aBody[3:])
+	chunked := fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n",
+		aBody[:3], len(aBody)-3, aBody[3:])
 	for _, c := range []struct {
 		name, outcome string
 		reconnects    bool // at each request
@@ -204,7 +205,8 @@ func TestServerThatComesBack(t *testing.T) {
 	defer func() { close(stop); <-done }()
 	d := driver(t, trial.Target{URL: "http://" + address, Path: "/me", Credentials: credentials(10), CheckUser: true}, Load{Connections: 4})
 	m := run(t, d, Phase{Name: "back", Mode: trial.Open, Rate: 200, Seconds: 1})
-	if m.Outcomes[trial.Success] < 100 || m.Outcomes[trial.Transport] == 0 || m.Outcomes[trial.Success]+m.Outcomes[trial.Transport] != m.Completed {
+	if m.Outcomes[trial.Success] < 100 || m.Outcomes[trial.Transport] == 0 ||
+		m.Outcomes[trial.Success]+m.Outcomes[trial.Transport] != m.Completed {
 		t.Errorf("outcomes %v, dropped %d, notes %q", m.Outcomes, m.Dropped, m.Notes)
 	}
 }

@@ -53,7 +53,8 @@ func (e *epoll) add(fd int, slot, generation int32) error {
 // valid until the next call.
 func (e *epoll) wait(timeout time.Duration) ([]unix.EpollEvent, error) {
 	e.timeout = unix.NsecToTimespec(max(int64(timeout), 0))
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(e.fd), uintptr(unsafe.Pointer(&e.ready)), uintptr(len(e.ready)), uintptr(unsafe.Pointer(&e.timeout)), 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(e.fd), uintptr(unsafe.Pointer(&e.ready)), uintptr(len(e.ready)),
+		uintptr(unsafe.Pointer(&e.timeout)), 0, 0)
 	switch errno {
 	case 0:
 		return e.ready[:n], nil
@@ -67,13 +68,15 @@ func (e *epoll) close() error { return unix.Close(e.fd) }
 
 // send writes to a non-blocking socket without Go's scheduler in between.
 func send(fd int, b []byte) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+		unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
 	return int(n), errno
 }
 
 // receive reads from a non-blocking socket; 0 without error is its end.
 func receive(fd int, b []byte) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+		unix.MSG_DONTWAIT, 0, 0)
 	return int(n), errno
 }
 

@@ -99,7 +99,8 @@ func (l *book) serve(w http.ResponseWriter, r *http.Request) {
 	user := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if r.URL.Path == "/login" {
 		var who struct{ Username, Password string }
-		if json.NewDecoder(r.Body).Decode(&who) != nil || who.Password != "secret of "+who.Username || r.Header.Get("Content-Type") != "application/json" {
+		if json.NewDecoder(r.Body).Decode(&who) != nil || who.Password != "secret of "+who.Username ||
+			r.Header.Get("Content-Type") != "application/json" {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
@@ -148,7 +149,8 @@ func TestStreamsSideBySide(t *testing.T) {
 		"me":    {a, open("me", "GET /me", 400, 8)},
 		"storm": {storm, open("storm", "POST /login", 50, 4)},
 		"leave": {other, poisson},
-		"pages": {other, trial.Stream{Name: "pages", Request: "GET /me", Connections: 2, Pacing: trial.Pacing{Mode: trial.Closed, Concurrency: 2}}},
+		"pages": {other,
+			trial.Stream{Name: "pages", Request: "GET /me", Connections: 2, Pacing: trial.Pacing{Mode: trial.Closed, Concurrency: 2}}},
 	}})
 	for key, want := range map[string]struct {
 		at      *book
@@ -303,7 +305,8 @@ func TestServerThatClosesBetweenSteps(t *testing.T) {
 			t.Error("a connection that the server has closed counts as open")
 		}
 	}
-	if r := runStep(t, g, Step{Seconds: 0.2, Streams: map[string]Aim{"a": aim}})["a"]; r.Outcomes[trial.Success] != r.Offered || r.Reconnects != 3 {
+	if r := runStep(t, g, Step{Seconds: 0.2, Streams: map[string]Aim{"a": aim}})["a"]; r.Outcomes[trial.Success] != r.Offered ||
+		r.Reconnects != 3 {
 		t.Errorf("outcomes %v of %d, %d reconnects, notes %q", r.Outcomes, r.Offered, r.Reconnects, r.Notes)
 	}
 }

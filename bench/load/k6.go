@@ -46,7 +46,8 @@ const (
 // was counted until there. When ctx ends the script is interrupted and the error
 // wraps ctx's.
 func (k K6) Run(ctx context.Context, s trial.System, script trial.Script, url string, replicas []string) (trial.Journey, error) {
-	env := map[string]string{"BASE_URL": url, "REPLICAS": strings.Join(replicas, ","), "AUTH": string(arm.Of(s.Arm).Family), "USERS": strconv.Itoa(s.Users)}
+	env := map[string]string{"BASE_URL": url, "REPLICAS": strings.Join(replicas, ","), "AUTH": string(arm.Of(s.Arm).Family),
+		"USERS": strconv.Itoa(s.Users)}
 	maps.Copy(env, script.Env)
 	return k.run(ctx, script.File, env, Sources(script.Sources))
 }

@@ -25,22 +25,34 @@ func TestCookiesAreKeptAsABrowserDoes(t *testing.T) {
 		why      string // of a cookie of the last answer that is not sent
 	}{
 		{"http://a.example/login", "http://a.example/me", answers{{"x=1", "y=2; HttpOnly; SameSite=Strict"}}, "x=1; y=2", ""},
-		{"http://a.example/login", "http://a.example/me", answers{{`x="quoted"; Path=/`, `y={"a":1}`, "z=a=b=="}}, `x="quoted"; y={"a":1}; z=a=b==`, ""},
-		{"http://a.example/login", "http://a.example/me", answers{{"x=1; Expires=Wed, 09 Jun 2100 10:18:14 GMT", "y=2; expires=Wed, 09-Jun-2100 10:18:14 GMT"}}, "x=1; y=2", ""},
+		{"http://a.example/login", "http://a.example/me", answers{{`x="quoted"; Path=/`, `y={"a":1}`, "z=a=b=="}},
+			`x="quoted"; y={"a":1}; z=a=b==`, ""},
+		{"http://a.example/login", "http://a.example/me",
+			answers{{"x=1; Expires=Wed, 09 Jun 2100 10:18:14 GMT", "y=2; expires=Wed, 09-Jun-2100 10:18:14 GMT"}}, "x=1; y=2", ""},
 		{"http://a.example/login", "http://a.example/me", answers{{"x=1"}, {"x=2"}}, "x=2", ""},
-		{"http://a.example/login", "http://a.example/me", answers{{"x=1", "y=2", "z=3"}, {"x=; Max-Age=0", "y=; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "z=; Expires=Thu Jan  1 00:00:00 1970"}}, "", "x: it has expired, or is deleted"},
-		{"http://a.example/login", "http://a.example/me", answers{{"x=1; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "y=2; Max-Age=-1", "z=3; Max-Age=soon"}}, "x=1; z=3", "y: it has expired"},
-		{"http://a.example/login", "http://a.example/me", answers{{"x=1", "x=2; Path=/me"}, {"x=; Path=/; Max-Age=0"}}, "x=2", "x: it has expired, or is deleted"},
+		{"http://a.example/login", "http://a.example/me",
+			answers{{"x=1", "y=2", "z=3"}, {"x=; Max-Age=0", "y=; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "z=; Expires=Thu Jan  1 00:00:00 1970"}},
+			"", "x: it has expired, or is deleted"},
+		{"http://a.example/login", "http://a.example/me",
+			answers{{"x=1; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "y=2; Max-Age=-1", "z=3; Max-Age=soon"}}, "x=1; z=3",
+			"y: it has expired"},
+		{"http://a.example/login", "http://a.example/me", answers{{"x=1", "x=2; Path=/me"}, {"x=; Path=/; Max-Age=0"}}, "x=2",
+			"x: it has expired, or is deleted"},
 		{"http://a.example/login", "http://a.example/me", answers{{"short=1", "long=2; Path=/me"}}, "long=2; short=1", ""},
 		{"http://a.example/api/login", "http://a.example/me", answers{{"x=1"}}, "", "x: it is for the path /api alone"},
-		{"http://a.example/api/login", "http://a.example/api/me", answers{{"x=1", "y=2; Path=/ap", "z=3; Path=/login"}}, "x=1", "y: it is for the path /ap alone"},
+		{"http://a.example/api/login", "http://a.example/api/me", answers{{"x=1", "y=2; Path=/ap", "z=3; Path=/login"}}, "x=1",
+			"y: it is for the path /ap alone"},
 		{"http://a.example/login", "http://a.example/me", answers{{"x=1; Secure"}}, "", "x: it is Secure"},
-		{"https://a.example/login", "https://a.example/me", answers{{"x=1; Secure", "__Host-y=2; Secure; Path=/", "__Secure-z=3; Secure"}}, "x=1; __Host-y=2; __Secure-z=3", ""},
-		{"https://a.example/login", "https://a.example/me", answers{{"__Host-y=2; Secure; Path=/me", "__Secure-z=3"}}, "", "__Host-y: its name wants Path=/ and no Domain; __Secure-z: its name wants Secure"},
+		{"https://a.example/login", "https://a.example/me", answers{{"x=1; Secure", "__Host-y=2; Secure; Path=/", "__Secure-z=3; Secure"}},
+			"x=1; __Host-y=2; __Secure-z=3", ""},
+		{"https://a.example/login", "https://a.example/me", answers{{"__Host-y=2; Secure; Path=/me", "__Secure-z=3"}}, "",
+			"__Host-y: its name wants Path=/ and no Domain; __Secure-z: its name wants Secure"},
 		{"http://a.example/login", "http://b.a.example:81/me", answers{{"x=1; Domain=.A.example", "y=2"}}, "x=1", "y: it is for a.example alone"},
-		{"http://b.a.example/login", "http://a.example/me", answers{{"x=1; Domain=a.example", "y=2; Domain=c.example", "z=3"}}, "x=1", "y: it is for c.example, which b.a.example may not set"},
+		{"http://b.a.example/login", "http://a.example/me", answers{{"x=1; Domain=a.example", "y=2; Domain=c.example", "z=3"}}, "x=1",
+			"y: it is for c.example, which b.a.example may not set"},
 		{"http://a.example/login", "http://another.example/me", answers{{"x=1; Domain=a.example"}}, "", "x: it is for a.example alone"},
-		{"http://127.0.0.1:8080/login", "http://127.0.0.1:8081/me", answers{{"x=1", "y=2; Domain=127.0.0.1", "z=3; Domain=0.0.1"}}, "x=1; y=2", "z: it is for 0.0.1, which 127.0.0.1 may not set"},
+		{"http://127.0.0.1:8080/login", "http://127.0.0.1:8081/me", answers{{"x=1", "y=2; Domain=127.0.0.1", "z=3; Domain=0.0.1"}}, "x=1; y=2",
+			"z: it is for 0.0.1, which 127.0.0.1 may not set"},
 		{"http://a.example/login", "http://a.example/me", answers{{"=nameless"}, {"no pair"}, {"x=1"}}, "x=1", ""},
 	}
 	table, err := json.Marshal(cases)
@@ -51,7 +63,8 @@ func TestCookiesAreKeptAsABrowserDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), k6(t).Binary, "run", "--quiet", "--no-usage-report", "--address=", "--log-format=raw", "-e", "CASES="+string(table), script).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), k6(t).Binary, "run", "--quiet", "--no-usage-report", "--address=", "--log-format=raw",
+		"-e", "CASES="+string(table), script).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -92,7 +105,8 @@ func TestScriptsSendCookiesOnce(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	if _, err := scriptSpec("session/memory", "sticky.js", 1, map[string]string{"REQUESTS": "5"}).runs(t.Context(), k6(t), srv.URL, nil); err != nil {
+	spec := scriptSpec("session/memory", "sticky.js", 1, map[string]string{"REQUESTS": "5"})
+	if _, err := spec.runs(t.Context(), k6(t), srv.URL, nil); err != nil {
 		t.Fatal(err)
 	}
 	if len(seen) != 2 || seen[`sid="ab"; part=1`] != 1 || seen[`sid="ab"; part=2`] != 4 {
@@ -147,10 +161,12 @@ func TestALogInPageIsNeitherAcceptedNorAnotherUser(t *testing.T) {
 				s.sticky = script == "revoke.js"
 				s.refuse = page.answer
 				j, err := scriptSpec("session/memory", script, 2, env).runs(t.Context(), k6(t), s.URL, s.Replicas)
-				if !errors.Is(err, ErrThreshold) || !strings.Contains(err.Error(), "unexpected_answers: count<1") || !strings.Contains(err.Error(), page.want) {
+				if !errors.Is(err, ErrThreshold) || !strings.Contains(err.Error(), "unexpected_answers: count<1") ||
+					!strings.Contains(err.Error(), page.want) {
 					t.Errorf("%v; want a crossed threshold and %q", err, page.want)
 				}
-				if j.Counters["unexpected_answers"] == 0 || j.Counters["wrong_user"] != 0 || j.Counters["unauthorized_successes"] != 0 || j.Counters["lost_sessions"] != 0 {
+				if j.Counters["unexpected_answers"] == 0 || j.Counters["wrong_user"] != 0 || j.Counters["unauthorized_successes"] != 0 ||
+					j.Counters["lost_sessions"] != 0 {
 					t.Errorf("counted %v", j.Counters)
 				}
 			})
@@ -167,12 +183,14 @@ func TestALogOutThatIsTurnedAway(t *testing.T) {
 	}{
 		{3, func(j trial.Journey, err error) bool { return err == nil && j.Counters["users_logged_out"] == 3 }},
 		{1e6, func(j trial.Journey, err error) bool {
-			return errors.Is(err, ErrThreshold) && j.Counters["users_logged_out"] == 0 && j.Counters["failed_requests"] == 3 && strings.Contains(err.Error(), "the log-out: status 503")
+			return errors.Is(err, ErrThreshold) && j.Counters["users_logged_out"] == 0 && j.Counters["failed_requests"] == 3 &&
+				strings.Contains(err.Error(), "the log-out: status 503")
 		}},
 	} {
 		s := newSite(t, 2)
 		s.sticky, s.busy = true, c.busy
-		if j, err := scriptSpec("session/memory", "revoke.js", 3, map[string]string{"WATCH": "1"}).runs(t.Context(), k6(t), s.URL, s.Replicas); !c.fits(j, err) {
+		spec := scriptSpec("session/memory", "revoke.js", 3, map[string]string{"WATCH": "1"})
+		if j, err := spec.runs(t.Context(), k6(t), s.URL, s.Replicas); !c.fits(j, err) {
 			t.Errorf("%d times 503: %v, %v", c.busy, j.Counters, err)
 		}
 	}

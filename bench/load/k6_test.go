@@ -68,7 +68,8 @@ func (j journey) runs(ctx context.Context, k K6, url string, replicas []string) 
 
 func TestStickyCountsLostSessions(t *testing.T) {
 	s := newSite(t, 3)
-	j, err := scriptSpec("session/memory", "sticky.js", 8, map[string]string{"REQUESTS": "3000", "CLIENT_COOKIE": "1"}).runs(t.Context(), k6(t), s.URL, s.Replicas)
+	j, err := scriptSpec("session/memory", "sticky.js", 8, map[string]string{"REQUESTS": "3000", "CLIENT_COOKIE": "1"}).runs(t.Context(),
+		k6(t), s.URL, s.Replicas)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +91,8 @@ func TestStickyCountsLostSessions(t *testing.T) {
 		}
 	}
 	if len(networks) != 8 || len(clients) != 8 || clients[""] || logins != 8 {
-		t.Errorf("%d source networks, %d client cookies %v, %d log-ins; want 8 of each, and a cookie in every request", len(networks), len(clients), clients, logins)
+		t.Errorf("%d source networks, %d client cookies %v, %d log-ins; want 8 of each, and a cookie in every request",
+			len(networks), len(clients), clients, logins)
 	}
 }
 
@@ -182,7 +184,8 @@ func TestRevokeMeasuresTheLag(t *testing.T) {
 func TestBrowse(t *testing.T) {
 	s := newSite(t, 2)
 	s.jwtLife = time.Minute
-	j, err := scriptSpec("jwt/HS256", "browse.js", 5, map[string]string{"PROFILE": "smoke", "DURATION": "3", "THINK": "0.01", "PAGES": "4"}).runs(t.Context(), k6(t), s.URL, nil)
+	j, err := scriptSpec("jwt/HS256", "browse.js", 5,
+		map[string]string{"PROFILE": "smoke", "DURATION": "3", "THINK": "0.01", "PAGES": "4"}).runs(t.Context(), k6(t), s.URL, nil)
 	if n := j.Counters["journeys"]; err != nil || n == 0 || j.Counters["authenticated_requests"] != 4*n || j.Counters["requests"] != 6*n {
 		t.Errorf("%v, %v; want journeys of a log-in, 4 pages and a log-out", j.Counters, err)
 	}
@@ -214,7 +217,8 @@ func TestScriptsThatDoNotDoTheirWork(t *testing.T) {
 		}
 	}
 	k.Binary = filepath.Join(t.TempDir(), "k6")
-	if _, err := scriptSpec("none", "nothing.js", 1, nil).runs(t.Context(), k, s.URL, nil); err == nil || !strings.Contains(err.Error(), "make setup") {
+	if _, err := scriptSpec("none", "nothing.js", 1, nil).runs(t.Context(), k, s.URL, nil); err == nil ||
+		!strings.Contains(err.Error(), "make setup") {
 		t.Errorf("no k6: %v; want what to do", err)
 	}
 }

@@ -28,7 +28,8 @@ const (
 	classes
 )
 
-var className = [classes]string{trial.Success, trial.Refused, trial.Shed, trial.Failed, trial.Other, trial.Transport, trial.WrongUser, trial.UnauthorizedSuccess}
+var className = [classes]string{trial.Success, trial.Refused, trial.Shed, trial.Failed, trial.Other, trial.Transport, trial.WrongUser,
+	trial.UnauthorizedSuccess}
 
 func classOf(status int) class {
 	switch {

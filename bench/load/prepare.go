@@ -105,7 +105,8 @@ func awaitExpiry(ctx context.Context, client *http.Client, base string, c trial.
 		case status/100 != 2:
 			return fmt.Errorf("GET /me of %s: status %d", c.User, status)
 		case time.Now().After(ends):
-			return fmt.Errorf("that of %s still works: want a lifetime that ends sooner, or an arm whose credentials expire: %w", c.User, errors.ErrUnsupported)
+			return fmt.Errorf("that of %s still works: want a lifetime that ends sooner, or an arm whose credentials expire: %w",
+				c.User, errors.ErrUnsupported)
 		}
 		select {
 		case <-ctx.Done():

@@ -35,7 +35,8 @@ func TestForgedTokens(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, c := range []trial.Credential{{User: "a", Header: "Bearer " + honest}, {User: "a", Cookies: map[string]string{"token": honest, trial.RouteCookie: "r1"}}} {
+			for _, c := range []trial.Credential{{User: "a", Header: "Bearer " + honest},
+				{User: "a", Cookies: map[string]string{"token": honest, trial.RouteCookie: "r1"}}} {
 				forged, err := Forge(c)
 				if err != nil {
 					t.Fatal(err)
@@ -89,7 +90,8 @@ func loggedIn(t *testing.T, jwtLife time.Duration) trial.Target {
 	s.jwtLife = jwtLife
 	target := trial.Target{URL: s.URL, CheckUser: true}
 	for _, c := range credentials(5) {
-		resp, err := http.Post(s.URL+"/login", "application/json", strings.NewReader(fmt.Sprintf(`{"username":%q,"password":"correct horse battery staple"}`, c.User)))
+		resp, err := http.Post(s.URL+"/login", "application/json",
+			strings.NewReader(fmt.Sprintf(`{"username":%q,"password":"correct horse battery staple"}`, c.User)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +146,8 @@ func TestPreparedCredentials(t *testing.T) {
 
 func TestPrepareRefuses(t *testing.T) {
 	lasting := loggedIn(t, 0)
-	nobody := trial.Target{URL: lasting.URL, Credentials: []trial.Credential{{User: "control-arm", Cookies: map[string]string{trial.RouteCookie: "0"}}}}
+	nobody := trial.Target{URL: lasting.URL,
+		Credentials: []trial.Credential{{User: "control-arm", Cookies: map[string]string{trial.RouteCookie: "0"}}}}
 	for _, c := range []struct {
 		target      trial.Target
 		present     trial.Present

@@ -60,7 +60,8 @@ func steps(ctx context.Context, d *Driver) func(rate float64) (*trial.StreamResu
 func TestSearchAgainstAServer(t *testing.T) {
 	d := driver(t, serve(t, me), Load{Connections: 16})
 	r, err := Search(slo(5000, 3), 200, steps(t.Context(), d))
-	if rate := r.Stream.Pacing.Rate; err != nil || rate != 193.75 && rate != 187.5 && rate != 175 || r.Outcomes[trial.Success] != r.Offered || r.Offered == 0 {
+	if rate := r.Stream.Pacing.Rate; err != nil || rate != 193.75 && rate != 187.5 && rate != 175 || r.Outcomes[trial.Success] != r.Offered ||
+		r.Offered == 0 {
 		t.Errorf("%v, rate %v, outcomes %v, notes %q", err, rate, r.Outcomes, r.Notes)
 	}
 	conserved(t, r)

@@ -39,6 +39,7 @@ func (p *pauses) note() string {
 	case p.times > 1:
 		often = fmt.Sprintf(", and %d times in all", p.times)
 	}
-	return fmt.Sprintf("the load generator itself stood still for %v, %.1f s after the start%s: it was stopped or had no CPU, and neither sent nor read anything",
+	return fmt.Sprintf("the load generator itself stood still for %v, %.1f s after the start%s: it was stopped or had no CPU, "+
+		"and neither sent nor read anything",
 		length, time.Duration(p.at).Seconds(), often)
 }

@@ -42,8 +42,9 @@ func loadBothWays(url string) error {
 	defer g.Close()
 	target := trial.Target{URL: url, Credentials: credentials(10), CheckUser: true}
 	results, err := g.Run(context.Background(), Step{Seconds: 1.5, Streams: map[string]Aim{
-		"open":   {target, open("open", "GET /me", 100, 4)},
-		"closed": {target, trial.Stream{Name: "closed", Request: "GET /me", Connections: 2, Pacing: trial.Pacing{Mode: trial.Closed, Concurrency: 2}}},
+		"open": {target, open("open", "GET /me", 100, 4)},
+		"closed": {target,
+			trial.Stream{Name: "closed", Request: "GET /me", Connections: 2, Pacing: trial.Pacing{Mode: trial.Closed, Concurrency: 2}}},
 	}})
 	if err != nil {
 		return err
@@ -146,10 +147,12 @@ func TestGapsOfTheLoop(t *testing.T) {
 		gaps [][2]int64 // in ms
 		want string     // the note's beginning; empty for none
 	}{
-		"none":          {fresh(trial.Open), nil, ""},
-		"short":         {fresh(trial.Open), [][2]int64{{1000, 1100}, {1100, 1190}}, ""},
-		"one":           {fresh(trial.Open), [][2]int64{{1500, 1620}}, "the load generator itself stood still for 120ms, 0.5 s after the start: "},
-		"three":         {fresh(trial.Closed), [][2]int64{{1000, 1101}, {1200, 1450}, {1500, 1620}}, "the load generator itself stood still for 250ms, 0.2 s after the start, and 3 times in all: "},
+		"none":  {fresh(trial.Open), nil, ""},
+		"short": {fresh(trial.Open), [][2]int64{{1000, 1100}, {1100, 1190}}, ""},
+		"one": {fresh(trial.Open), [][2]int64{{1500, 1620}},
+			"the load generator itself stood still for 120ms, 0.5 s after the start: "},
+		"three": {fresh(trial.Closed), [][2]int64{{1000, 1101}, {1200, 1450}, {1500, 1620}},
+			"the load generator itself stood still for 250ms, 0.2 s after the start, and 3 times in all: "},
 		"over its end":  {fresh(trial.Closed), [][2]int64{{1900, 9000}}, "the load generator itself stood still for 7.1s, 0.9 s after"},
 		"closed, after": {fresh(trial.Closed), [][2]int64{{2000, 2500}}, ""},
 		"warm-up": {func() *leg {

@@ -45,7 +45,8 @@ func newStream(g *Generator, key string, aim Aim, request trial.Request) (*strea
 	case sources > a.Connections:
 		return nil, fmt.Errorf("%d sources share %d connections: want at least one connection a source", sources, a.Connections)
 	case shown != held:
-		return nil, fmt.Errorf("it presents %s credentials, and those of its target are %s: want load.Prepare to turn them into such", shown, held)
+		return nil, fmt.Errorf("it presents %s credentials, and those of its target are %s: want load.Prepare to turn them into such",
+			shown, held)
 	}
 	name := fnv.New64a()
 	name.Write([]byte(key))

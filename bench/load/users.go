@@ -102,7 +102,8 @@ func write(r trial.Request, cred trial.Credential) (method, path, body string, e
 	for _, part := range [][2]string{{"{name}", cred.User}, {"{password}", cred.Password}, {"{handle}", cred.Handle}} {
 		placeholder, value := part[0], part[1]
 		if value == "" && (strings.Contains(path, placeholder) || strings.Contains(r.Body, placeholder)) {
-			return "", "", "", fmt.Errorf("%s needs the %s of every user: the credential of %q holds none", r.Name, strings.Trim(placeholder, "{}"), cred.User)
+			return "", "", "", fmt.Errorf("%s needs the %s of every user: the credential of %q holds none",
+				r.Name, strings.Trim(placeholder, "{}"), cred.User)
 		}
 		inPath, inBody = append(inPath, placeholder, url.PathEscape(value)), append(inBody, placeholder, quoted(value))
 	}

@@ -90,7 +90,8 @@ func (w *warmth) look(now, right, fewest int64) bool {
 		w.note = ""
 		return true
 	}
-	w.note = fmt.Sprintf("the warm-up ended by time: throughput still moved by %.0f %% and the least used replica had answered %d requests", 100*w.change, fewest)
+	w.note = fmt.Sprintf("the warm-up ended by time: throughput still moved by %.0f %% and the least used replica had answered %d requests",
+		100*w.change, fewest)
 	return false
 }
 

@@ -28,7 +28,8 @@ func TestProcStat(t *testing.T) {
 
 func TestBetween(t *testing.T) {
 	component := func(cpu float64, periods int64) componentSample {
-		return componentSample{tier: trial.ReplicaTier, cpu: cpu, rss: 77, throttle: trial.Throttle{Periods: periods, Throttled: periods / 2, Seconds: float64(periods) / 100}}
+		return componentSample{tier: trial.ReplicaTier, cpu: cpu, rss: 77,
+			throttle: trial.Throttle{Periods: periods, Throttled: periods / 2, Seconds: float64(periods) / 100}}
 	}
 	before := Sample{counters: map[string]float64{"a": 10, "restarted": 500}, late: cpuSample{generator: 1,
 		components: map[string]componentSample{"r1": component(1, 10), "r2": component(5, 0)},
@@ -40,7 +41,8 @@ func TestBetween(t *testing.T) {
 	if u.CPU[trial.ReplicaTier] != 3 || u.CPU[trial.GeneratorTier] != 1 || u.Component["r1"] != 2 || u.RSS["r2"] != 77 {
 		t.Errorf("CPU %v, components %v, RSS %v", u.CPU, u.Component, u.RSS)
 	}
-	if u.Steal != 2 || u.Foreign != 1 || !near(u.Busy["cpu0"], 0.4) || u.Ticks["cpu1"] != (trial.CPUTicks{Busy: 100, Steal: 200, Total: 1000}) {
+	if u.Steal != 2 || u.Foreign != 1 || !near(u.Busy["cpu0"], 0.4) ||
+		u.Ticks["cpu1"] != (trial.CPUTicks{Busy: 100, Steal: 200, Total: 1000}) {
 		t.Errorf("steal %v, foreign %v, busy %v; want 2, 1 = 5 busy - 3 replicas - 1 generator, 0.4", u.Steal, u.Foreign, u.Busy)
 	}
 	if r1 := u.Throttled["r1"]; len(u.Throttled) != 1 || r1.Periods != 20 || r1.Throttled != 10 || !near(r1.Seconds, 0.2) {
@@ -56,7 +58,10 @@ func TestBetween(t *testing.T) {
 }
 
 func TestInfo(t *testing.T) {
-	got := parseInfo(strings.ReplaceAll("# Stats\nkeyspace_hits:7\nredis_version:7.0.15\ncmdstat_get:calls=21,usec=175,usec_per_call=8.33\ncmdstat_config|get:calls=2,usec=1\n", "\n", "\r\n"))
+	got := parseInfo(
+		strings.ReplaceAll(
+			"# Stats\nkeyspace_hits:7\nredis_version:7.0.15\ncmdstat_get:calls=21,usec=175,usec_per_call=8.33\ncmdstat_config|get:calls=2,usec=1\n",
+			"\n", "\r\n"))
 	if got["keyspace_hits"] != 7 || got["cmdstat_get"] != 21 || got["cmdstat_config|get"] != 2 {
 		t.Errorf("%v", got)
 	}

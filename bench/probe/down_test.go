@@ -57,7 +57,8 @@ func TestARedisThatHangsDiesAndComesBack(t *testing.T) {
 	l := ledger(t)
 	url, store := startRedis(t, l)
 	c := redisClient(t, url)
-	p := open(t, probe.Targets{RedisURL: url, NginxStatusURL: startNginx(t, l) + "/status", Components: []probe.Component{part{"redis", trial.StoreTier, store}}})
+	p := open(t, probe.Targets{RedisURL: url, NginxStatusURL: startNginx(t, l) + "/status",
+		Components: []probe.Component{part{"redis", trial.StoreTier, store}}})
 	healthy := read(t, p)
 
 	store.Signal(syscall.SIGSTOP)
@@ -91,7 +92,9 @@ func TestARedisThatHangsDiesAndComesBack(t *testing.T) {
 
 	_, port, _ := strings.Cut(c.Options().Addr, ":")
 	number, _ := strconv.Atoi(port)
-	start(t, l, process.Command{Name: "redis", Path: "redis-server", Dir: l.Dir(), Args: []string{"--port", port, "--bind", "127.0.0.1", "--save", ""}}, listens(number))
+	start(t, l,
+		process.Command{Name: "redis", Path: "redis-server", Dir: l.Dir(), Args: []string{"--port", port, "--bind", "127.0.0.1", "--save", ""}},
+		listens(number))
 	for range 500 { // more than the first life has counted: a difference would not be negative
 		if err := c.Set(t.Context(), "k", "v", 0).Err(); err != nil {
 			t.Fatal(err)
@@ -100,7 +103,8 @@ func TestARedisThatHangsDiesAndComesBack(t *testing.T) {
 	anew := read(t, p)
 	lacks(t, probe.Between(down, anew), "redis", "connect")
 	lacks(t, probe.Between(before, anew), "redis", "anew")
-	if u := probe.Between(anew, read(t, p)); u.Counters["redis_commands"] != 0 || u.Counters["redis_net_input_bytes"] != 0 || u.Counters["redis_net_output_bytes"] != 0 {
+	if u := probe.Between(anew, read(t, p)); u.Counters["redis_commands"] != 0 || u.Counters["redis_net_input_bytes"] != 0 ||
+		u.Counters["redis_net_output_bytes"] != 0 {
 		t.Errorf("the probe sees itself in the second life: %v", u.Counters)
 	}
 }

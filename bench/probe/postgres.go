@@ -31,8 +31,9 @@ type postgresSource struct {
 // The comment tells our own statement from all others.
 const (
 	ownMark         = "authbench probe"
-	countStatements = `(SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE dbid = d.datid AND coalesce(query, '') NOT LIKE '%` + ownMark + `%')`
-	reportNow       = `, pg_stat_force_next_flush()::text` // our own part of the statistics is in the next reading
+	countStatements = `(SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE dbid = d.datid AND coalesce(query, '') NOT LIKE '%` +
+		ownMark + `%')`
+	reportNow = `, pg_stat_force_next_flush()::text` // our own part of the statistics is in the next reading
 )
 
 func openPostgres(ctx context.Context, url string) (source, error) {
@@ -84,7 +85,8 @@ func (p *postgresSource) prepare(ctx context.Context) error {
 		statements = countStatements
 	}
 	p.query = `SELECT /* ` + ownMark + ` */ ` + statements + `::float8, d.xact_commit::float8, d.tup_returned::float8,
-		pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8, pg_postmaster_start_time()::text` + report + ` FROM pg_stat_database d WHERE d.datname = current_database()`
+		pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8, pg_postmaster_start_time()::text` + report + `
+		FROM pg_stat_database d WHERE d.datname = current_database()`
 	return nil
 }
 

@@ -171,8 +171,9 @@ func (p *Probe) read(ctx context.Context) (Sample, error) {
 // burn is not subtracted.
 func Between(before, after Sample) trial.Usage {
 	from, to := before.late, after.early
-	u := trial.Usage{Seconds: to.at.Sub(from.at).Seconds(), CPU: map[trial.Tier]float64{}, Component: map[string]float64{}, Throttled: map[string]trial.Throttle{},
-		RSS: map[string]int64{}, Counters: map[string]float64{}, Busy: map[string]float64{}, Ticks: map[string]trial.CPUTicks{},
+	u := trial.Usage{Seconds: to.at.Sub(from.at).Seconds(), CPU: map[trial.Tier]float64{}, Component: map[string]float64{},
+		Throttled: map[string]trial.Throttle{},
+		RSS:       map[string]int64{}, Counters: map[string]float64{}, Busy: map[string]float64{}, Ticks: map[string]trial.CPUTicks{},
 		Missing: map[string]string{}}
 	maps.Copy(u.Missing, from.missing)
 	maps.Copy(u.Missing, to.missing)

@@ -76,7 +76,8 @@ func TestRedisCounters(t *testing.T) {
 	expect(t, p, map[string]float64{
 		"redis_commands": 3 * n, "redis_command_set": n, "redis_command_get": 2 * n,
 		"redis_keyspace_hits": n, "redis_keyspace_misses": n,
-		"redis_net_input_bytes":  n * float64(len("*3\r\n$3\r\nset\r\n$1\r\nk\r\n$1\r\nv\r\n")+len("*2\r\n$3\r\nget\r\n$1\r\nk\r\n")+len("*2\r\n$3\r\nget\r\n$1\r\nx\r\n")),
+		"redis_net_input_bytes": n * float64(len("*3\r\n$3\r\nset\r\n$1\r\nk\r\n$1\r\nv\r\n")+len("*2\r\n$3\r\nget\r\n$1\r\nk\r\n")+
+			len("*2\r\n$3\r\nget\r\n$1\r\nx\r\n")),
 		"redis_net_output_bytes": n * float64(len("+OK\r\n")+len("$1\r\nv\r\n")+len("$-1\r\n")),
 	}, func() {
 		for range n {
@@ -194,7 +195,8 @@ func TestCPUByTier(t *testing.T) {
 	}
 	p := open(t, probe.Targets{Components: []probe.Component{part{"redis", trial.StoreTier, redisProcess}}, RedisURL: url, CPUs: numbers})
 	before := read(t, p)
-	if err := exec.CommandContext(t.Context(), "sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done").Run(); err != nil { // as k6 is: a child of ours that ends
+	// as k6 is: a child of ours that ends
+	if err := exec.CommandContext(t.Context(), "sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done").Run(); err != nil {
 		t.Fatal(err)
 	}
 	redisSpin(t, url)

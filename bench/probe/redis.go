@@ -37,7 +37,8 @@ func openRedis(_ context.Context, url string) (source, error) {
 	}
 	o.PoolSize, o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = 1, -1, 1, true
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = openingPatience, openingPatience, openingPatience // the context's is the bound
-	o.Protocol = 2                                                                                   // answers whose length on the wire is plain to see, and no greeting
+	// answers whose length on the wire is plain to see, and no greeting
+	o.Protocol = 2
 	o.DisableIdentity = true
 	return &redisSource{client: redis.NewClient(o)}, nil
 }

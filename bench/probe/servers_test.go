@@ -105,7 +105,8 @@ http {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start(t, l, process.Command{Name: "nginx", Path: path, Args: []string{"-c", file, "-p", dir, "-e", "stderr"}, StopSignal: syscall.SIGTERM}, listens(port))
+	start(t, l, process.Command{Name: "nginx", Path: path, Args: []string{"-c", file, "-p", dir, "-e", "stderr"}, StopSignal: syscall.SIGTERM},
+		listens(port))
 	return fmt.Sprintf("http://127.0.0.1:%d", port)
 }
 
@@ -126,17 +127,20 @@ func startPostgres(t *testing.T, l *process.Ledger, settings ...string) (url str
 	}
 	credential := ordinaryUser(t, dir)
 	name, port := "probe", freePort(t)
-	initdb := exec.Command(filepath.Join(bin[len(bin)-1], "initdb"), "-D", filepath.Join(dir, "data"), "-U", name, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	initdb := exec.Command(filepath.Join(bin[len(bin)-1], "initdb"), "-D", filepath.Join(dir, "data"), "-U", name, "-A", "trust", "-E", "UTF8",
+		"--locale=C", "--no-sync")
 	initdb.Dir, initdb.SysProcAttr = dir, &syscall.SysProcAttr{Credential: credential}
 	if out, err := initdb.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
-	args := []string{"-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "autovacuum=off"}
+	args := []string{"-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1",
+		"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "autovacuum=off"}
 	for _, s := range settings {
 		args = append(args, "-c", s)
 	}
 	url = fmt.Sprintf("postgres://%s@127.0.0.1:%d/postgres", name, port)
-	p = start(t, l, process.Command{Name: "postgres", Path: filepath.Join(bin[len(bin)-1], "postgres"), Args: args, Dir: dir, Credential: credential, StopSignal: syscall.SIGINT}, func() error {
+	p = start(t, l, process.Command{Name: "postgres", Path: filepath.Join(bin[len(bin)-1], "postgres"), Args: args, Dir: dir,
+		Credential: credential, StopSignal: syscall.SIGINT}, func() error {
 		c, err := pgx.Connect(context.Background(), url)
 		if err == nil {
 			c.Close(context.Background())

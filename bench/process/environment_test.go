@@ -27,7 +27,8 @@ func TestAChildKnowsOnlyWhatIsMeantForIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC", "HOME=" + l.Dir(), "TMPDIR=" + l.Dir(), "AUTHBENCH_REDIS=x", "AUTHBENCH_FOLDER=" + l.Dir()}
+	want := []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC", "HOME=" + l.Dir(), "TMPDIR=" + l.Dir(), "AUTHBENCH_REDIS=x",
+		"AUTHBENCH_FOLDER=" + l.Dir()}
 	got := strings.Split(p.Tail(), "\n")
 	slices.Sort(got)
 	slices.Sort(want)
@@ -65,8 +66,9 @@ func playSettle() {
 func TestSettleTakesNothingAlong(t *testing.T) {
 	dir := t.TempDir()
 	for what, env := range map[string][]string{
-		"with settings": {"PROCESS_TEST_ROLE=settle", "TMPDIR=" + dir, "PATH=/bin", "GOGC=1", "GOMAXPROCS=1", "PGSERVICE=prod", "PATH=/usr/bin", "no equals sign", "LC_ALL=tr_TR"},
-		"with little":   {"PROCESS_TEST_ROLE=settle", "TMPDIR=" + dir, "PATH=/usr/bin"},
+		"with settings": {"PROCESS_TEST_ROLE=settle", "TMPDIR=" + dir, "PATH=/bin", "GOGC=1", "GOMAXPROCS=1", "PGSERVICE=prod", "PATH=/usr/bin",
+			"no equals sign", "LC_ALL=tr_TR"},
+		"with little": {"PROCESS_TEST_ROLE=settle", "TMPDIR=" + dir, "PATH=/usr/bin"},
 	} {
 		cmd := exec.Command("sh", "-c", `umask 0777; exec "$0"`, os.Args[0])
 		cmd.Env = env

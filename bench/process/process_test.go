@@ -268,20 +268,24 @@ func TestRunWaitsForTheEndOrForTheContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := l.Run(t.Context(), process.Command{Name: "sh", Path: "sh", Args: []string{"-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo $i"}, Stdout: &out}); err != nil || out.String() != "100000\n" {
+	if err := l.Run(t.Context(),
+		process.Command{Name: "sh", Path: "sh", Args: []string{"-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo $i"},
+			Stdout: &out}); err != nil || out.String() != "100000\n" {
 		t.Errorf("Run: %v, standard output %q", err, &out)
 	}
 	if after, err := process.ChildrenCPU(); err != nil || after-before < 5*time.Millisecond {
 		t.Errorf("a child that counted to 100,000 cost %v, %v", after-before, err)
 	}
 	var exit *exec.ExitError
-	if err := l.Run(t.Context(), process.Command{Name: "false", Path: "sh", Args: []string{"-c", "exit 3"}}); !errors.As(err, &exit) || exit.ExitCode() != 3 {
+	if err := l.Run(t.Context(), process.Command{Name: "false", Path: "sh", Args: []string{"-c", "exit 3"}}); !errors.As(err, &exit) ||
+		exit.ExitCode() != 3 {
 		t.Errorf("Run: %v, want exit status 3", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	started := time.Now()
-	if err := l.Run(ctx, process.Command{Name: "sleep", Path: "sleep", Args: []string{"60"}}); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "sleep was stopped") {
+	if err := l.Run(ctx, process.Command{Name: "sleep", Path: "sleep", Args: []string{"60"}}); !errors.Is(err, context.DeadlineExceeded) ||
+		!strings.Contains(err.Error(), "sleep was stopped") {
 		t.Errorf("Run beyond its context: %v", err)
 	}
 	if took := time.Since(started); took > 20*time.Second {

@@ -103,16 +103,18 @@ func TestPageInABrowser(t *testing.T) {
 			if n := evaluate[int](t, ctx, `document.querySelectorAll("article.verdict").length`); n != len(run.Rules) {
 				t.Errorf("%d verdicts are shown, the run has %d rules", n, len(run.Rules))
 			}
-			shown := evaluate[int](t, ctx, `[...document.querySelectorAll("figure svg")].filter(s => s.getBoundingClientRect().width > 300 && s.getBoundingClientRect().height > 100).length`)
+			shown := evaluate[int](t, ctx, `[...document.querySelectorAll("figure svg")].map(s => s.getBoundingClientRect()).
+				filter(r => r.width > 300 && r.height > 100).length`)
 			if want := len(everyChart) - 1; shown != want { // the summary is the verdicts themselves
 				t.Errorf("%d charts are visible, want %d", shown, want)
 			}
 			if w := evaluate[int64](t, ctx, `document.documentElement.scrollWidth`); w > c.width {
 				t.Errorf("the page is %d pixels wide on a screen of %d", w, c.width)
 			}
-			cut := evaluate[[]string](t, ctx, `[...document.querySelectorAll("figure svg")].filter(s => s.getBoundingClientRect().width > 0).flatMap(s => {
+			cut := evaluate[[]string](t, ctx, `[...document.querySelectorAll("figure svg")].flatMap(s => {
 				const box = s.getBoundingClientRect();
-				return [...s.querySelectorAll("text")].filter(x => { const r = x.getBoundingClientRect(); return r.left < box.left - 1 || r.right > box.right + 1 || r.top < box.top - 1 || r.bottom > box.bottom + 1 })
+				const outside = r => r.left < box.left - 1 || r.right > box.right + 1 || r.top < box.top - 1 || r.bottom > box.bottom + 1;
+				return box.width === 0 ? [] : [...s.querySelectorAll("text")].filter(x => outside(x.getBoundingClientRect()))
 					.map(x => s.getAttribute("aria-label").slice(0, 40) + ": " + x.textContent) })`)
 			for _, text := range cut {
 				t.Errorf("cut off: %s", text)

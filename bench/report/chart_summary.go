@@ -88,7 +88,8 @@ func pill(c draw.Canvas, x, y vg.Length, a trial.Answer) {
 
 func summaryFigure(d *data) figure {
 	f := figure{ID: trial.SummaryFigure, Question: "Sessions or JWT? The claims, measured",
-		Caption: fmt.Sprintf("Under each claim: the strongest evidence for it and, if there is any, against it, with 95 %% intervals. Profile %s, seed %d, %s.",
+		Caption: fmt.Sprintf("Under each claim: the strongest evidence for it and, if there is any, against it, with 95 %% intervals. "+
+			"Profile %s, seed %d, %s.",
 			d.run.Profile, d.run.Seed, d.run.Machine.CPU),
 		Doubts: d.runDoubts()}
 	for _, v := range d.verdicts {

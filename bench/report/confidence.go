@@ -13,7 +13,8 @@ import (
 
 // validity counts what each experiment's trials are worth.
 func (d *data) validity() table {
-	t := table{Head: []string{"experiment", "calibration", "trials", "of these repeats", "aborted", "with figures left out", "with warnings only"}}
+	t := table{Head: []string{"experiment", "calibration", "trials", "of these repeats", "aborted", "with figures left out",
+		"with warnings only"}}
 	for _, e := range d.experiments() {
 		var calibration, ended, repeats, aborted, spoiled, warned int
 		for _, tr := range d.trials {

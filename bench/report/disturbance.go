@@ -47,8 +47,10 @@ func disturbance(trials []trial.Trial) string {
 		todo = "take a machine whose CPUs nobody shares, or a quieter hour"
 	}
 	spread := func(sorted []float64) string {
-		return fmt.Sprintf("%.0f%s%% (median of a trial) to %.0f%s%% (the most)", 100*sorted[len(sorted)/2], nbsp, 100*sorted[len(sorted)-1], nbsp)
+		return fmt.Sprintf("%.0f%s%% (median of a trial) to %.0f%s%% (the most)", 100*sorted[len(sorted)/2], nbsp, 100*sorted[len(sorted)-1],
+			nbsp)
 	}
-	return fmt.Sprintf("the machine was noisy: %s of its CPU time was stolen by the hypervisor and %s went to other processes, which left figures out of %d of %s; for firmer verdicts %s, and run again",
+	return fmt.Sprintf("the machine was noisy: %s of its CPU time was stolen by the hypervisor and %s went to other processes, "+
+		"which left figures out of %d of %s; for firmer verdicts %s, and run again",
 		spread(stolen), spread(foreign), affected, plural(len(stolen), "trial", "trials"), todo)
 }

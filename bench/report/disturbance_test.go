@@ -13,7 +13,8 @@ import (
 func disturbed(n, some int, cause string, steal, foreign float64) (ts []trial.Trial) {
 	for i := range n {
 		m := trial.Measurement{Step: "p", Streams: map[string]*trial.StreamResult{trial.Main: {}}}
-		m.Usage = trial.Usage{Seconds: 1, Steal: steal * float64(i) / float64(max(1, n-1)), Foreign: foreign, Busy: map[string]float64{"cpu0": 1, "cpu1": 1}}
+		m.Usage = trial.Usage{Seconds: 1, Steal: steal * float64(i) / float64(max(1, n-1)), Foreign: foreign,
+			Busy: map[string]float64{"cpu0": 1, "cpu1": 1}}
 		t := trial.Trial{Status: trial.OK, Steps: []trial.Measurement{m}}
 		if i >= n-some {
 			t.Doubt(trial.Doubt{Step: "p", Cause: cause, Spoils: []trial.Aspect{trial.Tail}})
@@ -29,11 +30,14 @@ func TestANoisyMachineIsSaidInOneSentence(t *testing.T) {
 		trials []trial.Trial
 		want   string
 	}{
-		"stolen": {disturbed(11, 6, trial.StolenCPU, 0.8, 0.1), "the machine was noisy: 20 % (median of a trial) to 40 % (the most) of its CPU time was stolen by the hypervisor " +
-			"and 5 % (median of a trial) to 5 % (the most) went to other processes, which left figures out of 6 of 11 trials; " +
-			"for firmer verdicts take a machine whose CPUs nobody shares, or a quieter hour, and run again"},
-		"others": {disturbed(11, 11, trial.ForeignCPU, 0, 0.5), "the machine was noisy: 0 % (median of a trial) to 0 % (the most) of its CPU time was stolen by the hypervisor " +
-			"and 25 % (median of a trial) to 25 % (the most) went to other processes, which left figures out of 11 of 11 trials; for firmer verdicts end other programs, and run again"},
+		"stolen": {disturbed(11, 6, trial.StolenCPU, 0.8, 0.1),
+			"the machine was noisy: 20 % (median of a trial) to 40 % (the most) of its CPU time was stolen by the hypervisor and " +
+				"5 % (median of a trial) to 5 % (the most) went to other processes, which left figures out of 6 of 11 trials; " +
+				"for firmer verdicts take a machine whose CPUs nobody shares, or a quieter hour, and run again"},
+		"others": {disturbed(11, 11, trial.ForeignCPU, 0, 0.5),
+			"the machine was noisy: 0 % (median of a trial) to 0 % (the most) of its CPU time was stolen by the hypervisor and " +
+				"25 % (median of a trial) to 25 % (the most) went to other processes, which left figures out of 11 of 11 trials; " +
+				"for firmer verdicts end other programs, and run again"},
 		"quiet":                 {disturbed(11, 0, "", 0.01, 0.01), ""},
 		"one of many":           {disturbed(11, 1, trial.StolenCPU, 0.8, 0), ""},
 		"not the machine":       {disturbed(11, 11, "component died", 0, 0), ""},

@@ -39,7 +39,8 @@ type section struct {
 func newDocument(d *data) document {
 	doc := document{
 		Run: d.run, Command: trial.Shell(d.run.Command...), Facts: facts(d.run), Summary: summaryFigure(d), Verdicts: d.verdicts,
-		Advice: choose(d.run.Questions, d.verdicts), Noise: d.noise(), Validity: d.validity(), Doubts: d.doubts(), Warnings: d.warnings(), Limits: limitations,
+		Advice: choose(d.run.Questions, d.verdicts), Noise: d.noise(), Validity: d.validity(), Doubts: d.doubts(), Warnings: d.warnings(),
+		Limits:   limitations,
 		Software: table{Head: []string{"program", "version", "SHA-256"}},
 	}
 	for _, s := range d.run.Software {
@@ -97,9 +98,11 @@ func (d *data) experiments() []string {
 func (d *data) section(name string) section {
 	if name == microSection {
 		return section{Name: name, Question: "What do the parts cost by themselves?",
-			Method: "Go benchmarks of the very code that the servers run, on the system's CPU, without HTTP.", Command: "go test -run '^$' -bench . -benchmem ./bench/micro"}
+			Method:  "Go benchmarks of the very code that the servers run, on the system's CPU, without HTTP.",
+			Command: "go test -run '^$' -bench . -benchmem ./bench/micro"}
 	}
-	s := section{Name: name, Question: name, Command: trial.Shell(only(d.run.Command, name)...), Doubts: d.experimentDoubts(name), Setup: d.setup(name)}
+	s := section{Name: name, Question: name, Command: trial.Shell(only(d.run.Command, name)...), Doubts: d.experimentDoubts(name),
+		Setup: d.setup(name)}
 	for _, q := range d.run.Questions {
 		if q.Experiment == name {
 			s.Question, s.Method = q.Question, q.Method
@@ -121,7 +124,8 @@ func (d *data) setup(name string) string {
 		resident = max(resident, at.Spec().System.Resident)
 	}
 	c := cells[0].Spec()
-	parts := []string{plural(len(trials), "trial", "trials"), plural(len(kinds), "cell", "cells"), plural(len(d.blocks[name]), "block", "blocks"), plural(c.System.Users, "user", "users")}
+	parts := []string{plural(len(trials), "trial", "trials"), plural(len(kinds), "cell", "cells"),
+		plural(len(d.blocks[name]), "block", "blocks"), plural(c.System.Users, "user", "users")}
 	connections, sources := 0, 0
 	for _, s := range c.Steps {
 		for _, stream := range s.Streams {
@@ -176,7 +180,9 @@ func facts(r trial.Run) [][2]string {
 var limitations = []string{
 	"“JWT is becoming mainstream” cannot be measured here, and is not.",
 	"ALB, API Gateway, Lambda and Cognito are not here: the sticky balancer follows ALB's rules of a route cookie, and the balancer is nginx.",
-	"Everything runs on one machine over loopback, whose network work is charged to the sender. A store that is a network away adds its round trip to every session look-up, and none to a bare JWT.",
-	"/me does nothing but authenticate. In a service that works, authentication's share of the whole is smaller than the shares here; the microseconds stay.",
+	"Everything runs on one machine over loopback, whose network work is charged to the sender. A store that is a network away adds its " +
+		"round trip to every session look-up, and none to a bare JWT.",
+	"/me does nothing but authenticate. In a service that works, authentication's share of the whole is smaller than the shares here; " +
+		"the microseconds stay.",
 	"Plain HTTP/1.1: no TLS, no HTTP/2 with its header compression.",
 }

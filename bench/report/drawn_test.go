@@ -33,21 +33,26 @@ func asks(t *testing.T, f trial.Figure) figure {
 
 // An experiment that this package has never heard of is drawn from its literal.
 func TestAFigureIsDrawnByItsLiteral(t *testing.T) {
-	bars := asks(t, trial.Figure{Name: "pauses", Title: "What does a pause cost?", Chart: trial.Bars, Of: steady, Metrics: []trial.Shown{{Metric: "cpu_us_per_request", As: "CPU"}}})
-	want := [][]string{{"jwt/HS256", "2ms", "20 [20, 20]", "3"}, {"jwt/HS256", "10ms", "10 [10, 10]", "3"}, {"jwt/HS256", "1s", "30 [30, 30]", "3"}}
+	bars := asks(t, trial.Figure{Name: "pauses", Title: "What does a pause cost?", Chart: trial.Bars, Of: steady,
+		Metrics: []trial.Shown{{Metric: "cpu_us_per_request", As: "CPU"}}})
+	want := [][]string{{"jwt/HS256", "2ms", "20 [20, 20]", "3"}, {"jwt/HS256", "10ms", "10 [10, 10]", "3"},
+		{"jwt/HS256", "1s", "30 [30, 30]", "3"}}
 	for i := range bars.Table.Rows {
 		for j, cell := range bars.Table.Rows[i] {
 			bars.Table.Rows[i][j] = strings.ReplaceAll(cell, nbsp, " ")
 		}
 	}
-	if !slices.EqualFunc(bars.Table.Rows, want, slices.Equal) || !slices.Equal(bars.Table.Head, []string{"arm", "pause", "CPU (µs)", "blocks"}) {
+	if !slices.EqualFunc(bars.Table.Rows, want, slices.Equal) ||
+		!slices.Equal(bars.Table.Head, []string{"arm", "pause", "CPU (µs)", "blocks"}) {
 		t.Errorf("%v\n%v, want\n%v", bars.Table.Head, bars.Table.Rows, want)
 	}
 	if r := bars.Drawing.(rowChart).Rows; len(r) != 3 || r[0].Label != "jwt/HS256, 2ms" || r[0].Note != "20"+nbsp+"µs" {
 		t.Errorf("%+v", r)
 	}
-	lines := asks(t, trial.Figure{Name: "pauses", Title: "What does a pause cost?", Chart: trial.Lines, Of: steady, Along: "pause", Metrics: []trial.Shown{{Metric: "cpu_us_per_request"}}})
-	if s := lines.Drawing.(lineChart).Series; len(s) != 1 || s[0].Name != "jwt/HS256" || len(s[0].Points) != 3 || s[0].Points[0].X != 0.002 || s[0].Points[0].Y.Estimate != 20 {
+	lines := asks(t, trial.Figure{Name: "pauses", Title: "What does a pause cost?", Chart: trial.Lines, Of: steady, Along: "pause",
+		Metrics: []trial.Shown{{Metric: "cpu_us_per_request"}}})
+	if s := lines.Drawing.(lineChart).Series; len(s) != 1 || s[0].Name != "jwt/HS256" || len(s[0].Points) != 3 || s[0].Points[0].X != 0.002 ||
+		s[0].Points[0].Y.Estimate != 20 {
 		t.Errorf("%+v", s)
 	}
 }

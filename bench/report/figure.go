@@ -126,7 +126,8 @@ func svgOf(d drawing, width vg.Length) ([]byte, error) {
 	return fixTexts(b.Bytes()), nil
 }
 
-var svgText = regexp.MustCompile(`(?s)<text ([^>]*font-family:)Liberation Sans;([^>]*font-weight:)(\w+);([^>]*font-size:)([0-9.]+)(px[^>]*)>([^<]*)</text>`)
+var svgText = regexp.MustCompile(
+	`(?s)<text ([^>]*font-family:)Liberation Sans;([^>]*font-weight:)(\w+);([^>]*font-size:)([0-9.]+)(px[^>]*)>([^<]*)</text>`)
 
 // fixTexts names fonts of the same widths for readers without Liberation Sans,
 // and gives every text the width that it was laid out with, so that it fits in
@@ -142,7 +143,8 @@ func fixTexts(doc []byte) []byte {
 		if string(p[3]) == "bold" {
 			style = boldStyle(vg.Length(size), ink)
 		}
-		return fmt.Appendf(nil, `<text textLength="%.1f" lengthAdjust="spacingAndGlyphs" %s'Liberation Sans',Arial,Helvetica,sans-serif;%s%s;%s%s%s>%s</text>`,
+		return fmt.Appendf(nil,
+			`<text textLength="%.1f" lengthAdjust="spacingAndGlyphs" %s'Liberation Sans',Arial,Helvetica,sans-serif;%s%s;%s%s%s>%s</text>`,
 			style.Width(html.UnescapeString(string(p[7]))).Points(), p[1], p[2], p[3], p[4], p[5], p[6], p[7])
 	})
 }

@@ -102,11 +102,14 @@ func smallRun() (trial.Run, []trial.Trial, []trial.Verdict) {
 	}
 	trials = append(trials, analysistest.Trial(analysistest.Spec("cost", "jwt/HS256", "load=common"), 1, analysistest.Attempt(2),
 		analysistest.Doubt("busy generator", trial.Median, trial.Tail, trial.Rate)))
-	run := trial.Run{Name: "small", Profile: "standard", Runtime: "native", Seed: 7, Started: analysistest.Epoch, Ended: analysistest.Epoch.Add(90 * time.Second),
+	run := trial.Run{Name: "small", Profile: "standard", Runtime: "native", Seed: 7, Started: analysistest.Epoch,
+		Ended:  analysistest.Epoch.Add(90 * time.Second),
 		Status: "complete", Commit: "0123456789ab", Command: []string{"bin/authbench", "run", "--profile", "standard", "--seed", "7"},
 		Experiments: []string{"cost", "sticky", "revoke"}, Questions: questions(), Budgeting: "none",
-		Machine:  trial.Machine{OS: "Debian GNU/Linux 12", Kernel: "6.1", CPU: "Some CPU", CPUs: 2, MemoryMiB: 8000, GeneratorCPUs: "0", SystemCPUs: "1"},
-		Software: []trial.Software{{Name: "nginx", Version: "1.22.1", SHA256: "ab12"}}, Warnings: []string{"no CPU budgets here: scale is skipped"}}
+		Machine: trial.Machine{OS: "Debian GNU/Linux 12", Kernel: "6.1", CPU: "Some CPU", CPUs: 2, MemoryMiB: 8000,
+			GeneratorCPUs: "0", SystemCPUs: "1"},
+		Software: []trial.Software{{Name: "nginx", Version: "1.22.1", SHA256: "ab12"}},
+		Warnings: []string{"no CPU budgets here: scale is skipped"}}
 	return run, trials, smallVerdicts()
 }
 
@@ -125,7 +128,8 @@ func questions() (all []trial.Question) {
 func smallVerdicts() []trial.Verdict {
 	interval := func(e, l, h float64, n int) trial.Interval { return trial.Interval{Estimate: e, Low: l, High: h, N: n} }
 	rule := func(claim, statement, metric string, c trial.Contrast, supports trial.Direction, margin float64) trial.Rule {
-		return trial.Rule{Claim: claim, Statement: statement, Experiment: "cost", Metric: metric, Contrast: c, Supports: supports, Margin: margin, MinBlocks: 3}
+		return trial.Rule{Claim: claim, Statement: statement, Experiment: "cost", Metric: metric, Contrast: c, Supports: supports,
+			Margin: margin, MinBlocks: 3}
 	}
 	finding := func(name string, i trial.Interval, o trial.Direction, factors ...string) trial.Finding {
 		return trial.Finding{Comparison: trial.Comparison{Name: name, Factors: factors}, Interval: i, A: i, Outcome: o, P: 0.01}
@@ -134,16 +138,19 @@ func smallVerdicts() []trial.Verdict {
 		{Rule: rule("C18", "JWTs enlarge requests.", "request_bytes", trial.Ratio, trial.More, 0.05), Answer: trial.Supported, For: []int{0},
 			Findings: []trial.Finding{finding("jwt/HS256 vs session/redis", interval(2.6, 2.5, 2.7, 3), trial.More)}},
 		{Rule: rule("C01", "Sessions load the server, JWT is lighter.", "auth_cpu_us", trial.Difference, trial.Less, 5), Answer: trial.Depends,
-			DependsOn: &trial.Separation{Factors: []string{"store"}, Yes: [][]string{{"redis"}}, No: [][]string{{"memory"}}}, For: []int{0}, Against: []int{1},
+			DependsOn: &trial.Separation{Factors: []string{"store"}, Yes: [][]string{{"redis"}}, No: [][]string{{"memory"}}},
+			For:       []int{0}, Against: []int{1},
 			Findings: []trial.Finding{
 				finding("jwt/HS256 vs session/redis", interval(-38, -41, -35, 3), trial.Less, "store=redis"),
 				finding("jwt/HS256 vs session/memory", interval(9.4, 8.8, 10, 3), trial.More, "store=memory")},
 			Aborted: 1},
-		{Rule: rule("C02", "Verifying a JWT needs no database.", "store_operations_per_request", trial.Count, trial.Same, 0.001), Answer: trial.Supported,
-			For: []int{0}, Findings: []trial.Finding{finding("jwt/HS256", interval(0, 0, 0.001, 3000), trial.Same)}},
+		{Rule: rule("C02", "Verifying a JWT needs no database.", "store_operations_per_request", trial.Count, trial.Same, 0.001),
+			Answer: trial.Supported,
+			For:    []int{0}, Findings: []trial.Finding{finding("jwt/HS256", interval(0, 0, 0.001, 3000), trial.Same)}},
 		{Rule: rule("C10", "Sessions end at once.", "revocation_lag_max_seconds", trial.Against, trial.Same, 0.1), Answer: trial.Refuted,
 			Against: []int{0}, Findings: []trial.Finding{finding("session/redis", interval(0.8, 0.7, 0.9, 3), trial.More)}},
-		{Rule: rule("C03", "JWT scales easily, sessions badly.", "efficiency_vs_control", trial.Ratio, trial.More, 0.1), Answer: trial.Inconclusive,
+		{Rule: rule("C03", "JWT scales easily, sessions badly.", "efficiency_vs_control", trial.Ratio, trial.More, 0.1),
+			Answer:  trial.Inconclusive,
 			Unclear: []int{0}, Findings: []trial.Finding{{Comparison: trial.Comparison{Name: "jwt/HS256 vs session/redis at N=4"},
 				Interval: interval(0, 0, 0, 0), Outcome: trial.Unclear, Reason: &trial.Reason{Cause: trial.FewBlocks, Needed: 3}}}},
 	}

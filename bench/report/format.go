@@ -120,7 +120,8 @@ func words(s string) []string {
 // it is markup, and it stays on its line.
 func inline(s string) string {
 	s = strings.ReplaceAll(oneLine(s), nbsp, " ")
-	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "#", `\#`).Replace(s)
+	return strings.NewReplacer(`\`, `\\`,
+		"|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "#", `\#`).Replace(s)
 }
 
 // oneLine takes line breaks and control characters out of text for a terminal.

@@ -111,8 +111,8 @@ func microArm(m micro) trial.Arm {
 func microFigure(d *data) figure {
 	f := figure{ID: trial.MicroFigure,
 		Question: "What do sign, verify, look-up and log-in cost by themselves?",
-		Caption: "Go micro-benchmarks of the servers' own code, without HTTP: time per operation, logarithmic. A look-up's time holds the wait for the store, " +
-			"a verification's is all CPU of the replica. Whiskers: 95 % interval over repeats.",
+		Caption: "Go micro-benchmarks of the servers' own code, without HTTP: time per operation, logarithmic. A look-up's time holds the " +
+			"wait for the store, a verification's is all CPU of the replica. Whiskers: 95 % interval over repeats.",
 		Table: table{Head: []string{"operation", "case", "time", "95 % interval (µs)", "B/op", "allocs/op", "repeats"}}}
 	chart := rowChart{XLabel: "time per operation (µs, logarithmic)", Log: true}
 	for _, base := range microBases(d.micro) {
@@ -123,7 +123,8 @@ func microFigure(d *data) figure {
 			}
 			us := scaled(m.Time, 1e-3)
 			name := strings.TrimSpace(words + " " + m.Case)
-			chart.Rows = append(chart.Rows, row{Label: name, Colour: armColour(microArm(m)), Dots: []trial.Interval{us}, Note: nanoseconds(m.Time.Estimate)})
+			chart.Rows = append(chart.Rows,
+				row{Label: name, Colour: armColour(microArm(m)), Dots: []trial.Interval{us}, Note: nanoseconds(m.Time.Estimate)})
 			f.Table.Rows = append(f.Table.Rows, []string{words, m.Case, nanoseconds(m.Time.Estimate), limits(us, number),
 				number(m.Bytes), number(m.Allocs), fmt.Sprint(m.Time.N)})
 			f.Alt += fmt.Sprintf("%s: %s. ", name, nanoseconds(m.Time.Estimate))

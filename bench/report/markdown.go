@@ -58,10 +58,12 @@ func markdownText(doc document) string {
 func trust(line func(string, ...any), doc document) {
 	line("## How far to trust this\n\n### Trials\n\n%s", markdownTable(doc.Validity))
 	if len(doc.Doubts.Rows) > 0 {
-		line("### Doubts\n\nA doubt leaves out the figures that rest on what it spoils, and no others. The bounds were fixed before the run.\n\n%s", markdownTable(doc.Doubts))
+		line("### Doubts\n\nA doubt leaves out the figures that rest on what it spoils, and no others. The bounds were fixed before "+
+			"the run.\n\n%s", markdownTable(doc.Doubts))
 	}
 	if len(doc.Noise.Rows) > 0 {
-		line("### Noise floor\n\nThe control ran twice in each block under two names. What differs between the two is noise.\n\n%s", markdownTable(doc.Noise))
+		line("### Noise floor\n\nThe control ran twice in each block under two names. What differs between the two is noise.\n\n%s",
+			markdownTable(doc.Noise))
 	}
 	line("### Warnings\n\n%s", bullets(warningTexts(doc.Warnings)))
 	line("### What this cannot say\n\n%s", bullets(doc.Limits))
@@ -71,7 +73,8 @@ func trust(line func(string, ...any), doc document) {
 func verdictTable(doc document) table {
 	t := table{Head: []string{"claim", "statement", "answer", "strongest evidence", "measure", "rule"}}
 	for _, v := range doc.Verdicts {
-		t.Rows = append(t.Rows, []string{v.Rule.Claim, v.Rule.Statement, string(v.Answer), strings.Join(strongestLines(v), "; "), measure(v.Rule), v.RuleHash})
+		t.Rows = append(t.Rows, []string{v.Rule.Claim, v.Rule.Statement, string(v.Answer), strings.Join(strongestLines(v), "; "),
+			measure(v.Rule), v.RuleHash})
 	}
 	return t
 }

@@ -92,7 +92,8 @@ func findingTable(v trial.Verdict) table {
 		write = percent
 	}
 	for _, f := range v.Findings {
-		t.Rows = append(t.Rows, []string{f.Comparison.Name, outcomeMark(v.Rule, f), effect(v.Rule, f), figureOf(f.A, write), figureOf(f.B, write), chance(f), reason(v.Rule, f)})
+		t.Rows = append(t.Rows, []string{f.Comparison.Name, outcomeMark(v.Rule, f), effect(v.Rule, f), figureOf(f.A, write), figureOf(f.B, write),
+			chance(f), reason(v.Rule, f)})
 	}
 	if len(v.Unclear) == 0 {
 		t.Head = t.Head[:6]

@@ -126,12 +126,16 @@ func TestEveryClearAnswerHasItsSentence(t *testing.T) {
 	run, _, _ := wholeRun(t)
 	for _, r := range run.Rules {
 		for _, a := range []trial.Answer{trial.Supported, trial.Refuted, trial.Depends} {
-			got := choose(run.Questions, []trial.Verdict{{Rule: r, Answer: a, DependsOn: &trial.Separation{Factors: []string{"store"}, Yes: [][]string{{"redis"}}, No: [][]string{{"memory"}}}}})
-			if len(got) != 1 || strings.Contains(got[0].Text, "%!") || a == trial.Depends && !strings.Contains(got[0].Text, "yes with redis; no with memory.") {
+			got := choose(run.Questions,
+				[]trial.Verdict{{Rule: r, Answer: a,
+					DependsOn: &trial.Separation{Factors: []string{"store"}, Yes: [][]string{{"redis"}}, No: [][]string{{"memory"}}}}})
+			if len(got) != 1 || strings.Contains(got[0].Text, "%!") || a == trial.Depends &&
+				!strings.Contains(got[0].Text, "yes with redis; no with memory.") {
 				t.Errorf("%s, %s: %v", r.Claim, a, got)
 			}
 		}
-		if got := choose(run.Questions, []trial.Verdict{{Rule: r, Answer: trial.Inconclusive}}); len(got) != 1 || !strings.Contains(got[0].Text, "does not settle "+r.Claim) {
+		if got := choose(run.Questions, []trial.Verdict{{Rule: r, Answer: trial.Inconclusive}}); len(got) != 1 ||
+			!strings.Contains(got[0].Text, "does not settle "+r.Claim) {
 			t.Errorf("%s, inconclusive: %v", r.Claim, got)
 		}
 	}

@@ -43,7 +43,8 @@ func TestWholeRunGivesEveryFile(t *testing.T) {
 	if n := strings.Count(page, `<article class="verdict `); n != len(run.Rules) {
 		t.Errorf("the page shows %d verdicts, the run has %d rules", n, len(run.Rules))
 	}
-	for _, word := range []string{run.Commit, "--seed 1", run.RuleHashes[0], "Noise floor", run.Software[0].SHA256, "capacity", "expected 66.7"} {
+	for _, word := range []string{run.Commit, "--seed 1", run.RuleHashes[0], "Noise floor", run.Software[0].SHA256,
+		"capacity", "expected 66.7"} {
 		if !strings.Contains(page, word) {
 			t.Errorf("the page lacks %q", word)
 		}
@@ -124,21 +125,23 @@ func TestWhatIsMissingIsLeftOut(t *testing.T) {
 	nothing := analysistest.Trial(analysistest.Spec("scale", "jwt/ES256", "saturation"), 1)
 	idle := nothing.Steps[0].Streams[trial.Main]
 	idle.Outcomes, idle.Completed, idle.Seconds = nil, 0, 0
-	wrong := analysistest.Trial(analysistest.Spec("revoke", "jwt/ES256"), 1, analysistest.JourneySamples("revocation_lag_seconds", math.MaxFloat64, 1))
+	wrong := analysistest.Trial(analysistest.Spec("revoke", "jwt/ES256"), 1,
+		analysistest.JourneySamples("revocation_lag_seconds", math.MaxFloat64, 1))
 	for name, c := range map[string]struct {
 		run      trial.Run
 		trials   []trial.Trial
 		verdicts []trial.Verdict
 	}{
-		"nothing at all":        {},
-		"no trials":             {run, nil, verdicts},
-		"no verdicts":           {run, trials, nil},
-		"one experiment":        {run, trials[3:4], verdicts[:1]},
-		"no steps":              {run, []trial.Trial{noSteps}, verdicts},
-		"no request":            {run, append(slices.Clone(trials), nothing), verdicts},
-		"absurd sample":         {run, []trial.Trial{wrong}, verdicts},
-		"only calibration":      {run, []trial.Trial{analysistest.Trial(analysistest.Spec("cost", "none", "saturation"), 0)}, nil},
-		"an unknown experiment": {trial.Run{Experiments: []string{"later"}}, []trial.Trial{analysistest.Trial(analysistest.Spec("later", "none", "x"), 1)}, nil},
+		"nothing at all":   {},
+		"no trials":        {run, nil, verdicts},
+		"no verdicts":      {run, trials, nil},
+		"one experiment":   {run, trials[3:4], verdicts[:1]},
+		"no steps":         {run, []trial.Trial{noSteps}, verdicts},
+		"no request":       {run, append(slices.Clone(trials), nothing), verdicts},
+		"absurd sample":    {run, []trial.Trial{wrong}, verdicts},
+		"only calibration": {run, []trial.Trial{analysistest.Trial(analysistest.Spec("cost", "none", "saturation"), 0)}, nil},
+		"an unknown experiment": {trial.Run{Experiments: []string{"later"}},
+			[]trial.Trial{analysistest.Trial(analysistest.Spec("later", "none", "x"), 1)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := rendered(t, c.run, c.trials, c.verdicts, "no benchmark output")

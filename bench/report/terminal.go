@@ -21,7 +21,8 @@ func Terminal(w io.Writer, run trial.Run, trials []trial.Trial, verdicts []trial
 	const left = 5 + 15 // claim and answer
 	right := width - left
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", clip(oneLine(fmt.Sprintf("run %s: profile %s, seed %d, commit %s, %s", run.Name, run.Profile, run.Seed, run.Commit, run.Status)), width))
+	fmt.Fprintf(&b, "%s\n",
+		clip(oneLine(fmt.Sprintf("run %s: profile %s, seed %d, commit %s, %s", run.Name, run.Profile, run.Seed, run.Commit, run.Status)), width))
 	rule := strings.Repeat("─", width) + "\n"
 	b.WriteString(rule)
 	if len(verdicts) == 0 {

@@ -78,7 +78,8 @@ func reason(r trial.Rule, f trial.Finding) string {
 		if f.Reason.Alone == trial.Same {
 			place = "within"
 		}
-		return fmt.Sprintf("by itself it lies %s %s, but one of %d comparisons may do so by chance (p = %s)", place, edge, len(r.Compare), number(f.P))
+		return fmt.Sprintf("by itself it lies %s %s, but one of %d comparisons may do so by chance (p = %s)",
+			place, edge, len(r.Compare), number(f.P))
 	}
 	return "the interval reaches over " + edge
 }
@@ -164,14 +165,16 @@ func Warnings(v trial.Verdict) (ws []string) {
 	}
 	for _, f := range v.Findings {
 		if f.Dispersion > 0 {
-			warn("%s: the share varies %s times as much between trials as chance allows: its interval is too narrow", f.Comparison.Name, number(f.Dispersion))
+			warn("%s: the share varies %s times as much between trials as chance allows: its interval is too narrow",
+				f.Comparison.Name, number(f.Dispersion))
 		}
 	}
 	if v.Aborted > 0 {
 		warn("%s of %s did not come to an end", plural(v.Aborted, "trial", "trials"), v.Rule.Experiment)
 	}
 	if v.Remarked > 0 {
-		warn("%s, which the report's list of warnings holds", plural(v.Remarked, "trial behind this carries warnings", "trials behind this carry warnings"))
+		warn("%s, which the report's list of warnings holds",
+			plural(v.Remarked, "trial behind this carries warnings", "trials behind this carry warnings"))
 	}
 	if v.LetIn > 0 {
 		warn("%s still let in when their script stopped watching: their lag is a lower bound", plural(v.LetIn, "user was", "users were"))

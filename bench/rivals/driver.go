@@ -17,7 +17,8 @@ import (
 // are all checked, from several networks. The CPU time is its whole process'.
 func (c *contest) ours(ctx context.Context, e entry) (r solo.Result, cpu float64, err error) {
 	args := []string{"load", "--json", "--url=" + c.target.URL + "/me", "--credentials=" + c.users, "--warm-up=0s",
-		fmt.Sprintf("--connections=%d", connections), fmt.Sprintf("--sources=%d", sources), "--for=" + time.Duration(e.seconds*float64(time.Second)).String()}
+		fmt.Sprintf("--connections=%d", connections), fmt.Sprintf("--sources=%d", sources),
+		"--for=" + time.Duration(e.seconds*float64(time.Second)).String()}
 	if e.mode == trial.Closed {
 		args = append(args, fmt.Sprintf("--closed=%d", connections))
 	} else {

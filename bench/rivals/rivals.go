@@ -92,7 +92,8 @@ func Run(ctx context.Context, w io.Writer, s Settings) (err error) {
 	if warning != nil {
 		fmt.Fprintf(w, "warning: %v\n", warning)
 	}
-	c := &contest{Settings: s, ledger: ledger, cpu: strconv.Itoa(cpus[0]), programs: programs, out: w, users: filepath.Join(ledger.Dir(), "users.jsonl")}
+	c := &contest{Settings: s, ledger: ledger, cpu: strconv.Itoa(cpus[0]), programs: programs, out: w,
+		users: filepath.Join(ledger.Dir(), "users.jsonl")}
 	// The target knows only one user.
 	if err := os.WriteFile(c.users, []byte(strings.Repeat(`{"user":"`+user+`"}`+"\n", users)), 0o600); err != nil {
 		return fmt.Errorf("write the driver's credentials: %w", err)
@@ -106,7 +107,8 @@ func Run(ctx context.Context, w io.Writer, s Settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.probe.Close()) }()
-	fmt.Fprintf(w, "Target: nginx on CPU %s, answering %d bytes from its configuration. Generators: CPU %s, %d connections.\n", last, len(answer), c.cpu, connections)
+	fmt.Fprintf(w, "Target: nginx on CPU %s, answering %d bytes from its configuration. Generators: CPU %s, %d connections.\n",
+		last, len(answer), c.cpu, connections)
 	if len(cpus) < 2 {
 		fmt.Fprintln(w, "There is one CPU: generator and target share it, so no figure below stands for the generator alone.")
 	}

@@ -65,13 +65,16 @@ func TestTable(t *testing.T) {
 		return rs
 	}
 	entries := []entry{
-		{tool: "driver", mode: trial.Open, rate: 50_000}, {tool: "wrk", mode: trial.Closed}, {tool: "vegeta", mode: trial.Closed}, {tool: "k6", mode: trial.Closed},
-		{tool: "driver", mode: trial.Open, rate: openRate}, {tool: "driver", mode: trial.Open, rate: equalRate}, {tool: "vegeta", mode: trial.Open, rate: equalRate}, {tool: "k6", mode: trial.Open, rate: equalRate},
+		{tool: "driver", mode: trial.Open, rate: 50_000}, {tool: "wrk", mode: trial.Closed}, {tool: "vegeta", mode: trial.Closed},
+		{tool: "k6", mode: trial.Closed},
+		{tool: "driver", mode: trial.Open, rate: openRate}, {tool: "driver", mode: trial.Open, rate: equalRate},
+		{tool: "vegeta", mode: trial.Open, rate: equalRate}, {tool: "k6", mode: trial.Open, rate: equalRate},
 	}
 	lost := of(0.2, 0.2, 0.2)
 	lost[1].dropped = 7
 	c.print(entries, [][]result{of(0.1, 9, 0.12), of(0.1, 0.1, 0.1), of(0.15, 0.1, 0.3), of(1, 1, 1), lost, of(0.3), of(0.6), of(1.2)},
-		[]trial.Usage{{Seconds: 10, Foreign: 0.1}, {Seconds: 10, Steal: 0.12, Foreign: 0.2}, {Seconds: 10, Missing: map[string]string{"foreign CPU": "nobody counted"}}}, 0.25)
+		[]trial.Usage{{Seconds: 10, Foreign: 0.1}, {Seconds: 10, Steal: 0.12, Foreign: 0.2},
+			{Seconds: 10, Missing: map[string]string{"foreign CPU": "nobody counted"}}}, 0.25)
 	for _, want := range []string{
 		"driver  open  50000  5000  12.0  0  0  20  1200",
 		"wrk  closed  max  5000  10.0  0  0  -  -",

@@ -42,7 +42,9 @@ func medianOf(rs []result, f func(result) float64) float64 {
 
 // print writes the table of all results, by entry and round.
 func (c *contest) print(entries []entry, results [][]result, rounds []trial.Usage, k6Startup float64) {
-	fmt.Fprintf(c.out, "Medians of %d rounds of %d s; drops and failures are sums. Our driver has %d users and compares \"sub\" in every answer; the others check nothing.\n", len(rounds), c.Seconds, users)
+	fmt.Fprintf(c.out,
+		"Medians of %d rounds of %d s; drops and failures are sums. Our driver has %d users and compares \"sub\" in every answer; "+
+			"the others check nothing.\n", len(rounds), c.Seconds, users)
 	fmt.Fprintf(c.out, "CPU is the whole process', from start to end; from k6's, %.2f s to start are taken off.\n\n", k6Startup)
 	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "generator\tloop\tasked/s\tdone/s\tCPU us/request\tdropped\tfailed\tpacer lag p50 us\tp99 us\t")
@@ -73,7 +75,8 @@ func (c *contest) print(entries []entry, results [][]result, rounds []trial.Usag
 	}
 	fmt.Fprintln(c.out)
 	if disturbed {
-		fmt.Fprintln(c.out, "Others used this machine meanwhile: take the figures as indications only, and lags and drops as theirs rather than the driver's.")
+		fmt.Fprintln(c.out,
+			"Others used this machine meanwhile: take the figures as indications only, and lags and drops as theirs rather than the driver's.")
 	}
 }
 
@@ -94,7 +97,8 @@ func (c *contest) printBounds(all []summary) {
 		return s
 	}
 	most := find("driver", trial.Open, -1)
-	fmt.Fprintf(c.out, "\nCPU per request of the driver at its maximum (open loop, %.0f/s) against the others at theirs, closed loop:\n", most.rate)
+	fmt.Fprintf(c.out, "\nCPU per request of the driver at its maximum (open loop, %.0f/s) against the others at theirs, closed loop:\n",
+		most.rate)
 	for _, o := range []struct {
 		tool  string
 		bound float64

@@ -24,7 +24,8 @@ func (c *contest) command(ctx context.Context, name string, args []string, env .
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := c.ledger.Run(ctx, process.Command{Name: name, Path: c.programs[name], Args: args, Env: env, CPUs: c.cpu, Stdout: &out}); err != nil {
+	command := process.Command{Name: name, Path: c.programs[name], Args: args, Env: env, CPUs: c.cpu, Stdout: &out}
+	if err := c.ledger.Run(ctx, command); err != nil {
 		return nil, 0, err
 	}
 	after, err := process.ChildrenCPU()
@@ -35,7 +36,8 @@ var wrkLine = regexp.MustCompile(`(\d+) requests in ([0-9.]+)s`)
 var wrkErrors = regexp.MustCompile(`Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)|Non-2xx or 3xx responses: (\d+)`)
 
 func (c *contest) wrk(ctx context.Context, e entry) (result, error) {
-	out, cpu, err := c.command(ctx, "wrk", []string{"-t1", fmt.Sprintf("-c%d", connections), fmt.Sprintf("-d%.0fs", e.seconds), c.target.URL + "/me"})
+	out, cpu, err := c.command(ctx, "wrk",
+		[]string{"-t1", fmt.Sprintf("-c%d", connections), fmt.Sprintf("-d%.0fs", e.seconds), c.target.URL + "/me"})
 	if err != nil {
 		return result{}, err
 	}
@@ -65,7 +67,8 @@ func (c *contest) vegeta(ctx context.Context, e entry) (result, error) {
 	}
 	n := strconv.Itoa(connections)
 	_, cpu, err := c.command(ctx, "vegeta", []string{"attack", "-targets=" + targets, "-output=" + results, "-max-body=0",
-		"-rate=" + strconv.FormatFloat(e.rate, 'f', 0, 64), "-workers=" + n, "-max-workers=" + n, "-connections=" + n, fmt.Sprintf("-duration=%gs", e.seconds)})
+		"-rate=" + strconv.FormatFloat(e.rate, 'f', 0, 64), "-workers=" + n, "-max-workers=" + n, "-connections=" + n,
+		fmt.Sprintf("-duration=%gs", e.seconds)})
 	if err != nil {
 		return result{}, err
 	}
@@ -83,7 +86,8 @@ func (c *contest) vegeta(ctx context.Context, e entry) (result, error) {
 	if err := json.Unmarshal(out, &v); err != nil {
 		return result{}, fmt.Errorf("its report: %w", err)
 	}
-	r := result{requests: v.Requests, seconds: float64(v.Duration+v.Wait) / 1e9, cpu: cpu, failed: int64(float64(v.Requests)*(1-v.Success) + 0.5)}
+	r := result{requests: v.Requests, seconds: float64(v.Duration+v.Wait) / 1e9, cpu: cpu,
+		failed: int64(float64(v.Requests)*(1-v.Success) + 0.5)}
 	if e.rate > 0 { // with all workers busy it starts late, or never within the duration
 		r.dropped = max(0, int64(e.rate*e.seconds)-v.Requests)
 	}

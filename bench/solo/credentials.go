@@ -89,7 +89,8 @@ func (s Settings) users() (all []trial.Credential, check bool, err error) {
 		}
 	}
 	if named > 0 && named < len(all) {
-		return nil, false, fmt.Errorf(`%d of %d credentials name their "user": want all, to have it compared with "sub" in every answer, or none`, named, len(all))
+		return nil, false, fmt.Errorf(`%d of %d credentials name their "user": want all, to have it compared with "sub" in every answer, or none`,
+			named, len(all))
 	}
 	return all, named > 0, nil
 }

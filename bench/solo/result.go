@@ -79,7 +79,8 @@ func newResult(s Settings, m *trial.StreamResult) Result {
 		Connections: s.Connections, Sources: s.Sources, Credentials: len(s.Credentials), WarmUp: s.WarmUp.Seconds(),
 		Started: m.Started, Seconds: m.Seconds,
 		Offered: m.Offered, Completed: m.Completed, Dropped: m.Dropped, Reconnects: m.Reconnects,
-		Outcomes: map[string]Outcome{}, Replicas: m.Replicas, SentBytes: m.SentBytes, ReceivedBytes: m.ReceivedBytes, Notes: append([]string{}, m.Notes...)}
+		Outcomes: map[string]Outcome{}, Replicas: m.Replicas, SentBytes: m.SentBytes, ReceivedBytes: m.ReceivedBytes,
+		Notes: append([]string{}, m.Notes...)}
 	if m.Stream.Pacing.Mode == trial.Open {
 		lag := percentiles(m.PacerLag)
 		r.PacerLag = &lag
@@ -129,7 +130,8 @@ func (r *Result) WriteText(w io.Writer) error {
 	fmt.Fprintln(t, "outcome\trequests\tp50\tp90\tp99\tp99.9\tmax\t")
 	for _, class := range slices.Sorted(maps.Keys(r.Outcomes)) {
 		o := r.Outcomes[class]
-		fmt.Fprintf(t, "%s\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t\n", class, o.Requests, o.Latency.P50, o.Latency.P90, o.Latency.P99, o.Latency.P999, o.Latency.Max)
+		fmt.Fprintf(t, "%s\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t\n", class, o.Requests, o.Latency.P50, o.Latency.P90, o.Latency.P99,
+			o.Latency.P999, o.Latency.Max)
 	}
 	t.Flush()
 

@@ -81,12 +81,16 @@ func ownUse(cpu, took time.Duration, requests int64) (Use, error) {
 func (r *Result) doubts() []string {
 	found := []string{}
 	if p99 := r.Outcomes[trial.Success].Latency.P99; r.PacerLag != nil && p99 > 0 && r.PacerLag.P99 > lagBound*p99 {
-		found = append(found, fmt.Sprintf("the generator started requests late (pacer lag p99 %.3f ms, over %.0f %% of the latency's): leave it a CPU of its own, or lower the rate",
-			r.PacerLag.P99, 100*lagBound))
+		found = append(found,
+			fmt.Sprintf("the generator started requests late (pacer lag p99 %.3f ms, over %.0f %% of the latency's): leave it a CPU of its own, "+
+				"or lower the rate",
+				r.PacerLag.P99, 100*lagBound))
 	}
 	if r.Generator.BusyShare > busyBound {
-		found = append(found, fmt.Sprintf("the generator used %.0f %% of a CPU (bound %.0f %%), so this may be its limit rather than the server's: lower the load, or share it between several",
-			100*r.Generator.BusyShare, 100*busyBound))
+		found = append(found,
+			fmt.Sprintf("the generator used %.0f %% of a CPU (bound %.0f %%), so this may be its limit rather than the server's: lower the load, "+
+				"or share it between several",
+				100*r.Generator.BusyShare, 100*busyBound))
 	}
 	return found
 }

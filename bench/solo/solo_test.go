@@ -68,7 +68,8 @@ func TestOpenLoop(t *testing.T) {
 		t.Fatal(err)
 	}
 	ok := r.Outcomes[trial.Success]
-	if r.Offered < 100 || r.Offered > 300 || r.Completed != r.Offered-r.Dropped || ok.Requests != r.Completed || r.Replicas["r1"] != r.Completed {
+	if r.Offered < 100 || r.Offered > 300 || r.Completed != r.Offered-r.Dropped || ok.Requests != r.Completed ||
+		r.Replicas["r1"] != r.Completed {
 		t.Errorf("offered %d, completed %d, dropped %d, outcomes %v, replicas %v", r.Offered, r.Completed, r.Dropped, r.Outcomes, r.Replicas)
 	}
 	if warm := asked.Load() - r.Completed; warm < 30 {
@@ -77,7 +78,8 @@ func TestOpenLoop(t *testing.T) {
 	if l := ok.Latency; !(0 < l.P50 && l.P50 <= l.P90 && l.P90 <= l.P99 && l.P99 <= l.P999 && l.P999 <= l.Max) || r.PacerLag == nil {
 		t.Errorf("latency %+v, pacer lag %+v", l, r.PacerLag)
 	}
-	if u := r.Generator; u.CPUSeconds <= 0 || u.BusyShare <= 0 || u.MaxRSSBytes < 1<<20 || u.HeapBytes <= 0 || u.SystemBytes < u.HeapBytes || r.SentBytes < 10*r.Completed || r.ReceivedBytes < 10*r.Completed {
+	if u := r.Generator; u.CPUSeconds <= 0 || u.BusyShare <= 0 || u.MaxRSSBytes < 1<<20 || u.HeapBytes <= 0 || u.SystemBytes < u.HeapBytes ||
+		r.SentBytes < 10*r.Completed || r.ReceivedBytes < 10*r.Completed {
 		t.Errorf("generator %+v, %d bytes sent, %d received", u, r.SentBytes, r.ReceivedBytes)
 	}
 	if r.Failure() != nil {
@@ -87,7 +89,8 @@ func TestOpenLoop(t *testing.T) {
 	if err := errors.Join(r.WriteText(&text), r.WriteJSON(&program)); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{url, "open loop at 500 requests/s, poisson arrivals, 8 connections, 2 credentials", "p99.9", "2xx", "pacer lag", "us of CPU per request", "replicas    r1 "} {
+	for _, want := range []string{url, "open loop at 500 requests/s, poisson arrivals, 8 connections, 2 credentials",
+		"p99.9", "2xx", "pacer lag", "us of CPU per request", "replicas    r1 "} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, &text)
 		}
@@ -192,18 +195,21 @@ func TestFailuresSayWhatToLookAt(t *testing.T) {
 		t.Errorf("nobody listens: %v, %v", r, err)
 	}
 	s.WarmUp, s.For = 100*time.Millisecond, time.Hour // found out before the hour
-	if r, err := run(t, t.Context(), s); err == nil || !strings.Contains(err.Error(), "does not answer") || !strings.Contains(err.Error(), "refused") {
+	if r, err := run(t, t.Context(), s); err == nil || !strings.Contains(err.Error(), "does not answer") ||
+		!strings.Contains(err.Error(), "refused") {
 		t.Errorf("nobody listens: %v, %v", r, err)
 	}
 }
 
 func TestDoubts(t *testing.T) {
-	r := Result{Outcomes: map[string]Outcome{trial.Success: {Latency: Percentiles{P99: 4}}}, PacerLag: &Percentiles{P99: 0.9}, Generator: Use{BusyShare: 0.79}}
+	r := Result{Outcomes: map[string]Outcome{trial.Success: {Latency: Percentiles{P99: 4}}}, PacerLag: &Percentiles{P99: 0.9},
+		Generator: Use{BusyShare: 0.79}}
 	if d := r.doubts(); len(d) != 0 {
 		t.Errorf("within the bounds: %q", d)
 	}
 	r.PacerLag.P99, r.Generator.BusyShare = 1.1, 0.81
-	if d := strings.Join(r.doubts(), "\n"); !strings.Contains(d, "late (pacer lag p99 1.100 ms, over 25 %") || !strings.Contains(d, "81 % of a CPU (bound 80 %)") {
+	if d := strings.Join(r.doubts(), "\n"); !strings.Contains(d, "late (pacer lag p99 1.100 ms, over 25 %") ||
+		!strings.Contains(d, "81 % of a CPU (bound 80 %)") {
 		t.Errorf("beyond the bounds: %q", d)
 	}
 	r.PacerLag, r.Generator.BusyShare = nil, 0 // a closed loop has no pacer
@@ -293,7 +299,8 @@ func TestCredentials(t *testing.T) {
 		"Authorization is given":  {"", []string{"Authorization: a", "Authorization: b"}},
 		"Cookie is given twice":   {"", []string{"Cookie: a=1", "cookie: b=2"}},
 	} {
-		if got, err := Credentials(c.file, c.headers); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
+		if got, err := Credentials(c.file, c.headers); err == nil || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%+v: %v, %v; want %q and no secret", c, got, err, want)
 		}
 	}

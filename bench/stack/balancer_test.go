@@ -16,9 +16,10 @@ import (
 // from is a client with an address of its own.
 func from(ip string) *http.Client {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}, Timeout: 5 * time.Second}
-	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		return d.DialContext(ctx, network, addr)
-	}}}
+	return &http.Client{Timeout: 10 * time.Second,
+		Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return d.DialContext(ctx, network, addr)
+		}}}
 }
 
 // whoAnswers sends GET /me and returns the status, the replica that answered
@@ -161,8 +162,9 @@ func checkStickyFailsOverWhenItsReplicaDies(t *testing.T, n *Runtime) {
 	if status != http.StatusOK || stand == home || route != stand {
 		t.Errorf("%s died; %d from %s, route cookie %s; want 200 from another one, named by the cookie", home, status, stand, route)
 	}
+	there := trial.Credential{Header: c.Header, Cookies: map[string]string{"session": c.Cookies["session"], trial.RouteCookie: route}}
 	for range 20 { // and it is followed there
-		if status, r, _ := whoAnswers(t, client, s.URL, trial.Credential{Header: c.Header, Cookies: map[string]string{"session": c.Cookies["session"], trial.RouteCookie: route}}); status != http.StatusOK || r != stand {
+		if status, r, _ := whoAnswers(t, client, s.URL, there); status != http.StatusOK || r != stand {
 			t.Fatalf("%d from %s, want 200 from %s", status, r, stand)
 		}
 	}

@@ -60,7 +60,8 @@ func TestCPUContinuesOverRestarts(t *testing.T) {
 			down := used()
 			ours, its := (after - before).Seconds(), c.Collected()-collected
 			if down < burnt || its < burnt-first || ours-its > 0.02 || its-ours > 0.02 {
-				t.Errorf("%v s before it was killed, %v s after; the kernel charged us with %v s, of which %v s are known as its", burnt, down, ours, its)
+				t.Errorf("%v s before it was killed, %v s after; the kernel charged us with %v s, of which %v s are known as its",
+					burnt, down, ours, its)
 			}
 			if err := c.Start(t.Context()); err != nil {
 				t.Fatal(err)

@@ -117,7 +117,8 @@ func (c *compose) open(ctx context.Context, e engine) error {
 // startReaper starts a process that removes the project when we end without
 // having said that we did so ourselves: then its standard input ends.
 func (c *compose) startReaper() error {
-	cmd := exec.Command("sh", "-c", `read -r done || docker compose --project-name "$0" down --volumes --remove-orphans --timeout 0`, c.project)
+	cmd := exec.Command("sh", "-c", `read -r done || docker compose --project-name "$0" down --volumes --remove-orphans --timeout 0`,
+		c.project)
 	cmd.Env = process.DockerEnvironment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // what ends us must not end it
 	stdin, err := cmd.StdinPipe()
@@ -158,7 +159,8 @@ func sweepProjects(ctx context.Context) error {
 }
 
 func removeProject(ctx context.Context, project string) error {
-	_, err := docker(ctx, "compose", "--project-name", project, "--progress", "quiet", "down", "--volumes", "--remove-orphans", "--timeout", "1")
+	_, err := docker(ctx, "compose", "--project-name", project, "--progress", "quiet", "down", "--volumes", "--remove-orphans",
+		"--timeout", "1")
 	return err
 }
 
@@ -189,7 +191,8 @@ func (c *compose) template(name string) (map[string]any, bool) {
 	if json.Unmarshal(b, &s) != nil || s == nil {
 		return nil, false
 	}
-	for _, key := range []string{"build", "configs", "cpus", "deploy", "depends_on", "labels", "mem_limit", "networks", "ports", "profiles", "restart", "secrets"} {
+	for _, key := range []string{"build", "configs", "cpus", "deploy", "depends_on", "labels", "mem_limit", "networks", "ports", "profiles",
+		"restart", "secrets"} {
 		delete(s, key)
 	}
 	s["healthcheck"] = map[string]any{"disable": true}
@@ -251,7 +254,8 @@ func (c *compose) startAt(ctx context.Context, addr []string, programs []program
 		return nil, err
 	}
 	// What has died before is removed with its volume: a store starts empty.
-	if _, err := docker(ctx, append([]string{"container", "rm", "--force", "--volumes"}, names...)...); err != nil && !strings.Contains(err.Error(), "No such container") {
+	if _, err := docker(ctx, append([]string{"container", "rm", "--force", "--volumes"}, names...)...); err != nil &&
+		!strings.Contains(err.Error(), "No such container") {
 		return nil, err
 	}
 	defer func() {
@@ -260,7 +264,8 @@ func (c *compose) startAt(ctx context.Context, addr []string, programs []program
 			err = errors.Join(err, rmErr)
 		}
 	}()
-	if _, err := docker(ctx, "compose", "--project-name", c.project, "--file", c.file, "--progress", "quiet", "up", "--detach", "--no-build", "--force-recreate", "--renew-anon-volumes"); err != nil {
+	if _, err := docker(ctx, "compose", "--project-name", c.project, "--file", c.file, "--progress", "quiet", "up", "--detach", "--no-build",
+		"--force-recreate", "--renew-anon-volumes"); err != nil {
 		return nil, err
 	}
 	return inspect(ctx, names...)
@@ -310,7 +315,8 @@ func (c *compose) redis(ctx context.Context) (s store, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.component, s.url, s.inside = u.component("redis", trial.StoreTier), "redis://"+u.address(port)+"/0", fmt.Sprintf("redis://redis:%d/0", port)
+	s.component, s.url, s.inside = u.component("redis", trial.StoreTier), "redis://"+u.address(port)+"/0",
+		fmt.Sprintf("redis://redis:%d/0", port)
 	return s, nil
 }
 
@@ -326,7 +332,8 @@ func (c *compose) postgres(ctx context.Context) (s store, err error) {
 		env = map[string]any{}
 	}
 	maps.Copy(env, map[string]any{"POSTGRES_USER": postgresUser, "POSTGRES_PASSWORD": password, "POSTGRES_DB": "postgres"})
-	u, err := c.one(ctx, program{name: "postgres", template: "postgres", cpus: c.opts.SystemCPUs, ports: []int{port}, set: map[string]any{"command": args, "environment": env, "stop_signal": "SIGINT"}},
+	u, err := c.one(ctx, program{name: "postgres", template: "postgres", cpus: c.opts.SystemCPUs, ports: []int{port},
+		set: map[string]any{"command": args, "environment": env, "stop_signal": "SIGINT"}},
 		func(ctx context.Context, u *container) error {
 			s.url = postgresURL(u.address(port), password)
 			return s.do(ctx, "SELECT 1")
@@ -378,14 +385,16 @@ func (c *compose) nginx(ctx context.Context, b trial.Balancer, replicas []Replic
 	}
 	// A name of its own each time: the container has this very file.
 	file := filepath.Join(c.ledger.Dir(), fmt.Sprintf("nginx-%d.conf", time.Now().UnixNano()))
-	if err := errors.Join(os.WriteFile(file, []byte(text), 0o644), os.Chmod(file, 0o644)); err != nil { // another user reads it, whatever our umask is
+	// another user reads it, whatever our umask is
+	if err := errors.Join(os.WriteFile(file, []byte(text), 0o644), os.Chmod(file, 0o644)); err != nil {
 		return up, fmt.Errorf("write the nginx configuration: %w", err)
 	}
 	const inside = "/etc/authbench/nginx.conf"
-	u, err := c.one(ctx, program{name: "nginx", template: "nginx", cpus: c.opts.SystemCPUs, ports: []int{nginxPort, statusPort}, set: map[string]any{
-		"entrypoint": []string{"nginx", "-e", "stderr", "-p", "/tmp", "-c", inside}, "command": []string{},
-		"volumes": []any{map[string]any{"type": "bind", "source": strings.ReplaceAll(file, "$", "$$"), "target": inside, "read_only": true}},
-	}}, func(ctx context.Context, u *container) error {
+	u, err := c.one(ctx, program{name: "nginx", template: "nginx", cpus: c.opts.SystemCPUs, ports: []int{nginxPort, statusPort},
+		set: map[string]any{
+			"entrypoint": []string{"nginx", "-e", "stderr", "-p", "/tmp", "-c", inside}, "command": []string{},
+			"volumes": []any{map[string]any{"type": "bind", "source": strings.ReplaceAll(file, "$", "$$"), "target": inside, "read_only": true}},
+		}}, func(ctx context.Context, u *container) error {
 		up.url, up.statusURL = "http://"+u.address(nginxPort), "http://"+u.address(statusPort)
 		return answers(ctx, up.statusURL+"/status")
 	})

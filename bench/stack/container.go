@@ -75,7 +75,8 @@ func inspect(ctx context.Context, names ...string) ([]*container, error) {
 			return nil, c.ended()
 		}
 		if c.life.main, err = process.Identify(s.State.Pid); err != nil {
-			if again, _ := docker(ctx, "container", "inspect", "--format", "{{.State.Running}}", c.name); strings.TrimSpace(string(again)) != "true" {
+			again, _ := docker(ctx, "container", "inspect", "--format", "{{.State.Running}}", c.name)
+			if strings.TrimSpace(string(again)) != "true" {
 				return nil, c.ended()
 			}
 			return nil, notHere(c.name)
@@ -95,7 +96,8 @@ func inspect(ctx context.Context, names ...string) ([]*container, error) {
 }
 
 func notHere(name string) error {
-	return fmt.Errorf("the processes of container %s are not on this machine: the Docker engine must run here, not in a virtual machine or elsewhere", name)
+	return fmt.Errorf("the processes of container %s are not on this machine: the Docker engine must run here, not in a virtual "+
+		"machine or elsewhere", name)
 }
 
 // groupOfContainer is the control group that the engine made, by any process in it.
@@ -125,7 +127,8 @@ func (c *container) Died() error {
 
 // ended says how the container ended.
 func (c *container) ended() error {
-	out, err := docker(context.Background(), "container", "inspect", "--format", "status {{.State.ExitCode}}{{if .State.OOMKilled}}, out of memory{{end}}", c.name)
+	out, err := docker(context.Background(), "container", "inspect",
+		"--format", "status {{.State.ExitCode}}{{if .State.OOMKilled}}, out of memory{{end}}", c.name)
 	how := strings.TrimSpace(string(out))
 	if err != nil {
 		how = err.Error()

@@ -13,7 +13,8 @@ import (
 func SplitCPUs(available []int) (generator, system, warning string) {
 	if len(available) < 2 {
 		all := process.FormatCPUs(available)
-		return all, all, fmt.Sprintf("there is one CPU (%s): generator and system under test share it, so latencies and capacities are those of both together", all)
+		return all, all, fmt.Sprintf("there is one CPU (%s): generator and system under test share it, so latencies and capacities are those "+
+			"of both together", all)
 	}
 	n := max(1, len(available)/3)
 	return process.FormatCPUs(available[:n]), process.FormatCPUs(available[n:]), ""

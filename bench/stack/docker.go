@@ -38,7 +38,8 @@ func docker(ctx context.Context, args ...string) ([]byte, error) {
 	return nil, dockerError(args, err, errs.String())
 }
 
-const howToGetCompose = "install docker-compose-plugin (https://docs.docker.com/compose/install/linux/), or build it by `tools/setup.sh compose`"
+const howToGetCompose = "install docker-compose-plugin (https://docs.docker.com/compose/install/linux/), or build it by " +
+	"`tools/setup.sh compose`"
 
 // dockerError says what to do about the failures that a newcomer meets, and
 // otherwise what the command said last.

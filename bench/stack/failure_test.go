@@ -188,7 +188,8 @@ func TestAReplicaThatIsNotWhatWasAskedFor(t *testing.T) {
 		other := spec
 		other.System.Server = maps.Clone(spec.System.Server)
 		edit(&other)
-		if err := checkReplica(t.Context(), n.launch(other, 1), r); err == nil || !strings.Contains(err.Error(), "replica r1: "+field+": wanted ") {
+		if err := checkReplica(t.Context(), n.launch(other, 1), r); err == nil ||
+			!strings.Contains(err.Error(), "replica r1: "+field+": wanted ") {
 			t.Errorf("%v; want an error that names %s, wanted and got", err, field)
 		}
 	}
@@ -209,11 +210,13 @@ func TestMissingPrograms(t *testing.T) {
 func TestAStoreThatDoesNotStart(t *testing.T) {
 	n := newNative(t)
 	n.host.(*native).programs.redis = broken(t, "cannot allocate what I need")
-	if _, err := n.Up(t.Context(), cell("session/redis", 1, trial.RoundRobin)); err == nil || !strings.Contains(err.Error(), "redis does not start") || !strings.Contains(err.Error(), "cannot allocate what I need") {
+	if _, err := n.Up(t.Context(), cell("session/redis", 1, trial.RoundRobin)); err == nil ||
+		!strings.Contains(err.Error(), "redis does not start") || !strings.Contains(err.Error(), "cannot allocate what I need") {
 		t.Errorf("%v; want the store and its log's tail", err)
 	}
 	n.host.(*native).programs.initdb = n.host.(*native).programs.redis
-	if _, err := n.Up(t.Context(), cell("session/postgres", 1, trial.RoundRobin)); err == nil || !strings.Contains(err.Error(), "PostgreSQL does not start") || !strings.Contains(err.Error(), "cannot allocate what I need") {
+	if _, err := n.Up(t.Context(), cell("session/postgres", 1, trial.RoundRobin)); err == nil ||
+		!strings.Contains(err.Error(), "PostgreSQL does not start") || !strings.Contains(err.Error(), "cannot allocate what I need") {
 		t.Errorf("%v; want the store and its log's tail", err)
 	}
 }
@@ -255,12 +258,13 @@ func TestPortClashes(t *testing.T) {
 			if tries > clashes {
 				run = "while :; do :; done"
 			}
-			return n.host.(*native).child(t.Context(), &Component{}, process.Command{Name: "clash", Path: "sh", Args: []string{"-c", run}}, func(context.Context) error {
-				if tries > clashes {
-					return nil
-				}
-				return errors.New("not yet")
-			})
+			return n.host.(*native).child(t.Context(), &Component{}, process.Command{Name: "clash", Path: "sh", Args: []string{"-c", run}},
+				func(context.Context) error {
+					if tries > clashes {
+						return nil
+					}
+					return errors.New("not yet")
+				})
 		})
 		if works != (err == nil) || tries != min(clashes+1, portTries) {
 			t.Errorf("%d clashes: %d tries, %v", clashes, tries, err)
@@ -334,7 +338,8 @@ func TestSplitCPUs(t *testing.T) {
 		cpus              []int
 		generator, system string
 		warns             bool
-	}{{[]int{3}, "3", "3", true}, {[]int{0, 1}, "0", "1", false}, {[]int{0, 1, 2, 3}, "0", "1-3", false}, {[]int{2, 3, 4, 5, 8, 9, 10, 11}, "2-3", "4-5,8-11", false}} {
+	}{{[]int{3}, "3", "3", true}, {[]int{0, 1}, "0", "1", false}, {[]int{0, 1, 2, 3}, "0", "1-3", false},
+		{[]int{2, 3, 4, 5, 8, 9, 10, 11}, "2-3", "4-5,8-11", false}} {
 		g, s, w := SplitCPUs(c.cpus)
 		if g != c.generator || s != c.system || (w != "") != c.warns {
 			t.Errorf("%v: %q, %q, %q", c.cpus, g, s, w)

@@ -162,7 +162,8 @@ func (g *group) dirs() []string {
 // setBudget limits the group to so many CPUs; 0 lifts the limit.
 func (g *group) setBudget(cpus float64) error {
 	if cpus != 0 && cpus < budgetLeast {
-		return fmt.Errorf("a CPU budget of %g: the least is %g CPU (10 ms in 100 ms), below it quotas freeze processes for longer than asked", cpus, budgetLeast)
+		return fmt.Errorf("a CPU budget of %g: the least is %g CPU (10 ms in 100 ms), below it quotas freeze processes for longer than asked",
+			cpus, budgetLeast)
 	}
 	quota := strconv.Itoa(int(cpus * budgetPeriod))
 	write := func(file, text string) error {

@@ -76,8 +76,9 @@ func burner(t *testing.T, n *Runtime) *Component {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = n.host.(*native).child(t.Context(), c, process.Command{Name: "burner", Path: os.Args[0], Env: []string{"STACK_TEST_ROLE=burner", "GOMAXPROCS=1"},
-		CPUs: n.opts.SystemCPUs}, func(context.Context) error { return nil })
+	_, err = n.host.(*native).child(t.Context(), c,
+		process.Command{Name: "burner", Path: os.Args[0], Env: []string{"STACK_TEST_ROLE=burner", "GOMAXPROCS=1"},
+			CPUs: n.opts.SystemCPUs}, func(context.Context) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +113,8 @@ func measure(t *testing.T, c *Component, periods int64) (share float64, d trial.
 	}
 	cpu0, t0, th0 := at(th.Throttled + 2)
 	cpu1, t1, th1 := at(th0.Throttled + periods)
-	return (cpu1 - cpu0) / t1.Sub(t0).Seconds(), trial.Throttle{Periods: th1.Periods - th0.Periods, Throttled: th1.Throttled - th0.Throttled, Seconds: th1.Seconds - th0.Seconds}
+	return (cpu1 - cpu0) / t1.Sub(t0).Seconds(), trial.Throttle{Periods: th1.Periods - th0.Periods, Throttled: th1.Throttled - th0.Throttled,
+		Seconds: th1.Seconds - th0.Seconds}
 }
 
 // Without control groups CPU comes from the processes' own clocks; both must agree.

@@ -85,7 +85,8 @@ func (c *Component) Link() (*Link, error) {
 	case c.contents == nil:
 		return nil, fmt.Errorf("%s is no store: slow and cut are for the link between replicas and a store", c.name)
 	case c.link == nil:
-		return nil, fmt.Errorf("there is no proxy between the replicas and %s: the trial's spec must ask for one (Proxied), in every arm of the experiment", c.name)
+		return nil, fmt.Errorf("there is no proxy between the replicas and %s: the trial's spec must ask for one (Proxied), in every arm of "+
+			"the experiment", c.name)
 	}
 	return c.link, nil
 }

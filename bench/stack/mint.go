@@ -185,7 +185,8 @@ func mintChunkOf(ctx context.Context, r Replica, first, n int) ([]trial.Credenti
 // store behind a balancer that does not stick is left alone: losing is what is
 // measured there.
 func (s *Stack) tryOne(ctx context.Context) error {
-	lossy := arm.Of(s.spec.System.Arm).State == arm.Replica && s.spec.System.Balancer != trial.Sticky && s.spec.System.Balancer != trial.CookieHash
+	lossy := arm.Of(s.spec.System.Arm).State == arm.Replica && s.spec.System.Balancer != trial.Sticky &&
+		s.spec.System.Balancer != trial.CookieHash
 	if lossy && len(s.Replicas) > 1 || len(s.Credentials) == 0 {
 		return nil
 	}

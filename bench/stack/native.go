@@ -115,7 +115,8 @@ func FindProgram(name string) string {
 		return p
 	}
 	best, version := "", -1.0
-	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/", "/usr/pgsql-*/bin/", "/usr/local/pgsql/bin/", "/usr/sbin/", "/usr/local/sbin/", "/sbin/"} {
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/", "/usr/pgsql-*/bin/", "/usr/local/pgsql/bin/", "/usr/sbin/",
+		"/usr/local/sbin/", "/sbin/"} {
 		paths, _ := filepath.Glob(pattern + name)
 		for _, p := range paths {
 			v, _ := strconv.ParseFloat(strings.TrimPrefix(filepath.Base(filepath.Dir(filepath.Dir(p))), "pgsql-"), 64)

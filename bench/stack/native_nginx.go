@@ -60,7 +60,8 @@ func (n *native) startNginx(ctx context.Context, config func(listen, status stri
 			return nil, err
 		}
 		file := filepath.Join(dir, "nginx.conf")
-		if err := errors.Join(os.WriteFile(file, []byte(text), 0o644), os.Chmod(file, 0o644)); err != nil { // another user reads it, whatever our mask is
+		// another user reads it, whatever our mask is
+		if err := errors.Join(os.WriteFile(file, []byte(text), 0o644), os.Chmod(file, 0o644)); err != nil {
 			return nil, fmt.Errorf("write the nginx configuration: %w", err)
 		}
 		up.url, up.statusURL = "http://"+addr[0], "http://"+addr[1]

@@ -25,7 +25,8 @@ func TestASiteAnswersFromItsConfiguration(t *testing.T) {
 			continue
 		}
 		var got json.RawMessage
-		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || string(got) != answer || resp.Header.Get("Content-Type") != "application/json" {
+		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || string(got) != answer ||
+			resp.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s answers %s as %q, %v", path, got, resp.Header.Get("Content-Type"), err)
 		}
 	}

@@ -95,7 +95,8 @@ func (n *native) initdb(dir, data, password string) error {
 	}
 	p, err := n.ledger.Start(process.Command{
 		Name: "initdb", Path: n.programs.initdb, Dir: dir, Credential: n.user.credential(), CPUs: n.opts.SystemCPUs,
-		Args: []string{"-D", data, "-U", postgresUser, "--auth=scram-sha-256", "--pwfile=" + file, "--no-sync", "--no-instructions", "--locale=C", "--encoding=UTF8"},
+		Args: []string{"-D", data, "-U", postgresUser, "--auth=scram-sha-256", "--pwfile=" + file, "--no-sync", "--no-instructions",
+			"--locale=C", "--encoding=UTF8"},
 	})
 	if err == nil {
 		err = p.Wait()

@@ -34,7 +34,8 @@ func TestComposeNginxConfiguration(t *testing.T) {
 			p.Replicas = append(p.Replicas, upstream{name, fmt.Sprintf("%s:%d", name, 8000+10*i+r)})
 		}
 		c.Pools = append(c.Pools, p)
-		c.Sites = append(c.Sites, site{Listen: fmt.Sprintf("0.0.0.0:%d", 8080+10*i), Pool: p}, site{Listen: fmt.Sprintf("0.0.0.0:%d", 8081+10*i), Pool: p, Sticky: true})
+		c.Sites = append(c.Sites, site{Listen: fmt.Sprintf("0.0.0.0:%d", 8080+10*i), Pool: p},
+			site{Listen: fmt.Sprintf("0.0.0.0:%d", 8081+10*i), Pool: p, Sticky: true})
 	}
 	golden(t, "../../deploy/compose/nginx.conf", c)
 }

@@ -69,7 +69,8 @@ func (p *postgresStore) readSettings(ctx context.Context) error {
 
 // postgresURL names the database of a run.
 func postgresURL(address, password string) string {
-	return (&url.URL{Scheme: "postgres", User: url.UserPassword(postgresUser, password), Host: address, Path: "/postgres", RawQuery: "sslmode=disable"}).String()
+	return (&url.URL{Scheme: "postgres", User: url.UserPassword(postgresUser, password), Host: address, Path: "/postgres",
+		RawQuery: "sslmode=disable"}).String()
 }
 
 // postgresStore is the PostgreSQL of a run.

@@ -38,7 +38,8 @@ type launch struct {
 }
 
 func (n *Runtime) launch(spec trial.CellSpec, number int) launch {
-	l := launch{spec: spec, kind: arm.Of(spec.System.Arm), name: "r" + strconv.Itoa(number), number: number, cpus: n.opts.SystemCPUs, single: n.oneThread(spec)}
+	l := launch{spec: spec, kind: arm.Of(spec.System.Arm), name: "r" + strconv.Itoa(number), number: number, cpus: n.opts.SystemCPUs,
+		single: n.oneThread(spec)}
 	if there, _ := l.kind.Uses("redis"); there {
 		l.redis = n.redis.forReplicas()
 	}

@@ -102,7 +102,8 @@ func (n *Runtime) check(spec trial.CellSpec) error {
 	case spec.System.Resident != 0 && spec.System.Resident < spec.System.Users:
 		return fmt.Errorf("%d resident sessions for %d users: want at least one each", spec.System.Resident, spec.System.Users)
 	case arm.Of(spec.System.Arm).Store() == "postgres" && spec.System.Pool()*spec.System.Replicas > postgresConnections-10:
-		return fmt.Errorf("%d replicas with %d connections each: PostgreSQL is started for %d", spec.System.Replicas, spec.System.Pool(), postgresConnections)
+		return fmt.Errorf("%d replicas with %d connections each: PostgreSQL is started for %d", spec.System.Replicas, spec.System.Pool(),
+			postgresConnections)
 	}
 	caps := n.Capabilities()
 	if why := caps.Lacks(CanProxy); spec.System.Proxied && why != "" {

@@ -94,7 +94,8 @@ func TestSettingsAreTheServersOwn(t *testing.T) {
 	s := up(t, n, cell("session/postgres", 1, trial.RoundRobin))
 	defer s.Down(t.Context())
 	got := n.PostgresSettings()
-	for name, want := range map[string]string{"fsync": "off", "random_page_cost": "7", "synchronous_commit": "on", "shared_buffers": "128MB", "max_wal_size": "4GB"} {
+	for name, want := range map[string]string{"fsync": "off", "random_page_cost": "7", "synchronous_commit": "on", "shared_buffers": "128MB",
+		"max_wal_size": "4GB"} {
 		if got[name] != want {
 			t.Errorf("%s is %q in %v; want %q", name, got[name], got, want)
 		}

@@ -32,7 +32,8 @@ func ordinaryUser() (ordinary, error) {
 			return ordinary{name, uint32(uid), uint32(gid)}, nil
 		}
 	}
-	return ordinary{}, fmt.Errorf("we are root, and there is no user postgres or nobody to run PostgreSQL as: run authbench as an ordinary user")
+	return ordinary{}, fmt.Errorf("we are root, and there is no user postgres or nobody to run PostgreSQL as: " +
+		"run authbench as an ordinary user")
 }
 
 func (o ordinary) credential() *syscall.Credential {

@@ -12,7 +12,8 @@ func (s Spec) Check() error {
 	}
 	for i, c := range s.Cells {
 		if len(c.Steps) != len(s.Cells[0].Steps) {
-			return fmt.Errorf("%d steps in the first cell and %d in cell %d: those of one position run at once", len(s.Cells[0].Steps), len(c.Steps), i+1)
+			return fmt.Errorf("%d steps in the first cell and %d in cell %d: those of one position run at once",
+				len(s.Cells[0].Steps), len(c.Steps), i+1)
 		}
 		if c.Cell.Arm() != c.System.Arm {
 			return fmt.Errorf("the cell %s has a system of arm %s", c.Cell, c.System.Arm)
@@ -34,12 +35,14 @@ func (s Spec) Check() error {
 					return fmt.Errorf("step %s: %w", step.Name, err)
 				}
 			}
-			if step.Search != nil && (len(step.Streams) != 1 || len(s.Cells) > 1 || step.Search.Steps < 1 || !(step.Search.SLO.P99Milliseconds > 0)) {
+			if step.Search != nil &&
+				(len(step.Streams) != 1 || len(s.Cells) > 1 || step.Search.Steps < 1 || !(step.Search.SLO.P99Milliseconds > 0)) {
 				return fmt.Errorf("step %s: a search wants one stream of one cell, at least one step and a p99 bound", step.Name)
 			}
 			for _, f := range step.Faults {
 				if f.At < 0 || f.Lasts < 0 || f.At+f.Lasts > step.Seconds {
-					return fmt.Errorf("step %s: the fault %s of %s lasts from %g to %g s of %g s", step.Name, f.Kind, f.Target, f.At, f.At+f.Lasts, step.Seconds)
+					return fmt.Errorf("step %s: the fault %s of %s lasts from %g to %g s of %g s", step.Name, f.Kind, f.Target, f.At,
+						f.At+f.Lasts, step.Seconds)
 				}
 			}
 		}

@@ -17,8 +17,11 @@ func TestCredentialsAreReadInEveryForm(t *testing.T) {
 	for name, text := range map[string]string{
 		"our own list": string(list),
 		"lines":        `{"user":"a","header":"Bearer x"}` + "\n" + `{"user":"b","cookies":{"session":"y"}}` + "\n\n" + `{"user":"c"}`,
-		"minted lines": `{"user":"a","credential":"x","kind":"bearer"}` + "\n" + `{"user":"b","credential":"y","kind":"cookie","name":"session"}` + "\n" + `{"user":"c","credential":"","kind":"none"}` + "\n",
-		"minted list":  "\n [" + `{"user":"a","credential":"x","kind":"bearer"},{"user":"b","credential":"y","kind":"cookie","name":"session"},{"user":"c","kind":"none"}` + "]\n",
+		"minted lines": `{"user":"a","credential":"x","kind":"bearer"}` + "\n" +
+			`{"user":"b","credential":"y","kind":"cookie","name":"session"}` + "\n" +
+			`{"user":"c","credential":"","kind":"none"}` + "\n",
+		"minted list": "\n [" + `{"user":"a","credential":"x","kind":"bearer"},` +
+			`{"user":"b","credential":"y","kind":"cookie","name":"session"},{"user":"c","kind":"none"}` + "]\n",
 	} {
 		got, err := ReadCredentials(strings.NewReader(text))
 		if d := cmp.Diff(want, got); err != nil || d != "" {

@@ -58,7 +58,8 @@ func (f Folder) WriteTrial(t Trial) error {
 func ReadTrial(path string) (Trial, error) {
 	t, err := readTrial(path)
 	if err == nil && filepath.Base(path) != t.Key+".json" { // a copy would count twice
-		return t, fmt.Errorf("%w: %s holds the trial %s: a copy is to be deleted, a renamed file to be called %s.json", ErrDamaged, path, t.Key, t.Key)
+		return t, fmt.Errorf("%w: %s holds the trial %s: a copy is to be deleted, a renamed file to be called %s.json",
+			ErrDamaged, path, t.Key, t.Key)
 	}
 	return t, err
 }

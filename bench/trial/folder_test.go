@@ -137,7 +137,8 @@ func TestFormatIsWrittenAndOlderOnesAreRefused(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := f.Read(); err == nil || !strings.Contains(err.Error(), path+" is in format 1 of an older authbench") || strings.Contains(err.Error(), "\n") {
+		if _, _, err := f.Read(); err == nil || !strings.Contains(err.Error(), path+" is in format 1 of an older authbench") ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v; want one line that names the file, its format and what to do", err)
 		}
 	}
@@ -218,7 +219,8 @@ func TestOneMeasurerAFolder(t *testing.T) {
 	if _, err := fmt.Fscanln(out, &said); err != nil || said != "locked" {
 		t.Fatalf("the other process says %q, %v", said, err)
 	}
-	if _, err := f.Lock(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d", other.Process.Pid)) || !strings.Contains(err.Error(), string(f)) {
+	if _, err := f.Lock(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d", other.Process.Pid)) ||
+		!strings.Contains(err.Error(), string(f)) {
 		t.Errorf("a second measurer: %v; want an error that names the folder and process %d", err, other.Process.Pid)
 	}
 	if err := other.Process.Kill(); err != nil {

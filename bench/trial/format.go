@@ -42,7 +42,8 @@ func decode(path string, b []byte, v any) error {
 	case f > Format:
 		return fmt.Errorf("%s is in format %d, and this build of authbench reads format %d: use a newer build", path, f, Format)
 	case f < Format:
-		return fmt.Errorf("%s is in format %d of an older authbench, and this build reads format %d: report it with the build of the commit that its run.json names, or measure again", path, f, Format)
+		return fmt.Errorf("%s is in format %d of an older authbench, and this build reads format %d: report it with the build of the commit "+
+			"that its run.json names, or measure again", path, f, Format)
 	}
 	if err := json.Unmarshal(b, v); err != nil {
 		return fmt.Errorf("%w: %s: %v", ErrDamaged, path, err)

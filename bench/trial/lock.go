@@ -33,7 +33,8 @@ func (f Folder) Lock() (unlock func(), err error) {
 				return nil, fmt.Errorf("lock %s: %w", path, err)
 			}
 			pid, _ := io.ReadAll(io.LimitReader(file, 20)) // empty where the holder has only just come
-			return nil, fmt.Errorf("%s is being measured by another authbench (process %s): wait for its end, or end it by kill -INT", f, strings.TrimSpace(string(pid)))
+			return nil, fmt.Errorf("%s is being measured by another authbench (process %s): wait for its end, or end it by kill -INT",
+				f, strings.TrimSpace(string(pid)))
 		}
 		if !still(file, path) { // the one before removed it between our opening and locking
 			file.Close()

@@ -30,7 +30,8 @@ const (
 	Difference Contrast = "difference" // A - B, paired by block; margin in the metric's unit
 	Ratio      Contrast = "ratio"      // A / B, paired by block on the log scale; margin 0.05 is 5 %
 	Against    Contrast = "against"    // A - Reference; margin in the metric's unit
-	Count      Contrast = "count"      // A is a number of events in n chances, pooled over blocks, against the share Reference; margin is a share; 0 of n bounds it by 3/n
+	// A is a number of events in n chances, pooled over blocks, against the share Reference; margin is a share; 0 of n bounds it by 3/n
+	Count Contrast = "count"
 )
 
 // Direction is how A stands to B (or to the reference) beyond the margin.

@@ -12,28 +12,29 @@ import (
 // Run is a run's manifest, run.json: all that is known before the first trial,
 // and how the run ended.
 type Run struct {
-	Format      int               `json:"format"` // see Format
-	Name        string            `json:"name"`
-	Profile     string            `json:"profile"`  // smoke, standard, full
-	Runtime     string            `json:"runtime"`  // native, compose
-	Settings    json.RawMessage   `json:"settings"` // the profile with every override, so that the run can be resumed
-	Seed        uint64            `json:"seed"`
-	Started     time.Time         `json:"started"`
-	Ended       time.Time         `json:"ended,omitzero"`
-	Status      string            `json:"status"` // running, complete, interrupted, failed
-	Failure     string            `json:"failure,omitempty"`
-	Commit      string            `json:"commit"`  // of authbench, with -dirty
-	Command     []string          `json:"command"` // that repeats it
-	Experiments []string          `json:"experiments"`
-	Questions   []Question        `json:"questions"`
-	Rules       []Rule            `json:"rules"`
-	RuleHashes  []string          `json:"ruleHashes"`
-	DoubtRules  []DoubtRule       `json:"doubtRules"` // what leaves a measurement out, and of which figures
-	Machine     Machine           `json:"machine"`
-	Software    []Software        `json:"software"`
-	PostgreSQL  map[string]string `json:"postgresql,omitempty"` // its settings as the server states them: durability is part of what is measured
-	Budgeting   string            `json:"budgeting"`            // cgroup v1, cgroup v2, none
-	Warnings    []string          `json:"warnings,omitempty"`
+	Format      int             `json:"format"` // see Format
+	Name        string          `json:"name"`
+	Profile     string          `json:"profile"`  // smoke, standard, full
+	Runtime     string          `json:"runtime"`  // native, compose
+	Settings    json.RawMessage `json:"settings"` // the profile with every override, so that the run can be resumed
+	Seed        uint64          `json:"seed"`
+	Started     time.Time       `json:"started"`
+	Ended       time.Time       `json:"ended,omitzero"`
+	Status      string          `json:"status"` // running, complete, interrupted, failed
+	Failure     string          `json:"failure,omitempty"`
+	Commit      string          `json:"commit"`  // of authbench, with -dirty
+	Command     []string        `json:"command"` // that repeats it
+	Experiments []string        `json:"experiments"`
+	Questions   []Question      `json:"questions"`
+	Rules       []Rule          `json:"rules"`
+	RuleHashes  []string        `json:"ruleHashes"`
+	DoubtRules  []DoubtRule     `json:"doubtRules"` // what leaves a measurement out, and of which figures
+	Machine     Machine         `json:"machine"`
+	Software    []Software      `json:"software"`
+	// its settings as the server states them: durability is part of what is measured
+	PostgreSQL map[string]string `json:"postgresql,omitempty"`
+	Budgeting  string            `json:"budgeting"` // cgroup v1, cgroup v2, none
+	Warnings   []string          `json:"warnings,omitempty"`
 }
 
 // What a manifest may say of itself.

@@ -21,8 +21,9 @@ func stream() trial.Stream {
 func spec() trial.Spec {
 	return trial.Single("cost", trial.CellSpec{
 		Cell: trial.NewCell("arm", "jwt/ES256", "replicas", 3),
-		System: trial.System{Arm: "jwt/ES256", Replicas: 3, Balancer: trial.RoundRobin, Users: 10, Budgets: map[trial.Tier]float64{trial.ReplicaTier: 0.1},
-			Server: map[string]string{trial.SettingLifetime: "1h0m0s", trial.SettingPool: "8"}},
+		System: trial.System{Arm: "jwt/ES256", Replicas: 3, Balancer: trial.RoundRobin, Users: 10,
+			Budgets: map[trial.Tier]float64{trial.ReplicaTier: 0.1},
+			Server:  map[string]string{trial.SettingLifetime: "1h0m0s", trial.SettingPool: "8"}},
 		Steps: []trial.Step{{Name: "common", Seconds: 1, Streams: []trial.Stream{stream()}}},
 	})
 }
@@ -62,10 +63,12 @@ func TestCell(t *testing.T) {
 	if c.Arm() != "jwt/HS256" || c.Get("replicas") != "4" || c.Get("lifetime") != "" || c.Words() != "jwt/HS256, replicas=4, balancer=sticky" {
 		t.Errorf("%v: arm %s, words %q", c, c.Arm(), c.Words())
 	}
-	if w := c.With("replicas", 8).With("touch", "never"); w.String() != "arm=jwt/HS256 replicas=8 balancer=sticky touch=never" || c.Get("replicas") != "4" {
+	if w := c.With("replicas", 8).With("touch", "never"); w.String() != "arm=jwt/HS256 replicas=8 balancer=sticky touch=never" ||
+		c.Get("replicas") != "4" {
 		t.Errorf("%v, and the original %v", w, c)
 	}
-	if !c.Holds(trial.NewCell("replicas", 4)) || c.Holds(trial.NewCell("replicas", 8)) || c.Holds(trial.NewCell("lifetime", "1h")) || !c.Holds(nil) {
+	if !c.Holds(trial.NewCell("replicas", 4)) || c.Holds(trial.NewCell("replicas", 8)) || c.Holds(trial.NewCell("lifetime", "1h")) ||
+		!c.Holds(nil) {
 		t.Error("a partial cell matches the wrong ones")
 	}
 	for text, want := range map[string]string{"arm": "no factor=level", "arm=": "no factor=level", "a=1 a=2": "twice"} {
@@ -107,9 +110,11 @@ func TestFolderKeepsTrialsWholeAndUnchanged(t *testing.T) {
 	for i := range 1000 {
 		h.Record(time.Duration(i) * time.Microsecond)
 	}
-	want := trial.Trial{Key: spec().Key(1, 1), Spec: spec(), Block: 1, Attempt: 1, Order: 7, Status: trial.OK, Started: time.Unix(1e9, 0).UTC(),
+	want := trial.Trial{Key: spec().Key(1, 1), Spec: spec(), Block: 1, Attempt: 1, Order: 7, Status: trial.OK,
+		Started: time.Unix(1e9, 0).UTC(),
 		Steps: []trial.Measurement{{Step: "common", Streams: map[string]*trial.StreamResult{trial.Main: {
-			Stream: stream(), Completed: 1000, Outcomes: map[string]int64{trial.Success: 1000}, Latency: map[string]*trial.Histogram{trial.Success: h}}}}}}
+			Stream: stream(), Completed: 1000, Outcomes: map[string]int64{trial.Success: 1000},
+			Latency: map[string]*trial.Histogram{trial.Success: h}}}}}}
 	if err := f.WriteTrial(want); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +156,8 @@ func TestRunGuardsItsRules(t *testing.T) {
 	if _, err := f.ReadRun(); err == nil || !strings.Contains(err.Error(), "run.json") {
 		t.Errorf("empty folder: %v", err)
 	}
-	r := trial.Run{Name: "x", Status: "complete", Profile: "smoke", Runtime: "native", Experiments: []string{"cost"}, Rules: []trial.Rule{{Claim: "C01", Margin: 2, Compare: []trial.Comparison{{Name: "one-sided", A: trial.Of(trial.Control, "common")}}}}}
+	r := trial.Run{Name: "x", Status: "complete", Profile: "smoke", Runtime: "native", Experiments: []string{"cost"},
+		Rules: []trial.Rule{{Claim: "C01", Margin: 2, Compare: []trial.Comparison{{Name: "one-sided", A: trial.Of(trial.Control, "common")}}}}}
 	r.RuleHashes = []string{r.Rules[0].Hash()}
 	if err := f.WriteRun(r); err != nil {
 		t.Fatal(err)

@@ -54,8 +54,9 @@ type Finding struct {
 	Margin     float64    `json:"margin"`   // that an effect must pass: the rule's, or the noise floor where that is larger
 	P          float64    `json:"p"`        // Holm-adjusted within the rule
 	Outcome    Direction  `json:"outcome"`
-	Reason     *Reason    `json:"reason,omitempty"`     // of an unclear outcome
-	Dispersion float64    `json:"dispersion,omitempty"` // of a count: how many times as much its share varies between trials as chance allows; 0 where chance explains it
+	Reason     *Reason    `json:"reason,omitempty"` // of an unclear outcome
+	// of a count: how many times as much its share varies between trials as chance allows; 0 where chance explains it
+	Dispersion float64 `json:"dispersion,omitempty"`
 }
 
 // Cause is what makes an outcome unclear.

@@ -105,7 +105,8 @@ func TestCheck(t *testing.T) {
 	if u, err := c.Check(t.Context(), "ada", long); err != nil || u.Name != "ada" || u.Role != account.RoleUser {
 		t.Errorf("the right password: %+v, error %v", u, err)
 	}
-	for _, bad := range [][2]string{{"ada", long[:len(long)-1]}, {"ada", long + "x"}, {"ada", ""}, {"eve", long}, {"eve", "nobody has this password"}} {
+	for _, bad := range [][2]string{{"ada", long[:len(long)-1]}, {"ada", long + "x"}, {"ada", ""}, {"eve", long},
+		{"eve", "nobody has this password"}} {
 		if u, err := c.Check(t.Context(), bad[0], bad[1]); !errors.Is(err, account.ErrBadCredentials) || u != (account.User{}) {
 			t.Errorf("Check(%q, %q): %+v, error %v; want ErrBadCredentials", bad[0], bad[1], u, err)
 		}

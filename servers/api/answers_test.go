@@ -48,7 +48,8 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	for route, c := range map[string]struct{ path, good string }{
 		"POST /login": {"/login", `{"username":"ada","password":"secret"}`}, "GET /me": {"/me", ""}, "POST /logout": {"/logout", ""},
 		"POST /password": {"/password", `{"current_password":"secret","new_password":"a long new one"}`},
-		"GET /sessions":  {"/sessions", ""}, "DELETE /sessions": {"/sessions", ""}, "DELETE /sessions/{handle}": {"/sessions/AAAAAAAAAAAAAAAA", ""},
+		"GET /sessions":  {"/sessions", ""}, "DELETE /sessions": {"/sessions", ""},
+		"DELETE /sessions/{handle}":       {"/sessions/AAAAAAAAAAAAAAAA", ""},
 		"POST /admin/users/{name}/logout": {"/admin/users/ada/logout", ""}, "POST /admin/logout-all": {"/admin/logout-all", ""},
 		"PUT /admin/users/{name}/role":     {"/admin/users/ada/role", `{"role":"admin"}`},
 		"PUT /admin/users/{name}/disabled": {"/admin/users/ada/disabled", `{"disabled":false}`},
@@ -96,7 +97,8 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	for range 3 {
 		ask(a, "POST /login", "/login", `{"username":"root","password":"wrong"}`)
 	}
-	cookie := "__Host-session=" + do(a, "POST", "/login", `{"username":"ada","password":"a long new one"}`, "Content-Type", "application/json").Cookies()[0].Value
+	cookie := "__Host-session=" + do(a, "POST", "/login", `{"username":"ada","password":"a long new one"}`,
+		"Content-Type", "application/json").Cookies()[0].Value
 	for range 2 {
 		ask(a, "POST /password", "/password", `{"current_password":"wrong","new_password":"a long new one"}`, "Cookie", cookie)
 	}

@@ -31,7 +31,8 @@ func newTestAPI(t *testing.T, change func(*Config)) *API {
 		t.Fatal(err)
 	}
 	accounts := account.NewMemory()
-	accounts.Add(t.Context(), []account.User{{Name: "ada", Role: account.RoleUser, Hash: hash}, {Name: "root", Role: account.RoleAdmin, Hash: hash}})
+	accounts.Add(t.Context(),
+		[]account.User{{Name: "ada", Role: account.RoleUser, Hash: hash}, {Name: "root", Role: account.RoleAdmin, Hash: hash}})
 	checker, err := account.NewChecker(t.Context(), accounts, hasher)
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +124,8 @@ func TestSessionCookie(t *testing.T) {
 
 	for range 2 { // logging out twice is fine
 		r = do(a, "POST", "/logout", "", "Cookie", "__Host-session="+cookie.Value)
-		if cleared := r.Cookies(); r.StatusCode != http.StatusNoContent || len(cleared) != 1 || cleared[0].MaxAge >= 0 || r.Header.Get("X-Revocation-Bound") != "" {
+		if cleared := r.Cookies(); r.StatusCode != http.StatusNoContent || len(cleared) != 1 || cleared[0].MaxAge >= 0 ||
+			r.Header.Get("X-Revocation-Bound") != "" {
 			t.Errorf("log-out: status %d, headers %v", r.StatusCode, r.Header)
 		}
 	}
@@ -149,7 +151,8 @@ func TestHeaderCarrier(t *testing.T) {
 		TokenType   string `json:"token_type"`
 		ExpiresIn   int    `json:"expires_in"`
 	}
-	if err := json.NewDecoder(r.Body).Decode(&answer); err != nil || answer.AccessToken == "" || answer.TokenType != "Bearer" || answer.ExpiresIn != 3600 {
+	if err := json.NewDecoder(r.Body).Decode(&answer); err != nil || answer.AccessToken == "" || answer.TokenType != "Bearer" ||
+		answer.ExpiresIn != 3600 {
 		t.Errorf("log-in: %+v, error %v", answer, err)
 	}
 	if len(r.Cookies()) != 0 {
@@ -273,7 +276,8 @@ func TestCrossSiteChangesAreRefused(t *testing.T) {
 // connection came to one address.
 func TestPrivateAddress(t *testing.T) {
 	h := NewPrivate(PrivateConfig{Metrics: NewMetrics()})
-	for local, want := range map[string]int{"192.0.2.7:9090": http.StatusOK, "[::ffff:192.0.2.7]:9090": http.StatusOK, "192.0.2.8:9090": http.StatusForbidden} {
+	for local, want := range map[string]int{"192.0.2.7:9090": http.StatusOK, "[::ffff:192.0.2.7]:9090": http.StatusOK,
+		"192.0.2.8:9090": http.StatusForbidden} {
 		r := httptest.NewRequest("GET", "http://192.0.2.7:9090/metrics", nil)
 		addr := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(local))
 		w := httptest.NewRecorder()

@@ -38,9 +38,11 @@ func NewMetrics() *Metrics {
 		auth: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "authbench_auth_total", Help: "Credentials judged, by outcome: ok, refused, failed (could not tell)."}, []string{"outcome"}),
 		logins: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "authbench_logins_total", Help: "Passwords judged, by outcome: ok, refused, limited (too many failures), busy."}, []string{"outcome"}),
+			Name: "authbench_logins_total", Help: "Passwords judged, by outcome: ok, refused, limited (too many failures), busy."},
+			[]string{"outcome"}),
 		storeCalls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "authbench_store_calls_total", Help: "Calls to a store, by store, operation and result (ok or error)."}, []string{"store", "op", "result"}),
+			Name: "authbench_store_calls_total", Help: "Calls to a store, by store, operation and result (ok or error)."},
+			[]string{"store", "op", "result"}),
 		storeSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "authbench_store_call_seconds", Help: "Duration of calls to a store.", Buckets: buckets}, []string{"store", "op"}),
 	}

@@ -16,9 +16,11 @@ func TestCheck(t *testing.T) {
 		"\"\xff\"": jsontext.ErrUTF8, "\xfe": jsontext.ErrUTF8, "{\"\xc3\":1}": jsontext.ErrUTF8,
 		"\"\xed\xa0\x80\"": jsontext.ErrUTF8, // a surrogate, encoded as if it were a character
 		"\"\xc0\x80\"":     jsontext.ErrUTF8, // NUL in two bytes
-		`"\ud800"`:         jsontext.ErrSurrogate, `"\uD800x"`: jsontext.ErrSurrogate, `"\udc00"`: jsontext.ErrSurrogate, `{"\udfff":1}`: jsontext.ErrSurrogate,
+		`"\ud800"`:         jsontext.ErrSurrogate, `"\uD800x"`: jsontext.ErrSurrogate, `"\udc00"`: jsontext.ErrSurrogate,
+		`{"\udfff":1}`:   jsontext.ErrSurrogate,
 		`"\ude00\ud83d"`: jsontext.ErrSurrogate, `"\ud800\ud800"`: jsontext.ErrSurrogate, `"\ud83d\n\ude00"`: jsontext.ErrSurrogate,
-		`"\ud83d\u0041"`: jsontext.ErrSurrogate, `"\\\ud800"`: jsontext.ErrSurrogate, `"\ud83d\ude00\ude00"`: jsontext.ErrSurrogate, `"\ud83`: nil,
+		`"\ud83d\u0041"`: jsontext.ErrSurrogate, `"\\\ud800"`: jsontext.ErrSurrogate, `"\ud83d\ude00\ude00"`: jsontext.ErrSurrogate,
+		`"\ud83`: nil,
 	} {
 		if err := jsontext.Check([]byte(text)); !errors.Is(err, want) {
 			t.Errorf("Check(%q): %v, want %v", text, err, want)

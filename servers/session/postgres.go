@@ -56,7 +56,8 @@ func setLogged(ctx context.Context, db *store.Postgres, logged bool) error {
 		if _, err := tx.Exec(ctx, `LOCK TABLE sessions IN SHARE ROW EXCLUSIVE MODE`); err != nil {
 			return err
 		}
-		if err := tx.QueryRow(ctx, `SELECT relpersistence = 'p' FROM pg_class WHERE oid = 'sessions'::regclass`).Scan(&is); err != nil || is == logged {
+		if err := tx.QueryRow(ctx, `SELECT relpersistence = 'p' FROM pg_class WHERE oid = 'sessions'::regclass`).Scan(&is); err != nil ||
+			is == logged {
 			return err
 		}
 		word := "UNLOGGED"
@@ -83,7 +84,8 @@ func (p *Postgres) Create(ctx context.Context, id ID, s Session) error {
 		b.Queue(`SELECT pg_advisory_xact_lock($1, hashtext($2))`, subjectLocks, s.Subject)
 		b.Queue(`INSERT INTO sessions (id, subject, role, created, expires, last_seen, idle_ms, deadline)
 			SELECT $1::bytea, $2, $3, now, now + $4, now + $5, $6::bigint, now + $7 FROM (SELECT `+store.Now+`) AS clock (now)`,
-			id[:], s.Subject, s.Role, ms(s.Expires.Sub(s.Created)), ms(s.LastSeen.Sub(s.Created)), ms(s.IdleTimeout), ms(s.Deadline().Sub(s.Created)))
+			id[:], s.Subject, s.Role, ms(s.Expires.Sub(s.Created)), ms(s.LastSeen.Sub(s.Created)), ms(s.IdleTimeout),
+			ms(s.Deadline().Sub(s.Created)))
 		// Those that are over are the sweep's, unless they take a place; they go first.
 		b.Queue(`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE subject = $1
 			ORDER BY deadline <= `+store.Now+`, number DESC OFFSET $2)`, s.Subject, perSubject(p.PerSubject))

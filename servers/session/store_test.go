@@ -166,7 +166,8 @@ func TestS03_OnlyHashesAreStored(t *testing.T) {
 		"redis":    {session.NewRedis(client, limits.Timeout), func() []byte { return dumpRedis(t, client) }},
 		"postgres": {p, func() []byte { return dumpPostgres(t, postgresServer.URL) }},
 	} {
-		c, _, err := session.New(part.store, session.Config{Lifetime: time.Hour}).Issue(t.Context(), auth.Principal{Subject: "marker-subject", Role: "user"})
+		c, _, err := session.New(part.store, session.Config{Lifetime: time.Hour}).Issue(t.Context(),
+			auth.Principal{Subject: "marker-subject", Role: "user"})
 		if err != nil {
 			t.Fatal(err)
 		}

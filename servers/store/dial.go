@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// dialer connects, as net.Dialer's DialContext does.
+type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
+
 // lateDial makes a dialer whose failures come one step later: where dial gives
 // an error it returns a connection that gives that error to its first user.
 //
@@ -13,7 +16,7 @@ import (
 // every call at once, and asks once a second whether the server is back. It has
 // no setting for that. Here a dial never fails, so each call finds out for
 // itself, and the first after the server's return gets through.
-func lateDial(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {
+func lateDial(dial dialer) dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
 		if err != nil {

@@ -110,7 +110,11 @@ func (p *Postgres) Migrate(ctx context.Context, steps ...Migration) error {
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, migrationLock); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `CREATE TABLE IF NOT EXISTS schema_steps (name text PRIMARY KEY, applied timestamptz NOT NULL DEFAULT now())`); err != nil {
+		_, err := tx.Exec(ctx, `CREATE TABLE IF NOT EXISTS schema_steps (
+			name    text        PRIMARY KEY,
+			applied timestamptz NOT NULL DEFAULT now()
+		)`)
+		if err != nil {
 			return err
 		}
 		for _, step := range steps {

@@ -204,7 +204,8 @@ func TestKeyFilesForOthersAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := filepath.Join(dir, "EdDSA.key")
-	for mode, good := range map[os.FileMode]bool{0o600: true, 0o400: true, 0o440: true, 0o644: false, 0o660: false, 0o604: false, 0o602: false} {
+	for mode, good := range map[os.FileMode]bool{0o600: true, 0o400: true, 0o440: true, 0o644: false, 0o660: false,
+		0o604: false, 0o602: false} {
 		if err := os.Chmod(name, mode); err != nil {
 			t.Fatal(err)
 		}

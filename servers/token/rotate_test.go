@@ -255,7 +255,8 @@ func TestJ12_ANewKeyWaitsUntilItHasSettled(t *testing.T) {
 	if _, err := c.folder.Rotate(ctx, early); !errors.Is(err, context.Canceled) {
 		t.Errorf("rotate without time: %v", err)
 	}
-	if kid, err = c.folder.Rotate(t.Context(), Timing{Settle: 10 * time.Millisecond, Life: testLifetime}); err != nil || c.start().set().signing.id != kid {
+	if kid, err = c.folder.Rotate(t.Context(), Timing{Settle: 10 * time.Millisecond, Life: testLifetime}); err != nil ||
+		c.start().set().signing.id != kid {
 		t.Errorf("rotate: %v", err)
 	}
 }
@@ -375,7 +376,8 @@ func TestJ12_ReloadKeepsWhatIsGood(t *testing.T) {
 		t.Errorf("no signing key: %v", err)
 	}
 	accepted(t, a, token)
-	if _, _, err := a.Issue(t.Context(), auth.Principal{Subject: "alice", Role: "user"}); err == nil || errors.Is(err, auth.ErrUnauthenticated) {
+	if _, _, err := a.Issue(t.Context(), auth.Principal{Subject: "alice", Role: "user"}); err == nil ||
+		errors.Is(err, auth.ErrUnauthenticated) {
 		t.Errorf("issued without a key: %v", err)
 	}
 	c.must(os.Rename(file("HS256-moved.key"), file("HS256.key")))

@@ -35,12 +35,18 @@ const (
 	rfcSeed = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"
 )
 
-// TestPublishedSignatures holds each algorithm to its RFC's own example.
-func TestPublishedSignatures(t *testing.T) {
-	point, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, unbase64(t, rfcX), unbase64(t, rfcY)))
+// rfcPoint is the public key of RFC 7515's example.
+func rfcPoint(t *testing.T) *ecdsa.PublicKey {
+	t.Helper()
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, unbase64(t, rfcX), unbase64(t, rfcY)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return key
+}
+
+// TestPublishedSignatures holds each algorithm to its RFC's own example.
+func TestPublishedSignatures(t *testing.T) {
 	seed := ed25519.NewKeyFromSeed(unbase64(t, rfcSeed))
 	for name, c := range map[string]struct {
 		s     signature
@@ -55,7 +61,7 @@ func TestPublishedSignatures(t *testing.T) {
 			"eyJhbGciOiJSUzI1NiJ9." + rfcPayload + ".cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
 		},
 		"ES256, RFC 7515 A.3": {
-			&pair{method: jwt.SigningMethodES256, public: point},
+			&pair{method: jwt.SigningMethodES256, public: rfcPoint(t)},
 			"eyJhbGciOiJFUzI1NiJ9." + rfcPayload + ".DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
 		},
 		"EdDSA, RFC 8037 A.4": {
@@ -97,7 +103,7 @@ func TestPublishedThumbprints(t *testing.T) {
 			t.Errorf("got %s (%v), want %s", got, err, want)
 		}
 	}
-	j, err := newJWK(&ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(unbase64(t, rfcX)), Y: new(big.Int).SetBytes(unbase64(t, rfcY))})
+	j, err := newJWK(rfcPoint(t))
 	if err != nil || j.X != rfcX || j.Y != rfcY || j.Curve != "P-256" || j.Type != "EC" {
 		t.Errorf("P-256: %+v (%v)", j, err)
 	}

@@ -113,7 +113,8 @@ func stick(t *trial.Trial, script *trial.Script, n noise) {
 	if arm.Of(s.Arm).Loses(s.Balancer) {
 		lost = math.Round(float64(requests) * n.near(1-1/float64(s.Replicas), 0.002))
 	}
-	for name, v := range map[string]float64{"authenticated_requests": float64(requests), "lost_sessions": lost, "failed_requests": 0, "wrong_user": 0} {
+	for name, v := range map[string]float64{"authenticated_requests": float64(requests), "lost_sessions": lost,
+		"failed_requests": 0, "wrong_user": 0} {
 		JourneyCounter(name, v)(t)
 	}
 	served := requests - int(lost) // only a 2xx names its replica
@@ -156,7 +157,8 @@ func repeatOne(trials []trial.Trial) []trial.Trial {
 		if t.Spec.Experiment == "cost" && t.Block == 2 && t.Spec.Cells[0].System.Arm == "session/redis" {
 			bad := pretend(t.Spec, t.Block)
 			bad.Doubt(trial.Doubt{Step: "load=common", Cause: "stolen CPU", Amount: 0.11, Bound: 0.01, Unit: "share of its CPU time",
-				Spoils: []trial.Aspect{trial.CPUTotal, trial.CPUSplit, trial.Median, trial.Tail, trial.Rate}, Text: "11 % of the system's CPU time was stolen"})
+				Spoils: []trial.Aspect{trial.CPUTotal, trial.CPUSplit, trial.Median, trial.Tail, trial.Rate},
+				Text:   "11 % of the system's CPU time was stolen"})
 			trials[i].Attempt = 2
 			trials[i].Key = t.Spec.Key(t.Block, 2)
 			return append(trials[:i:i], append([]trial.Trial{bad}, trials[i:]...)...)
@@ -173,9 +175,11 @@ func manifest(p experiment.Profile) trial.Run {
 		panic(err)
 	}
 	return trial.Run{
-		Format: trial.Format, Name: "fixture", Profile: p.Name, Runtime: "native", Settings: settings, Seed: 1, Started: Epoch, Status: "complete",
+		Format: trial.Format, Name: "fixture", Profile: p.Name, Runtime: "native", Settings: settings, Seed: 1,
+		Started: Epoch, Status: "complete",
 		Commit: "0123456789ab", Command: []string{"authbench", "run", "--profile", p.Name, "--seed", "1"},
-		Machine: trial.Machine{OS: "linux/amd64", Kernel: "6.1.0", CPU: "Fixture CPU @ 2.50GHz", CPUs: 2, MemoryMiB: 7936, GeneratorCPUs: "0", SystemCPUs: "1"},
+		Machine: trial.Machine{OS: "linux/amd64", Kernel: "6.1.0", CPU: "Fixture CPU @ 2.50GHz", CPUs: 2, MemoryMiB: 7936,
+			GeneratorCPUs: "0", SystemCPUs: "1"},
 		Software: []trial.Software{
 			{Name: "servers", Version: "0123456789ab", SHA256: "1111111111111111111111111111111111111111111111111111111111111111"},
 			{Name: "nginx", Version: "1.22.1", SHA256: "2222222222222222222222222222222222222222222222222222222222222222"},

@@ -148,7 +148,8 @@ func withSCS(b *testing.B, st scs.Store, touch session.Touch) *site {
 // not ping a connection before use, as its default does, which is a round trip
 // of its own.
 func withGorilla(b *testing.B, address string, touch session.Touch) *site {
-	pool := &redigo.Pool{MaxIdle: options.Pool, MaxActive: options.Pool, Wait: true, Dial: func() (redigo.Conn, error) { return redigo.Dial("tcp", address) }}
+	pool := &redigo.Pool{MaxIdle: options.Pool, MaxActive: options.Pool, Wait: true,
+		Dial: func() (redigo.Conn, error) { return redigo.Dial("tcp", address) }}
 	st, err := redistore.NewRediStoreWithPool(pool, make([]byte, 32))
 	must(b, err)
 	b.Cleanup(func() { st.Close() })
