@@ -32,7 +32,7 @@ func TestBadFlags(t *testing.T) {
 		{"-sessions-per-user 0", "-sessions-per-user: want at least 1"},
 		{"-accounts ldap", `-accounts "ldap": want memory, postgres`},
 		{"-auth jwt", "-auth jwt needs -keys DIR"},
-		{"-auth jwt -profile auth0", `-profile "auth0": want cognito`},
+		{"-auth jwt -profile auth0", `-profile "auth0": want `},
 		{"-profile cognito", "no arm has these flags: want -alg RS256 -auth jwt -profile cognito"},
 		{"-auth jwt -profile cognito -alg ES256", "want -alg ES256 -auth jwt, or -alg RS256 -auth jwt -profile cognito"},
 		{"-auth jwt -profile cognito -issuer i -audience a", "-profile cognito needs -jwks"},

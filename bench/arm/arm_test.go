@@ -31,12 +31,19 @@ func TestLookup(t *testing.T) {
 // What is said of an arm hangs together: where its state lives, which store is
 // asked for it, when it ends.
 func TestTheCatalogueHangsTogether(t *testing.T) {
-	seen := map[trial.Arm]bool{}
+	seen, colours := map[trial.Arm]bool{}, map[uint32]trial.Arm{}
 	for _, k := range arm.All() {
 		if seen[k.Name] {
 			t.Errorf("%s stands there twice", k.Name)
 		}
 		seen[k.Name] = true
+		if by := colours[k.Colour]; by != "" {
+			t.Errorf("%s has the colour of %s", k.Name, by)
+		}
+		colours[k.Colour] = k.Name
+		if k.Name.Base() != k.Name {
+			t.Errorf("%s ends with what says how a credential travels", k.Name)
+		}
 		if (k.State == arm.Shared) != (k.Store() != "") {
 			t.Errorf("%s: state %s, but the store asked is %q", k.Name, k.State, k.Store())
 		}
