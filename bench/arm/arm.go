@@ -93,7 +93,8 @@ func All() []Kind {
 			Server: map[string]string{"auth": "session", "store": "postgres"}, Stores: []StoreUse{{"postgres", true}}, State: Shared, Ends: AtOnce, Carrier: Cookie, Colour: 0x5562c9},
 		{Name: "session/cookie", Family: Session, Factors: []string{"store=cookie"},
 			Server: map[string]string{"auth": "session", "store": "cookie"}, Keys: true, State: Client, Ends: AtExpiry, Carrier: Cookie, Colour: 0x7b4fa8},
-		token("HS256", "HS256", 0xe3a01b), token("RS256", "RS256", 0xe5722c), token("ES256", "ES256", 0xd43c3c), token("EdDSA", "EdDSA", 0xc94f8a),
+		token("HS256", "HS256", 0xe3a01b), token("RS256", "RS256", 0xe5722c),
+		token("ES256", "ES256", 0xd43c3c), token("EdDSA", "EdDSA", 0xc94f8a),
 	}
 }
 
