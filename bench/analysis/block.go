@@ -211,12 +211,12 @@ func Pooled(name string, blocks []Block, s trial.Selector) trial.Interval {
 }
 
 // Merged merges the latencies of one outcome class of one cell over blocks, and
-// says how many trials are in it. Percentiles for a chart are read from this,
-// never averaged; it rests on the tail.
-func Merged(blocks []Block, s trial.Selector, class string) (h *trial.Histogram, trials int) {
+// says how many trials are in it: of the trials that count for an aspect.
+// Percentiles for a chart are read from this, never averaged.
+func Merged(blocks []Block, s trial.Selector, a trial.Aspect, class string) (h *trial.Histogram, trials int) {
 	h = trial.NewHistogram()
 	for _, b := range blocks {
-		if x, err := b.For(trial.Tail).sample(s); err == nil {
+		if x, err := b.For(a).sample(s); err == nil {
 			h.Merge(x.Latency[class])
 			trials++
 		}

@@ -29,7 +29,7 @@ func Summary(name string, blocks []Block, s trial.Selector) trial.Interval {
 		return trial.Interval{}
 	}
 	if m.Percentile() {
-		merged, _ := Merged(blocks, s, trial.Success)
+		merged, _ := Merged(blocks, s, m.Aspect, trial.Success)
 		return trial.Interval{Estimate: merged.Quantile(m.quantile).Seconds() * 1e6, Low: slices.Min(vs), High: slices.Max(vs), N: len(vs)}
 	}
 	return Estimate(vs)

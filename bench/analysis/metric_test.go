@@ -193,14 +193,14 @@ func TestMergedHistogramsNotAveragedPercentiles(t *testing.T) {
 	s := at.Spec("cost", "jwt/HS256", phase)
 	fast := at.Trial(s, 1, at.Throughput(phase, 9000), at.Latency(phase, time.Millisecond, 1100*time.Microsecond))
 	slow := at.Trial(s, 2, at.Throughput(phase, 1000), at.Latency(phase, 100*time.Millisecond, 110*time.Millisecond))
-	h, n := analysis.Merged(analysis.Blocks([]trial.Trial{fast, slow}, "cost"), sel("jwt/HS256"), trial.Success)
+	h, n := analysis.Merged(analysis.Blocks([]trial.Trial{fast, slow}, "cost"), sel("jwt/HS256"), trial.Tail, trial.Success)
 	if n != 2 || h.Count() != 10_000 {
 		t.Fatalf("%d trials, %d counts", n, h.Count())
 	}
 	if p50 := h.Quantile(0.5); p50 > 2*time.Millisecond {
 		t.Errorf("median %v: 9 of 10 requests took 1 ms", p50)
 	}
-	if h, n := analysis.Merged(nil, sel("jwt/HS256"), trial.Success); n != 0 || h.Count() != 0 {
+	if h, n := analysis.Merged(nil, sel("jwt/HS256"), trial.Tail, trial.Success); n != 0 || h.Count() != 0 {
 		t.Errorf("nothing merged: %d, %d", n, h.Count())
 	}
 	m, _ := fast.Step(0, phase)

@@ -41,7 +41,7 @@ func told(v trial.Verdict) string {
 func TestEachRuleComesOutInEveryWay(t *testing.T) {
 	for _, r := range testedRules(t) {
 		seen := map[trial.Answer]bool{}
-		for _, w := range worlds[r.Claim](r.Rule) {
+		for _, w := range worldsOf(t, r.Rule) {
 			seen[w.answer] = true
 			t.Run(fmt.Sprintf("%s/%s: %s", r.Claim, w.answer, w.story), func(t *testing.T) {
 				r.mustKnow(t, w.figures)
@@ -182,7 +182,7 @@ func keep(trials []trial.Trial, wanted func(trial.Trial) bool) []trial.Trial {
 // Whatever a clear world lacks, its verdict says so and claims nothing.
 func TestWithoutItsTrialsNoRuleIsClear(t *testing.T) {
 	for _, r := range testedRules(t) {
-		trials := r.trials(0, worlds[r.Claim](r.Rule)[0].figures.value(r.Contrast))
+		trials := r.trials(0, worldsOf(t, r.Rule)[0].figures.value(r.Contrast))
 		first := r.Compare[0]
 		nothing := "No good trial of the experiment " + r.Experiment
 		few := fmt.Sprintf("%d of the %d blocks needed", r.MinBlocks-1, r.MinBlocks)
@@ -236,7 +236,7 @@ func TestANoisyControlSupportsNothing(t *testing.T) {
 		if r.Experiment != "cost" || r.Contrast == trial.Count { // the others have no such pair, or count exactly
 			continue
 		}
-		arms := worlds[r.Claim](r.Rule)[0].figures.value(r.Contrast)
+		arms := worldsOf(t, r.Rule)[0].figures.value(r.Contrast)
 		trials := r.trials(0, func(j experiment.Job, step string) float64 {
 			if cell(j.Spec).System.Arm == trial.Control {
 				return 1000 * (1 + float64(len(j.Spec.Label())*(5+j.Block)))

@@ -1,6 +1,10 @@
 package experiment_test
 
-import "authbench/bench/trial"
+import (
+	"testing"
+
+	"authbench/bench/trial"
+)
 
 // world is a state of things that a rule must judge rightly: the figures of its
 // cells, and the answer that they leave no choice about.
@@ -27,6 +31,15 @@ type figure struct {
 var worlds = map[string]func(trial.Rule) []world{
 	"C01": lighter, "C02": noDatabase, "C03": scales, "C05": stickiness, "C06": sharing,
 	"C10": atOnce, "C11": untilExpiry, "C16": publicKey, "C18": enlarge, "C23": totalOutage,
+}
+
+// worldsOf lists those of a rule's claim.
+func worldsOf(t *testing.T, r trial.Rule) []world {
+	t.Helper()
+	if worlds[r.Claim] == nil {
+		t.Fatalf("claim %s has no worlds, in which its rule must come out each way: add it to worlds in rules_worlds_test.go", r.Claim)
+	}
+	return worlds[r.Claim](r)
 }
 
 // C01, us of CPU over the control: sessions load the server, JWT is lighter.

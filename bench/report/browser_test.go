@@ -32,7 +32,7 @@ func tab(t *testing.T) context.Context {
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
 	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("no Chromium could be started (%v): make setup-test installs one", err)
+		t.Fatalf("no Chromium could be started (%v): make test installs one", err)
 	}
 	limited, stopWaiting := context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(stopWaiting)
@@ -105,7 +105,7 @@ func TestPageInABrowser(t *testing.T) {
 			}
 			shown := evaluate[int](t, ctx, `[...document.querySelectorAll("figure svg")].map(s => s.getBoundingClientRect()).
 				filter(r => r.width > 300 && r.height > 100).length`)
-			if want := len(everyChart) - 1; shown != want { // the summary is the verdicts themselves
+			if want := len(everyChart(run)) - 1; shown != want { // the summary is the verdicts themselves
 				t.Errorf("%d charts are visible, want %d", shown, want)
 			}
 			if w := evaluate[int64](t, ctx, `document.documentElement.scrollWidth`); w > c.width {

@@ -39,8 +39,7 @@ type asked struct {
 
 func (d *data) draw(experiment string, want trial.Figure) figure {
 	if err := analysis.CheckFigures([]trial.Figure{want}, map[string]bool{}); err != nil { // of another version
-		return figure{ID: want.Name, Question: want.Title, Caption: want.Caption,
-			Table: table{Head: []string{"figure", "why it is not drawn"}, Rows: [][]string{{want.Name, err.Error()}}}}
+		return notDrawn(want, err.Error())
 	}
 	a := asked{data: d, Figure: want, experiment: experiment}
 	a.find()
@@ -60,7 +59,18 @@ func (d *data) draw(experiment string, want trial.Figure) figure {
 		a.columns(&f)
 		return f
 	}
+	if len(f.Table.Rows) == 0 && len(f.Doubts) > 0 { // there were trials, and none counts
+		none := notDrawn(want, "no trial counts for it")
+		none.Doubts = f.Doubts
+		return none
+	}
 	return f.with(dr, len(f.Table.Rows))
+}
+
+// notDrawn stands where a figure was to be.
+func notDrawn(want trial.Figure, why string) figure {
+	return figure{ID: want.Name, Question: want.Title, Caption: want.Caption,
+		Table: table{Head: []string{"figure", "why it is not drawn"}, Rows: [][]string{{want.Name, why}}}}
 }
 
 // find picks the cells, each once, and orders them by arm, then by their levels.
@@ -285,7 +295,7 @@ func (a asked) rowChart(f *figure) drawing {
 			switch {
 			case m.Aside:
 				continue
-			case a.Chart == trial.Dots && at.N > 0:
+			case a.Chart == trial.Dots && at.N > 0 && !(a.Log && at.Estimate <= 0):
 				r.Dots = append(r.Dots, at)
 			case a.Chart == trial.Bars:
 				r.Bars = append(r.Bars, at.Estimate)
@@ -302,7 +312,7 @@ func (a asked) rowChart(f *figure) drawing {
 			r.Note = a.note(a.Whole, whole)
 			told = append(told, "whole "+r.Note)
 		}
-		if e := a.value(a.Expected, a.at(c)); e.N > 0 {
+		if e := a.value(a.Expected, a.at(c)); e.N > 0 && !(a.Log && e.Estimate <= 0) {
 			r.Expected = []float64{a.place(a.Expected, e).Estimate}
 		}
 		chart.Rows = append(chart.Rows, r)

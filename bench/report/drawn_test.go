@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"authbench/bench/analysis/analysistest"
 	"authbench/bench/trial"
@@ -81,5 +82,35 @@ func TestAnUnknownChartIsSaidAndNeverACrash(t *testing.T) {
 		if got := asks(t, f); got.Drawing != nil || len(got.Table.Rows) != 1 || !strings.Contains(got.Table.Rows[0][1], "want ") {
 			t.Errorf("%+v", got)
 		}
+	}
+}
+
+// A doubt may leave the median standing and no percentile of the tail, and a
+// log axis has no place for what is not there.
+func TestALogAxisLacksWhatWasLeftOut(t *testing.T) {
+	var trials []trial.Trial
+	for i, level := range []string{"1ms", "2ms"} {
+		spec := analysistest.In("later", trial.NewCell("arm", "jwt/HS256", "pause", level), "steady")
+		tr := analysistest.Trial(spec, 1, analysistest.Latency("steady", 100*time.Microsecond, 2*time.Millisecond))
+		if i == 0 {
+			tr.Doubt(trial.Doubt{Cause: trial.LateGenerator, Spoils: []trial.Aspect{trial.Tail}})
+		}
+		trials = append(trials, tr)
+	}
+	f := trial.Figure{Name: "pauses", Title: "?", Chart: trial.Dots, Log: true, Of: steady, Unit: "ms",
+		Metrics: []trial.Shown{{Metric: "latency_p50_us", As: "median"}, {Metric: "latency_p99_us", As: "p99"}}}
+	run := trial.Run{Experiments: []string{"later"}, Questions: []trial.Question{{Experiment: "later", Figures: []trial.Figure{f}}}}
+	got := newData(run, trials, nil, "").drawn("later")[0]
+	if rows := got.Drawing.(rowChart).Rows; len(rows[0].Dots) != 1 || rows[0].Dots[0].Estimate < 0.09 || len(rows[1].Dots) != 2 {
+		t.Errorf("%+v; want the median alone, then both", rows)
+	}
+	if _, err := svgOf(got.Drawing, wide); err != nil {
+		t.Error(err)
+	}
+	for i := range trials {
+		trials[i].Doubt(trial.Doubt{Cause: trial.StolenCPU, Spoils: trial.Aspects()})
+	}
+	if got = newData(run, trials, nil, "").drawn("later")[0]; got.Drawing != nil || len(got.Doubts) == 0 || len(got.Table.Rows) != 1 || got.Table.Rows[0][1] != "no trial counts for it" {
+		t.Errorf("nothing counts, and the report says %+v", got)
 	}
 }

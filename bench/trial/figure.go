@@ -37,7 +37,8 @@ type Figure struct {
 	NoControl bool     `json:"noControl,omitempty"` // leaves the control out, where figures are over its own
 
 	// Along is the factor across, of cells or, as in "load=30%", of steps: of
-	// lines and grids, and of tables that have a column for each level.
+	// lines and grids, which show one metric, and of tables that have a column for
+	// each level.
 	Along string `json:"along,omitempty"`
 
 	Whole     string  `json:"whole,omitempty"`     // bars: the metric of which the others are the parts

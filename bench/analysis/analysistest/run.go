@@ -15,14 +15,12 @@ import (
 // Blocks is how often every cell of the fixture run was measured.
 const Blocks = 4
 
-// Profile is that of the fixture run: the standard one with as many blocks in
-// every experiment.
+// Profile is that of the fixture run: the standard one.
 func Profile() experiment.Profile {
 	p, err := experiment.ParseProfile("standard")
 	if err != nil {
 		panic(err)
 	}
-	p.CostBlocks, p.ScaleBlocks, p.StickyBlocks, p.RevokeBlocks, p.OutageBlocks = Blocks, Blocks, Blocks, Blocks, Blocks
 	return p
 }
 
@@ -34,6 +32,7 @@ func Run() (trial.Run, []trial.Trial) {
 	run := manifest(p)
 	var trials []trial.Trial
 	for _, e := range experiment.All(p) {
+		e.Blocks = Blocks
 		run.Experiments = append(run.Experiments, e.Name)
 		run.Questions = append(run.Questions, e.Entry())
 		for _, r := range e.Rules {
