@@ -97,7 +97,7 @@ func TestUsageNamesEveryFlag(t *testing.T) {
 	if _, err := parseConfig([]string{"-h"}, os.LookupEnv, &out); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("-h: error %v", err)
 	}
-	for _, name := range strings.Fields("listen private private-hosts auth store alg keys profile jwks jwks-refresh jwks-stale credential " +
+	for name := range strings.FieldsSeq("listen private private-hosts auth store alg keys profile jwks jwks-refresh jwks-stale credential " +
 		"redis postgres replica insecure-cookies lifetime leeway pool store-timeout accounts seed-users argon2 mint force touch touch-every " +
 		"sessions-per-user login-failures login-window readiness") {
 		if !strings.Contains(out.String(), "  -"+name+" ") && !strings.Contains(out.String(), "  -"+name+"\n") {

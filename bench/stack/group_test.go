@@ -17,7 +17,7 @@ import (
 func playRole() {
 	switch os.Getenv("STACK_TEST_ROLE") {
 	case "burner":
-		for { //nolint:revive // to burn is all it does
+		for { //nolint:revive,staticcheck // to burn is all it does
 		}
 	case "run":
 		playRun()
