@@ -64,7 +64,8 @@ func kinds() []kind {
 		return k
 	}
 	all := []kind{
-		{name: "none", flags: map[string]string{"auth": "none"}, carrier: api.CarrierNone, cookie: "session", scope: nothingToKnow, open: openNone},
+		{name: "none", flags: map[string]string{"auth": "none"}, carrier: api.CarrierNone, cookie: "session",
+			scope: nothingToKnow, open: openNone},
 		sessions("memory", oneKnows, kind{open: openMemory}),
 		sessions("redis", allKnow, kind{open: openRedis, stores: []string{"redis"}}),
 		sessions("postgres", allKnow, kind{open: openPostgres, stores: []string{"postgres"}}),

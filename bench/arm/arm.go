@@ -81,18 +81,22 @@ func All() []Kind {
 	standby := []StoreUse{{Store: "redis"}}
 	token := func(name, alg string, colour uint32) Kind {
 		return Kind{Name: trial.Arm("jwt/" + name), Family: Token, Factors: []string{"algorithm=" + alg},
-			Server: map[string]string{"auth": "jwt", "alg": alg}, Keys: true, Stores: standby, State: Client, Ends: AtExpiry, Carrier: Header, Colour: colour}
+			Server: map[string]string{"auth": "jwt", "alg": alg}, Keys: true, Stores: standby, State: Client, Ends: AtExpiry,
+			Carrier: Header, Colour: colour}
 	}
 	return []Kind{
 		{Name: ControlArm, Family: Control, Server: map[string]string{"auth": "none"}, State: Nowhere, Carrier: None, Colour: 0x848d97},
 		{Name: "session/memory", Family: Session, Factors: []string{"store=memory"},
 			Server: map[string]string{"auth": "session", "store": "memory"}, State: Replica, Ends: AtOnce, Carrier: Cookie, Colour: 0x3c9f63},
 		{Name: "session/redis", Family: Session, Factors: []string{"store=redis"},
-			Server: map[string]string{"auth": "session", "store": "redis"}, Stores: []StoreUse{{"redis", true}}, State: Shared, Ends: AtOnce, Carrier: Cookie, Colour: 0x358fe0},
+			Server: map[string]string{"auth": "session", "store": "redis"}, Stores: []StoreUse{{"redis", true}}, State: Shared, Ends: AtOnce,
+			Carrier: Cookie, Colour: 0x358fe0},
 		{Name: "session/postgres", Family: Session, Factors: []string{"store=postgres"},
-			Server: map[string]string{"auth": "session", "store": "postgres"}, Stores: []StoreUse{{"postgres", true}}, State: Shared, Ends: AtOnce, Carrier: Cookie, Colour: 0x5562c9},
+			Server: map[string]string{"auth": "session", "store": "postgres"}, Stores: []StoreUse{{"postgres", true}}, State: Shared, Ends: AtOnce,
+			Carrier: Cookie, Colour: 0x5562c9},
 		{Name: "session/cookie", Family: Session, Factors: []string{"store=cookie"},
-			Server: map[string]string{"auth": "session", "store": "cookie"}, Keys: true, State: Client, Ends: AtExpiry, Carrier: Cookie, Colour: 0x7b4fa8},
+			Server: map[string]string{"auth": "session", "store": "cookie"}, Keys: true, State: Client, Ends: AtExpiry,
+			Carrier: Cookie, Colour: 0x7b4fa8},
 		token("HS256", "HS256", 0xe3a01b), token("RS256", "RS256", 0xe5722c),
 		token("ES256", "ES256", 0xd43c3c), token("EdDSA", "EdDSA", 0xc94f8a),
 	}

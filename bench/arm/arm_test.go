@@ -9,7 +9,8 @@ import (
 )
 
 func TestLookup(t *testing.T) {
-	for _, name := range []trial.Arm{"none", "session/memory", "session/redis", "session/cookie", "session/postgres+header", "jwt/HS256", "jwt/EdDSA+cookie"} {
+	for _, name := range []trial.Arm{"none", "session/memory", "session/redis", "session/cookie", "session/postgres+header", "jwt/HS256",
+		"jwt/EdDSA+cookie"} {
 		k, err := arm.Lookup(name)
 		if err != nil || k.Name != name {
 			t.Errorf("Lookup(%q) = %v, %v", name, k.Name, err)
@@ -21,7 +22,8 @@ func TestLookup(t *testing.T) {
 	if k := arm.Of("jwt/HS256"); k.Server["credential"] != "" {
 		t.Error("a variant changed the catalogue")
 	}
-	for _, name := range []trial.Arm{"", "jwt", "jwt/none", "session/HS256", "jwt/redis", "none+cookie", "jwt/HS256+url", "none/x", "session/redis/x"} {
+	for _, name := range []trial.Arm{"", "jwt", "jwt/none", "session/HS256", "jwt/redis", "none+cookie", "jwt/HS256+url", "none/x",
+		"session/redis/x"} {
 		if k, err := arm.Lookup(name); err == nil || !strings.Contains(err.Error(), "session/postgres") {
 			t.Errorf("Lookup(%q) = %v, %v; want an error that names what is allowed", name, k, err)
 		}

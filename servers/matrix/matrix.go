@@ -19,7 +19,8 @@ const (
 
 // Arms lists the columns.
 func Arms() []string {
-	return []string{"session/memory", "session/redis", "session/postgres", "session/cookie", "jwt/HS256", "jwt/RS256", "jwt/ES256", "jwt/EdDSA"}
+	return []string{"session/memory", "session/redis", "session/postgres", "session/cookie",
+		"jwt/HS256", "jwt/RS256", "jwt/ES256", "jwt/EdDSA"}
 }
 
 // Row is one check.
