@@ -41,7 +41,8 @@ func Blocks(trials []trial.Trial, experiment string) []Block {
 	for _, n := range slices.Sorted(maps.Keys(byNumber)) {
 		entries := byNumber[n]
 		slices.SortFunc(entries, func(x, y entry) int {
-			return cmp.Or(cmp.Compare(x.identity.hash, y.identity.hash), cmp.Compare(x.identity.label, y.identity.label), cmp.Compare(x.trial.Attempt, y.trial.Attempt))
+			return cmp.Or(cmp.Compare(x.identity.hash, y.identity.hash), cmp.Compare(x.identity.label, y.identity.label),
+				cmp.Compare(x.trial.Attempt, y.trial.Attempt))
 		})
 		b := Block{Experiment: experiment, Number: n}
 		for _, e := range entries {

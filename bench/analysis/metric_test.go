@@ -24,7 +24,8 @@ func block(t *testing.T, trials ...trial.Trial) analysis.Block {
 func TestMetrics(t *testing.T) {
 	cell := at.Spec("cost", "session/redis", phase)
 	redis := at.Trial(cell, 1, at.Throughput(phase, 2000), at.Errors(phase, trial.Failed, 200), // 1,800 successes
-		at.CPU(phase, trial.BalancerTier, 20), at.CPU(phase, trial.ReplicaTier, 70), at.CPU(phase, trial.StoreTier, 15), at.CPU(phase, trial.GeneratorTier, 999),
+		at.CPU(phase, trial.BalancerTier, 20), at.CPU(phase, trial.ReplicaTier, 70), at.CPU(phase, trial.StoreTier, 15),
+		at.CPU(phase, trial.GeneratorTier, 999),
 		at.Counter(phase, "redis_commands", 1), at.Counter(phase, "postgres_statements", 0.5),
 		at.Counter(phase, "redis_net_input_bytes", 100), at.Counter(phase, "redis_net_output_bytes", 60),
 		at.Bytes(phase, 180, 260), at.Latency(phase, 400*time.Microsecond, 2*time.Millisecond),
@@ -77,8 +78,10 @@ func TestEfficiency(t *testing.T) {
 			t.Errorf("%s = %v, %v; want %v", name, got, err, want)
 		}
 	}
-	own := block(t, cell("jwt/HS256", 1, trial.IPHash, 500), cell("jwt/HS256", 1, trial.Sticky, 1000), cell("jwt/HS256", 2, trial.Sticky, 1000))
-	if got, err := analysis.Value("efficiency", own, trial.Selector{Cell: trial.NewCell("arm", "jwt/HS256", "replicas", 2), Step: "saturation"}); err != nil || got != 0.5 {
+	own := block(t, cell("jwt/HS256", 1, trial.IPHash, 500), cell("jwt/HS256", 1, trial.Sticky, 1000),
+		cell("jwt/HS256", 2, trial.Sticky, 1000))
+	if got, err := analysis.Value("efficiency", own,
+		trial.Selector{Cell: trial.NewCell("arm", "jwt/HS256", "replicas", 2), Step: "saturation"}); err != nil || got != 0.5 {
 		t.Errorf("efficiency %v, %v: X(1) must be that behind the same balancer", got, err)
 	}
 	s.Step = "capacity"
@@ -120,7 +123,8 @@ func TestWhatAMetricLacksIsNamed(t *testing.T) {
 		}
 	}
 	// that nobody asked a store is seen only where one could have been asked
-	if v, err := analysis.Value("store_operations_per_request", b, sel("jwt/HS256")); err == nil || !strings.Contains(err.Error(), "no store stood there") {
+	if v, err := analysis.Value("store_operations_per_request", b, sel("jwt/HS256")); err == nil ||
+		!strings.Contains(err.Error(), "no store stood there") {
 		t.Errorf("%v, %v", v, err)
 	}
 }
@@ -166,7 +170,8 @@ func TestATrialCountsForWhatItCanAnswer(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", metric, vs, err, want)
 		}
 	}
-	if _, err := analysis.Value("throughput_per_second", bs[1], sel("jwt/HS256")); err == nil || !strings.Contains(err.Error(), "no trial of jwt/HS256 counts: stolen CPU") {
+	if _, err := analysis.Value("throughput_per_second", bs[1], sel("jwt/HS256")); err == nil ||
+		!strings.Contains(err.Error(), "no trial of jwt/HS256 counts: stolen CPU") {
 		t.Errorf("error %v does not name the doubt", err)
 	}
 	if _, err := analysis.Values("speed", bs, sel("jwt/HS256")); err == nil {

@@ -196,7 +196,8 @@ func TestWithoutItsTrialsNoRuleIsClear(t *testing.T) {
 		}{
 			{"any trial", nil, nothing},
 			{"its last block", keep(trials, func(t trial.Trial) bool { return t.Block < r.MinBlocks }), few},
-			{"one comparison's cell", keep(trials, func(t trial.Trial) bool { return !first.A.Matches(cell(t.Spec)) }), "such as " + first.Name + ": 0 of the "},
+			{"one comparison's cell", keep(trials, func(t trial.Trial) bool { return !first.A.Matches(cell(t.Spec)) }),
+				"such as " + first.Name + ": 0 of the "},
 		} {
 			if v := verdict(t, r.Rule, c.trials); v.Answer != trial.Inconclusive || !strings.Contains(told(v), c.why) {
 				t.Errorf("%s without %s: %s, %s\nwant in it: %s", r.Claim, c.lack, v.Answer, told(v), c.why)

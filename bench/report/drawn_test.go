@@ -110,7 +110,8 @@ func TestALogAxisLacksWhatWasLeftOut(t *testing.T) {
 	for i := range trials {
 		trials[i].Doubt(trial.Doubt{Cause: trial.StolenCPU, Spoils: trial.Aspects()})
 	}
-	if got = newData(run, trials, nil, "").drawn("later")[0]; got.Drawing != nil || len(got.Doubts) == 0 || len(got.Table.Rows) != 1 || got.Table.Rows[0][1] != "no trial counts for it" {
+	if got = newData(run, trials, nil, "").drawn("later")[0]; got.Drawing != nil || len(got.Doubts) == 0 || len(got.Table.Rows) != 1 ||
+		got.Table.Rows[0][1] != "no trial counts for it" {
 		t.Errorf("nothing counts, and the report says %+v", got)
 	}
 }
