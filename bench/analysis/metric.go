@@ -39,7 +39,7 @@ func Metrics() []Metric {
 }
 
 // Value is one metric of one cell in one block, in the metric's unit. An error
-// says which trial, phase or figure is missing, or lists the known metrics.
+// says which trial, step or figure is missing, or lists the known metrics.
 func Value(name string, b Block, s trial.Selector) (float64, error) {
 	m, err := Lookup(name)
 	if err != nil {

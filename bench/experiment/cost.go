@@ -28,7 +28,7 @@ func Cost(p Profile) Experiment {
 	for _, a := range all {
 		calibrate = append(calibrate, trial.Single("cost", costCell(p, a,
 			trial.Step{Name: "warm-up", Warmup: true, Seconds: 2, Streams: p.closed(p.Connections)},
-			trial.Step{Name: saturationStep, Seconds: max(p.CostPhaseSeconds, 1), Streams: p.closed(p.Connections)},
+			trial.Step{Name: saturationStep, Seconds: max(p.CostStepSeconds, 1), Streams: p.closed(p.Connections)},
 		)))
 	}
 	steps := []string{commonStep}
@@ -84,11 +84,11 @@ func costTrials(p Profile, all []trial.Arm, done []trial.Trial) ([]trial.Spec, e
 	for _, a := range all {
 		steps := []trial.Step{
 			{Name: "warm-up", Warmup: true, Seconds: 1.5, Streams: p.open(round2(capacity[a] * 0.6))},
-			{Name: commonStep, Seconds: p.CostPhaseSeconds, Streams: p.open(round2(common))},
+			{Name: commonStep, Seconds: p.CostStepSeconds, Streams: p.open(round2(common))},
 		}
 		for _, l := range p.CostLoads {
 			steps = append(steps,
-				trial.Step{Name: loadStep(l), Seconds: p.CostPhaseSeconds, Streams: p.open(round2(capacity[a] * float64(l) / 100))})
+				trial.Step{Name: loadStep(l), Seconds: p.CostStepSeconds, Streams: p.open(round2(capacity[a] * float64(l) / 100))})
 		}
 		c := costCell(p, a, steps...)
 		specs = append(specs, trial.Single("cost", c))

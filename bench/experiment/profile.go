@@ -26,15 +26,15 @@ type Profile struct {
 
 	MinutesAtMost float64 `yaml:"minutes_at_most"` // no trial begins later, and what is left can be resumed; 0 sets no limit
 
-	CostBlocks       int         `yaml:"cost_blocks"`
-	CostPhaseSeconds float64     `yaml:"cost_phase_seconds"`
-	CostLoads        []int       `yaml:"cost_loads"` // percent of each arm's capacity, besides the common rate
-	CostArms         []trial.Arm `yaml:"cost_arms"`  // besides the control
+	CostBlocks      int         `yaml:"cost_blocks"`
+	CostStepSeconds float64     `yaml:"cost_step_seconds"`
+	CostLoads       []int       `yaml:"cost_loads"` // percent of each arm's capacity, besides the common rate
+	CostArms        []trial.Arm `yaml:"cost_arms"`  // besides the control
 
 	ScaleBlocks          int         `yaml:"scale_blocks"`
 	ScaleReplicas        []int       `yaml:"scale_replicas"`
-	ScaleArms            []trial.Arm `yaml:"scale_arms"`          // besides the control
-	ScalePhaseSeconds    float64     `yaml:"scale_phase_seconds"` // of the closed loop; a step of the search takes half
+	ScaleArms            []trial.Arm `yaml:"scale_arms"`         // besides the control
+	ScaleStepSeconds     float64     `yaml:"scale_step_seconds"` // of the closed loop; a step of the search takes half
 	ScaleSearchSteps     int         `yaml:"scale_search_steps"`
 	ScaleReplicaCPU      float64     `yaml:"scale_replica_cpu"` // budget of one replica, in CPUs
 	ScaleP99Milliseconds float64     `yaml:"scale_p99_milliseconds"`
@@ -60,9 +60,9 @@ type Profile struct {
 func Profiles() []Profile {
 	standard := Profile{
 		Name: "standard", Users: 10_000, Resident: 100_000, Connections: 64, Sources: 16,
-		CostBlocks: 6, CostPhaseSeconds: 0.8, CostLoads: []int{30, 60, 85},
+		CostBlocks: 6, CostStepSeconds: 0.8, CostLoads: []int{30, 60, 85},
 		CostArms:    []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/RS256", "jwt/ES256", "jwt/EdDSA"},
-		ScaleBlocks: 4, ScaleReplicas: []int{1, 2, 4}, ScalePhaseSeconds: 1, ScaleSearchSteps: 2,
+		ScaleBlocks: 4, ScaleReplicas: []int{1, 2, 4}, ScaleStepSeconds: 1, ScaleSearchSteps: 2,
 		ScaleArms:       []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
 		ScaleReplicaCPU: 0.1, ScaleP99Milliseconds: 250,
 		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000, StickyBalancers: trial.Balancers(),
@@ -73,9 +73,9 @@ func Profiles() []Profile {
 	}
 	smoke := standard
 	smoke.Name, smoke.Resident, smoke.MinutesAtMost = "smoke", 10_000, 2
-	smoke.CostBlocks, smoke.CostPhaseSeconds, smoke.CostLoads = 2, 0.5, nil
+	smoke.CostBlocks, smoke.CostStepSeconds, smoke.CostLoads = 2, 0.5, nil
 	smoke.CostArms = []trial.Arm{"session/memory", "session/redis", "jwt/HS256", "jwt/ES256"}
-	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScalePhaseSeconds, smoke.ScaleSearchSteps = 1, []int{1, 2}, 0.5, 0
+	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScaleStepSeconds, smoke.ScaleSearchSteps = 1, []int{1, 2}, 0.5, 0
 	smoke.ScaleArms = []trial.Arm{"session/redis", "jwt/HS256"}
 	smoke.StickyReplicas, smoke.StickyRequests = []int{2}, 1_000
 	smoke.RevokeBlocks, smoke.RevokeLifetimes = 1, []string{"2s"}
@@ -83,9 +83,9 @@ func Profiles() []Profile {
 	smoke.BenchTime, smoke.BenchCount = "5ms", 2
 	full := standard
 	full.Name = "full"
-	full.CostBlocks, full.CostPhaseSeconds = 10, 10
+	full.CostBlocks, full.CostStepSeconds = 10, 10
 	full.CostArms = append(slices.Clone(standard.CostArms), "session/cookie")
-	full.ScaleBlocks, full.ScalePhaseSeconds, full.ScaleSearchSteps = 8, 5, 5
+	full.ScaleBlocks, full.ScaleStepSeconds, full.ScaleSearchSteps = 8, 5, 5
 	full.StickyBlocks, full.StickyRequests = 5, 20_000
 	full.RevokeBlocks, full.RevokeLifetimes = 6, []string{"2s", "5s", "15s"}
 	full.OutageBlocks, full.OutageFaults = 5, []string{"kill", "hang", "cut", "slow"}
@@ -137,9 +137,9 @@ func (p *Profile) Check() error {
 	atLeast("sources", float64(p.Sources), 1)
 	atLeast("minutes_at_most", p.MinutesAtMost, 0)
 	atLeast("cost_blocks", float64(p.CostBlocks), 1)
-	atLeast("cost_phase_seconds", p.CostPhaseSeconds, 0.1)
+	atLeast("cost_step_seconds", p.CostStepSeconds, 0.1)
 	atLeast("scale_blocks", float64(p.ScaleBlocks), 1)
-	atLeast("scale_phase_seconds", p.ScalePhaseSeconds, 0.1)
+	atLeast("scale_step_seconds", p.ScaleStepSeconds, 0.1)
 	atLeast("scale_replica_cpu", p.ScaleReplicaCPU, 0.1) // a quota under 10 ms in 100 ms lies
 	atLeast("scale_p99_milliseconds", p.ScaleP99Milliseconds, 1)
 	atLeast("sticky_blocks", float64(p.StickyBlocks), 1)

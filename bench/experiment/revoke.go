@@ -75,7 +75,7 @@ var revokeAdvice = []trial.Advice{
 	{Claim: "C10", Answer: trial.Supported, Side: trial.ForSessions,
 		Text: "log-out must take effect at once: it did on every replica, with every store measured."},
 	{Claim: "C10", Answer: trial.Refuted, Side: trial.ForBoth,
-		Text: "do not count on sessions to end at once: with no store measured did they."},
+		Text: "do not count on sessions to end at once: they did not, with any store measured."},
 	{Claim: "C10", Answer: trial.Depends, Side: trial.ForSessions,
 		Text: "log-out must take effect at once, and the store is chosen for it. At once: %s."},
 	{Claim: "C11", Answer: trial.Supported, Side: trial.ForTokens,

@@ -51,10 +51,10 @@ func scaleCell(p Profile, a trial.Arm, n int) trial.CellSpec {
 	p.Connections = max(p.Connections, inFlight)
 	steps := []trial.Step{
 		{Name: "warm-up", Warmup: true, Seconds: 0.5, Streams: p.closed(inFlight)}, // quota periods keep throughput from ever being steady
-		{Name: saturationStep, Seconds: p.ScalePhaseSeconds, Streams: p.closed(inFlight)},
+		{Name: saturationStep, Seconds: p.ScaleStepSeconds, Streams: p.closed(inFlight)},
 	}
 	if p.ScaleSearchSteps > 0 {
-		steps = append(steps, trial.Step{Name: capacityStep, Seconds: p.ScalePhaseSeconds / 2, Streams: p.open(0),
+		steps = append(steps, trial.Step{Name: capacityStep, Seconds: p.ScaleStepSeconds / 2, Streams: p.open(0),
 			Search: &trial.Search{Steps: p.ScaleSearchSteps, SLO: trial.SLO{P99Milliseconds: p.ScaleP99Milliseconds}}})
 	}
 	c := trial.CellSpec{Cell: trial.NewCell("arm", a, "replicas", n), System: p.system(a, n, balancerFor(a), time.Hour), Steps: steps}

@@ -90,7 +90,7 @@ func (w *warmth) look(now, right, fewest int64) bool {
 		w.note = ""
 		return true
 	}
-	w.note = fmt.Sprintf("the warm-up ended by time: throughput still moved by %.0f %% and the least used replica had answered %d requests",
+	w.note = fmt.Sprintf("the warm-up timed out: throughput still moved by %.0f %% and the least used replica had answered %d requests",
 		100*w.change, fewest)
 	return false
 }

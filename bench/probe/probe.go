@@ -108,7 +108,7 @@ func (p *Probe) Close() error {
 }
 
 // Sample is all counters at one moment. CPU is read twice, before and after the
-// stores were asked, so that the work of asking falls into no phase.
+// stores were asked, so that the work of asking falls into no step.
 type Sample struct {
 	early, late cpuSample
 	counters    map[string]float64

@@ -1,5 +1,5 @@
 // Package trial holds the words that every room of the instrument shares: what
-// is asked (Arm, Phase, Load, Spec), what was measured (Trial, Measurement,
+// is asked (Arm, Cell, Step, Spec), what was measured (Trial, Measurement,
 // Histogram), how figures become verdicts (Rule, Verdict), and the one file
 // format in which they are kept.
 //
@@ -123,7 +123,7 @@ type Usage struct {
 	CPU       map[Tier]float64    `json:"cpuSeconds"`          // CPU-seconds by tier
 	Component map[string]float64  `json:"componentSeconds"`    // CPU-seconds by component: nginx, r1, redis, postgres, ...
 	Throttled map[string]Throttle `json:"throttled,omitempty"` // by component under a budget
-	RSS       map[string]int64    `json:"rssBytes,omitempty"`  // by component, at the end of the phase
+	RSS       map[string]int64    `json:"rssBytes,omitempty"`  // by component, at the end of the step
 	// store and balancer counters, e.g. redis_commands, postgres_statements, nginx_requests
 	Counters map[string]float64  `json:"counters,omitempty"`
 	Steal    float64             `json:"stealSeconds"`        // taken by the hypervisor from the CPUs in use
