@@ -19,7 +19,8 @@ GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.co
 
 # Packages whose tests load or pin CPUs, which are tested one at a time; in others tests mostly wait.
 LOADING := authbench/bench(/(e2e|fault|load|probe|process|rivals|solo|stack))?
-GOTEST := gotestsum --format standard-quiet -- -race -count=1 -timeout 25m -exec 'testlimit 10m'
+GOTEST := CGO_ENABLED=1 gotestsum --format standard-quiet
+GOTESTFLAGS := -race -count=1 -timeout 25m -exec 'testlimit 10m'
 
 .PHONY: help
 help: ## show this list
@@ -35,8 +36,9 @@ bench: profile setup ## measure and report into results/: PROFILE=smoke|standard
 .PHONY: test
 test: tools-test build vet ## every test, with the race detector, against real nginx, Redis and PostgreSQL
 	@status=0; packages() { go list ./... | grep -xE "$$@" '$(LOADING)'; }; \
-	$(GOTEST) -p 2 $$(packages -v) || status=1; \
-	$(GOTEST) -p 1 $$(packages) || status=1; \
+	$(GOTEST) --jsonfile bin/.tests-1.json -- $(GOTESTFLAGS) -p 2 $$(packages -v) || status=1; \
+	$(GOTEST) --jsonfile bin/.tests-2.json -- $(GOTESTFLAGS) -p 1 $$(packages) || status=1; \
+	awk '/"Action":"skip"/ && /"Test":/ {n++} END {print n + 0, "tests were skipped" (n ? ", for the reasons given above" : "")}' bin/.tests-[12].json; \
 	exit $$status
 
 .PHONY: test-quick

@@ -175,7 +175,8 @@ func TestMakeBenchInContainers(t *testing.T) {
 	dir := page[1]
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	run, err := trial.Folder(dir).ReadRun()
-	if err != nil || run.Runtime != "compose" || run.Status != "complete" {
+	// On a busy machine a smoke run's time is up before its last trial.
+	if err != nil || run.Runtime != "compose" || run.Status != "complete" && run.Status != "interrupted" {
 		t.Fatalf("run: %s, %s, %v", run.Runtime, run.Status, err)
 	}
 	images := 0

@@ -23,13 +23,13 @@ var lists = map[string]func() (head []string, rows [][]string){
 			for _, u := range k.Stores {
 				name := u.Store
 				if !u.Asked {
-					name += " (stands by)"
+					name += " (standby)"
 				}
 				stores = append(stores, name)
 			}
 			rows = append(rows, []string{string(k.Name), string(k.Carrier), string(k.State), strings.Join(stores, ", "), string(k.Ends)})
 		}
-		return []string{"ARM", "CARRIED IN", "STATE LIVES IN", "STORES", "LOG-OUT HOLDS"}, rows
+		return []string{"ARM", "CARRIED IN", "STATE LIVES IN", "STORES", "LOG-OUT TAKES EFFECT"}, rows
 	},
 	"experiments": func() (head []string, rows [][]string) {
 		for _, e := range standard() {
@@ -85,7 +85,12 @@ func listCommand(stdout io.Writer) *cobra.Command {
 		Use:       "list " + strings.Join(names, "|"),
 		Short:     "Print what there is to choose from",
 		ValidArgs: names,
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Args: cobra.MatchAll(cobra.ExactArgs(1), func(_ *cobra.Command, args []string) error {
+			if lists[args[0]] == nil {
+				return fmt.Errorf("unknown list %q: want one of %s", args[0], strings.Join(names, ", "))
+			}
+			return nil
+		}),
 		RunE: func(_ *cobra.Command, args []string) error {
 			head, rows := lists[args[0]]()
 			w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)

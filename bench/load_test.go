@@ -119,7 +119,7 @@ func TestUpPrintsALoadThatWorks(t *testing.T) {
 	poll(t, "the end of what up prints", func() bool {
 		b, _ := os.ReadFile(out.Name())
 		said = string(b)
-		return strings.Contains(said, "Ctrl-C ends it")
+		return strings.Contains(said, "Press Ctrl-C to stop")
 	})
 	curl := regexp.MustCompile(`curl --json '(.*)' (http\S+) >users.jsonl`).FindStringSubmatch(said)
 	logIn := regexp.MustCompile(`curl --include --json '(.*)' (http\S+/login)`).FindStringSubmatch(said)

@@ -31,8 +31,10 @@ const (
 	exitInterrupted = 130
 )
 
-// errUsage marks errors of the command line: exit status 2.
-var errUsage = errors.New("usage")
+// usageError is an error of the command line: exit status 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
 
 func main() {
 	if err := process.Settle(); err != nil {
@@ -68,7 +70,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case ctx.Err() != nil:
 		fmt.Fprintf(stderr, "authbench: interrupted: %v\n", err)
 		return exitInterrupted
-	case errors.Is(err, errUsage):
+	case errors.As(err, new(usageError)):
 		fmt.Fprintf(stderr, "authbench: %v\n", err)
 		return exitUsage
 	}
@@ -81,7 +83,7 @@ func usage(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %w", errUsage, err)
+	return usageError{err}
 }
 
 func commands(stdout, stderr io.Writer) *cobra.Command {
@@ -102,7 +104,8 @@ func commands(stdout, stderr io.Writer) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage(fmt.Errorf("%v: see %s --help", err, c.CommandPath()))
 	})
-	root.Version = fmt.Sprintf("of commit %s, built with %s", commit, runtime.Version())
+	root.Version = fmt.Sprintf("%s (%s)", commit, runtime.Version())
+	root.SetVersionTemplate("authbench {{.Version}}\n")
 	root.AddCommand(doctorCommand(stdout), listCommand(stdout), upCommand(stdout), runCommand(stdout, stderr), reportCommand(stdout),
 		compareCommand(stdout), loadCommand(stdout), benchLoadCommand(stdout))
 	for _, c := range root.Commands() {

@@ -41,7 +41,7 @@ func runCommand(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Measure: start everything, load it, judge the claims, write the report",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			for _, name := range []string{"profile", "config", "experiments", "runtime", "out", "seed"} {
+			for _, name := range []string{"profile", "config", "experiments", "runtime", "out", "seed", "print-config"} {
 				if o.resume != "" && c.Flags().Changed(name) {
 					return usage(fmt.Errorf("--%s does not go with --resume: a run goes on with its own settings", name))
 				}

@@ -14,6 +14,7 @@ import (
 
 	"authbench/bench/campaign"
 	"authbench/bench/experiment"
+	"authbench/bench/fault"
 	"authbench/bench/stack"
 	"authbench/bench/trial"
 )
@@ -67,6 +68,7 @@ func (r *runner) begin(o runOptions) error {
 		r.Run.Warnings = append(r.Run.Warnings, "the faults slow and cut are left out of the experiment outage: "+stack.NoProxies)
 	}
 	r.Ask(experiments)
+	r.CheckFault = func(f trial.Fault) error { _, err := fault.Open(f); return err }
 	return r.Check()
 }
 

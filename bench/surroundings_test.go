@@ -73,7 +73,7 @@ func TestNothingAmbientReachesAStack(t *testing.T) {
 					t.Fatalf("up ended: %v\n%s", err, b)
 				default:
 				}
-				return bytes.Contains(b, []byte("Ctrl-C ends it"))
+				return bytes.Contains(b, []byte("Press Ctrl-C to stop"))
 			})
 			all := descendants(cmd.Process.Pid)
 			seen := 0
@@ -117,7 +117,7 @@ func TestDoctorAmongOddFolders(t *testing.T) {
 	if err := os.Mkdir(spaced, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	warned := map[string]string{"/nonexistent/x": "TMPDIR will not do, so the runtime folder is in /tmp: lstat /nonexistent: " +
+	warned := map[string]string{"/nonexistent/x": "the runtime folder is in /tmp instead: lstat /nonexistent: " +
 		"no such file or directory"}
 	if os.Getuid() == 0 {
 		warned[closed] = "chmod o+x"
@@ -132,7 +132,7 @@ func TestDoctorAmongOddFolders(t *testing.T) {
 		if err != nil || !bytes.Contains(out, []byte("runtime native: yes")) || !bytes.Contains(out, []byte("A run can start.")) {
 			t.Errorf("TMPDIR=%s: %v\n%s", dir, err, out)
 		}
-		if want := warned[dir]; want == "" && bytes.Contains(out, []byte("TMPDIR will not do")) || !bytes.Contains(out, []byte(want)) {
+		if want := warned[dir]; want == "" && bytes.Contains(out, []byte("the runtime folder is in")) || !bytes.Contains(out, []byte(want)) {
 			t.Errorf("TMPDIR=%s: want the warning %q\n%s", dir, want, out)
 		}
 	}

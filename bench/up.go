@@ -70,14 +70,14 @@ func up(ctx context.Context, kind string, of trial.System, stdout io.Writer) (er
 	if err != nil {
 		return err
 	}
+	if why != "" { // first: a runtime that does not open is one that was chosen for this reason
+		fmt.Fprintln(stdout, why)
+	}
 	rt, err := openRuntime(ctx, kind, 1)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rt.Close()) }()
-	if why != "" {
-		fmt.Fprintln(stdout, why)
-	}
 	for _, w := range rt.warnings() {
 		fmt.Fprintln(stdout, "warning:", w)
 	}
@@ -105,7 +105,7 @@ func up(ctx context.Context, kind string, of trial.System, stdout io.Writer) (er
 		s.URL)
 	fmt.Fprintf(stdout, "\n  curl --json '{\"users\":%d}' %s/mint >users.jsonl\n", of.Users, s.Replicas[0].PrivateURL)
 	fmt.Fprintf(stdout, "  bin/authbench load --url %s/me --rate 1000 --credentials users.jsonl\n", s.URL)
-	fmt.Fprintf(stdout, "\nCtrl-C ends it.\n")
+	fmt.Fprintf(stdout, "\nPress Ctrl-C to stop.\n")
 	for died := time.NewTicker(time.Second); ; {
 		select {
 		case <-died.C:

@@ -410,7 +410,7 @@ func TestTheOrderOfTrialsDoesNotMatter(t *testing.T) {
 	}
 }
 
-// The fixture run shows every claim of the four experiments as its figures were made.
+// The fixture run shows every claim of the experiments as its figures were made.
 func TestFixtureRun(t *testing.T) {
 	run, trials := at.Run()
 	vs, err := analysis.Evaluate(run, trials)

@@ -47,6 +47,9 @@ type Campaign struct {
 	Now         func() time.Time
 	Limit       time.Duration // no trial begins later than this after Measure; 0 sets none
 
+	// CheckFault says what is wrong with a fault, whatever breaks it; nil takes any.
+	CheckFault func(trial.Fault) error
+
 	plans   map[string]*experiment.Plan // by experiment
 	skipped []string                    // experiments that cannot be done here
 }
@@ -82,7 +85,7 @@ func (c *Campaign) Check() error {
 			errs = append(errs, fmt.Errorf("experiment %s: %w", e.Name, err))
 		}
 		for _, j := range jobs {
-			if err := j.Spec.Check(); err != nil {
+			if err := errors.Join(j.Spec.Check(), c.checkFaults(j.Spec)); err != nil {
 				errs = append(errs, fmt.Errorf("experiment %s: %s: %w", e.Name, j.Spec, err))
 				break
 			}
@@ -94,6 +97,32 @@ func (c *Campaign) Check() error {
 
 // errLate ends a run whose time is up.
 var errLate = errors.New("the time is up")
+
+func (c *Campaign) checkFaults(s trial.Spec) (err error) {
+	for _, f := range s.Needs().Faults {
+		if c.CheckFault != nil {
+			err = errors.Join(err, c.CheckFault(f))
+		}
+	}
+	return err
+}
+
+// order is that of the experiments. Where the time is limited, what no noise
+// spoils comes first: rules that rest on counts and on the clock.
+func (c *Campaign) order() []experiment.Experiment {
+	if c.Limit == 0 {
+		return c.Experiments
+	}
+	noisy := func(e experiment.Experiment) int {
+		for _, r := range e.Rules {
+			if m, err := analysis.Lookup(r.Metric); err == nil && m.Aspect != trial.Counts && m.Aspect != trial.WallClock {
+				return 1
+			}
+		}
+		return 0
+	}
+	return slices.SortedStableFunc(slices.Values(c.Experiments), func(a, b experiment.Experiment) int { return noisy(a) - noisy(b) })
+}
 
 // Measure makes all trials that are left, with a maker that open makes once the
 // rules are written down, and writes down how the run ended. A run whose time is
@@ -127,7 +156,7 @@ func (c *Campaign) Measure(ctx context.Context, open func(context.Context) (Make
 	if err := c.Folder.WriteRun(c.Run); err != nil { // now with machine and software
 		return err
 	}
-	for _, e := range c.Experiments {
+	for _, e := range c.order() {
 		if why := c.lacks(maker, e); why != "" {
 			c.skipped = append(c.skipped, e.Name)
 			c.Warn("%s is skipped: %s", e.Name, why)
@@ -136,7 +165,7 @@ func (c *Campaign) Measure(ctx context.Context, open func(context.Context) (Make
 		if err := c.carryOut(ctx, maker, e, begun); errors.Is(err, errLate) {
 			late = true
 			n, _ := c.Left()
-			c.Progress.Say("%v after %v: %d of %d trials are not made", errLate, c.Limit, n, n+len(c.Trials))
+			c.Progress.Say("%v after %v: %d of %d trials were not made", errLate, c.Limit, n, n+len(c.Trials))
 			break
 		} else if err != nil {
 			return err

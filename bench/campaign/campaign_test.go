@@ -161,7 +161,9 @@ func TestAFailedRunKeepsWhatItHasAndIsResumed(t *testing.T) {
 // A slow machine must not stretch a run beyond what it may take: what there is
 // counts, and the rest can be made later.
 func TestARunWhoseTimeIsUpIsInterruptedAndResumed(t *testing.T) {
-	c, said, now := newCampaign(t, asked("cost", 3, 0), asked("scale", 3, 0)), &strings.Builder{}, time.Now()
+	spoilt := asked("cost", 3, 0)
+	spoilt.Rules[0].Metric = "cpu_us_per_request"
+	c, said, now := newCampaign(t, spoilt, asked("scale", 3, 0)), &strings.Builder{}, time.Now()
 	c.Limit, c.Now, c.Progress = time.Minute, func() time.Time { return now }, NewProgress(said, time.Now)
 	slow := &paper{make: func(_ context.Context, _ int, spec trial.Spec) (Made, error) {
 		now = now.Add(25 * time.Second)
@@ -178,7 +180,12 @@ func TestARunWhoseTimeIsUpIsInterruptedAndResumed(t *testing.T) {
 			t.Errorf("run %d: %d trials, %s, %d times what comes after, %v; want %v", run, len(c.Trials), c.Run.Status, after, err, want)
 		}
 	}
-	if want := "the time is up after 1m0s: 9 of 12 trials are not made"; !strings.Contains(said.String(), want) {
+	for i, tr := range c.Trials {
+		if counts := tr.Spec.Experiment == "scale"; counts != (i < 6) {
+			t.Errorf("trial %d is of %s; want what rests on counts first", i, tr.Spec.Experiment)
+		}
+	}
+	if want := "the time is up after 1m0s: 9 of 12 trials were not made"; !strings.Contains(said.String(), want) {
 		t.Errorf("said %q; want %q", said, want)
 	}
 }

@@ -186,6 +186,7 @@ func (p *performance) play(ctx context.Context, i int, started time.Time, aims m
 			return err
 		})
 	}
+	crossed := make([][]trial.Doubt, len(p.spec.Cells)) // of each cell: their scripts run side by side
 	for cell, c := range p.spec.Cells {
 		step, s := c.Steps[i], p.systems[cell]
 		if step.Script != nil {
@@ -194,7 +195,7 @@ func (p *performance) play(ctx context.Context, i int, started time.Time, aims m
 				ms[cell].Journey = &j
 				// the script ran to its end: what it counted is a result, but users that failed leave no spans
 				if errors.Is(err, load.ErrThreshold) && j.Counters["wrong_user"] == 0 {
-					p.made.Doubts = append(p.made.Doubts,
+					crossed[cell] = append(crossed[cell],
 						trial.Doubt{Step: step.Name, Cause: "k6 threshold crossed", Spoils: []trial.Aspect{trial.WallClock}, Text: err.Error()})
 					return nil
 				}
@@ -212,7 +213,9 @@ func (p *performance) play(ctx context.Context, i int, started time.Time, aims m
 			})
 		}
 	}
-	return g.Wait()
+	err := g.Wait()
+	p.made.Doubts = append(p.made.Doubts, slices.Concat(crossed...)...)
+	return err
 }
 
 // load runs the streams of a step, or searches for a capacity with its only one.

@@ -66,7 +66,7 @@ func Open(f trial.Fault) (Fault, error) {
 	switch {
 	case f.Target == "":
 		return nil, fmt.Errorf("fault %s: of which component? Such as %s:redis, %s:store, %s:r1", f.Kind, f.Kind, f.Kind, f.Kind)
-	case !(f.At >= 0) || !(f.Lasts >= 0): // not a number neither
+	case !(f.At >= 0) || !(f.Lasts >= 0): // NaN fails both
 		return nil, fmt.Errorf("fault %s: begins at %g s and lasts %g s: want 0 or more of both", Text(f), f.At, f.Lasts)
 	}
 	with := settings{kind: k, values: maps.Clone(f.With)}
@@ -93,21 +93,16 @@ func kind(name string) (Kind, error) {
 	return Kind{}, fmt.Errorf("unknown fault %q: want %s", name, strings.Join(known, ", "))
 }
 
-// Check says before a trial what is wrong with a step's faults: an unknown kind
-// or setting, two at once of one component, or something that the runtime cannot do.
+// Check says before a trial what is wrong with faults: an unknown kind or
+// setting, or something that the runtime cannot do.
 func Check(faults []trial.Fault, caps stack.Capabilities) error {
-	for i, f := range faults {
+	for _, f := range faults {
 		opened, err := Open(f)
 		if err != nil {
 			return err
 		}
 		if why := caps.Lacks(opened.Needs()); why != "" {
 			return fmt.Errorf("fault %s: %s: %s", Text(f), opened.Needs(), why)
-		}
-		for _, other := range faults[:i] {
-			if f.Target == other.Target && f.At <= other.At+other.Lasts && other.At <= f.At+f.Lasts {
-				return fmt.Errorf("faults %s and %s: want one at a time of a component", Text(other), Text(f))
-			}
 		}
 	}
 	return nil

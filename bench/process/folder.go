@@ -42,7 +42,7 @@ func baseFolder() (base string, unfit, err error) {
 		}
 		if err == nil {
 			if len(errs) > 0 {
-				unfit = fmt.Errorf("TMPDIR will not do, so the runtime folder is in %s: %w", parent, errors.Join(errs...))
+				unfit = fmt.Errorf("the runtime folder is in %s instead: %w", parent, errors.Join(errs...))
 			}
 			return base, unfit, nil
 		}

@@ -36,7 +36,7 @@ func choose(questions []trial.Question, verdicts []trial.Verdict) []advice {
 	}
 	if len(open) > 0 {
 		out = append(out,
-			advice{Side: sideNames[trial.ForBoth], Text: "this run does not settle " + strings.Join(open, ", ") + "; nothing above leans on them."})
+			advice{Side: sideNames[trial.ForBoth], Text: "this run does not settle " + strings.Join(open, ", ") + "; nothing above relies on that."})
 	}
 	side := []string{sideNames[trial.ForSessions], sideNames[trial.ForTokens], sideNames[trial.ForBoth]}
 	slices.SortStableFunc(out, func(a, b advice) int { return slices.Index(side, a.Side) - slices.Index(side, b.Side) })

@@ -57,7 +57,7 @@ func Compare(ctx context.Context, w io.Writer, benchstat string, a, b trial.Fold
 // benchNames are the names of the results in a run's bench.txt. That there is
 // none is an error, since benchstat would show the other run alone and be content.
 func benchNames(f trial.Folder) (map[string]bool, error) {
-	path, remedy := f.Path(benchFile), trial.Shell("authbench", "report", string(f))
+	path, remedy := f.Path(benchFile), trial.Shell("bin/authbench", "report", string(f))
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s holds no %s: name a run's folder, or make its report with: %s", f, benchFile, remedy)

@@ -51,6 +51,6 @@ func disturbance(trials []trial.Trial) string {
 			nbsp)
 	}
 	return fmt.Sprintf("the machine was noisy: %s of its CPU time was stolen by the hypervisor and %s went to other processes, "+
-		"which left figures out of %d of %s; for firmer verdicts %s, and run again",
+		"and figures of %d of %s were left out; for firmer verdicts %s, and run again",
 		spread(stolen), spread(foreign), affected, plural(len(stolen), "trial", "trials"), todo)
 }

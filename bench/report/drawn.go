@@ -512,7 +512,7 @@ func (a asked) doubts() (doubts []string) {
 		}
 	}
 	if spoiled > 0 {
-		doubts = append(doubts, plural(spoiled, "trial", "trials")+" with figures left out, as the report's table of doubts says")
+		doubts = append(doubts, "figures of "+plural(spoiled, "trial", "trials")+" were left out (see the table of doubts)")
 	}
 	if a.Bent == nil {
 		return doubts

@@ -26,7 +26,7 @@ func markdownText(doc document) string {
 		line("")
 	}
 	if len(doc.Advice) > 0 {
-		line("## What to choose\n\nOnly what the verdicts of this run carry, on this machine, under these loads.\n")
+		line("## What to choose\n\nOnly what the verdicts of this run support, on this machine, under these loads.\n")
 		for _, side := range sides(doc.Advice) {
 			line("%s …\n", side.Name)
 			for _, a := range side.Advice {

@@ -34,6 +34,9 @@ func Why(v trial.Verdict) string {
 		s += fmt.Sprintf(" (%d clearly against the claim)", len(v.Against))
 	}
 	least := v.Findings[v.Unclear[0]]
+	if len(v.Findings) == 1 {
+		return fmt.Sprintf("Unclear in the one comparison, %s: %s.", least.Comparison.Name, reason(v.Rule, least))
+	}
 	return fmt.Sprintf("%s, such as %s: %s.", s, least.Comparison.Name, reason(v.Rule, least))
 }
 

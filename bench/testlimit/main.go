@@ -1,9 +1,9 @@
 // Command testlimit gives every test a time limit of its own, which go test
 // does not have: go test -json -exec 'testlimit 5m' runs each test binary
-// through it. When a test binary has said for that long neither that a test
-// begins nor that one ends, it is ended by SIGQUIT, upon which it prints what
-// every goroutine is doing. With parallel tests that is as long after the last
-// of the others.
+// through it. A test binary that has printed nothing for that long, neither that
+// a test begins or ends nor a line of a test's own, is ended by SIGQUIT, upon
+// which it prints what every goroutine is doing. With parallel tests that is as
+// long after the last of the others.
 //
 // It needs -json or -v: without them a test binary says nothing until its end.
 package main
@@ -68,7 +68,7 @@ func run(limit time.Duration, program []string, stdout, stderr io.Writer) int {
 	}()
 	err := cmd.Wait()
 	if hung.Load() {
-		fmt.Fprintf(stderr, "testlimit: no test began or ended for %v: see above where it hangs\n", limit)
+		fmt.Fprintf(stderr, "testlimit: nothing was printed, and no test began or ended, for %v: see above where it hangs\n", limit)
 		return exitUsage
 	}
 	if err != nil {

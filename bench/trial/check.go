@@ -3,10 +3,17 @@ package trial
 import (
 	"errors"
 	"fmt"
+	"regexp"
 )
+
+// experimentName is what an experiment may be called: its trials are files.
+var experimentName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 
 // Check says what about a spec makes no sense, before anything is started.
 func (s Spec) Check() error {
+	if !experimentName.MatchString(s.Experiment) {
+		return fmt.Errorf("experiment %q: want a name of small letters, digits and dashes", s.Experiment)
+	}
 	if len(s.Cells) == 0 {
 		return errors.New("no cells: want at least one")
 	}
@@ -39,7 +46,12 @@ func (s Spec) Check() error {
 				(len(step.Streams) != 1 || len(s.Cells) > 1 || step.Search.Steps < 1 || !(step.Search.SLO.P99Milliseconds > 0)) {
 				return fmt.Errorf("step %s: a search wants one stream of one cell, at least one step and a p99 bound", step.Name)
 			}
-			for _, f := range step.Faults {
+			for i, f := range step.Faults {
+				for _, other := range step.Faults[:i] {
+					if f.Target == other.Target && f.At <= other.At+other.Lasts && other.At <= f.At+f.Lasts {
+						return fmt.Errorf("step %s: two faults of %s overlap: want one at a time of a component", step.Name, f.Target)
+					}
+				}
 				if f.At < 0 || f.Lasts < 0 || f.At+f.Lasts > step.Seconds {
 					return fmt.Errorf("step %s: the fault %s of %s lasts from %g to %g s of %g s", step.Name, f.Kind, f.Target, f.At,
 						f.At+f.Lasts, step.Seconds)

@@ -89,7 +89,7 @@ func readTrial(path string) (Trial, error) {
 
 // trialFile is what Spec.Key makes, so that whatever else lies among the trials
 // (._x.json of macOS, an editor's copy) is left alone.
-var trialFile = regexp.MustCompile(`^[a-z]+-[0-9a-f]{12}-[^/]+-b[0-9]{2,}-t[0-9]+\.json$`)
+var trialFile = regexp.MustCompile(`^[a-z][a-z0-9-]*-[0-9a-f]{12}-[^/]+-b[0-9]{2,}-t[0-9]+\.json$`)
 
 // Trials reads all trials of the run in the order in which they were made. A
 // folder without any gives an empty slice; files that are not named as trials

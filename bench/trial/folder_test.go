@@ -168,6 +168,24 @@ func TestWhatLiesAmongTrials(t *testing.T) {
 	}
 }
 
+// A trial is found again by whatever name its experiment may have.
+func TestNamesOfExperimentsAreReadBack(t *testing.T) {
+	for _, name := range []string{"cost", "cost2", "wrong-user", "a-0123456789ab-a"} {
+		f, tr := trial.Folder(t.TempDir()), goodTrial(1)
+		tr.Spec.Experiment = name
+		tr.Key = tr.Spec.Key(tr.Block, tr.Attempt)
+		if err := tr.Spec.Check(); err != nil {
+			t.Error(err)
+		}
+		if err := f.WriteTrial(tr); err != nil {
+			t.Fatal(err)
+		}
+		if trials, err := f.Trials(); err != nil || len(trials) != 1 {
+			t.Errorf("%s: %d trials, %v; want the one", name, len(trials), err)
+		}
+	}
+}
+
 func TestTrialThatIsNotThisRuns(t *testing.T) {
 	write := func(f trial.Folder, t trial.Trial) error { return f.WriteTrial(t) }
 	other := goodTrial(3)

@@ -94,7 +94,11 @@ func TestSpecsThatMakeNoSense(t *testing.T) {
 		"from 0.5 to 1.5 s of 1 s": func(s *trial.Spec) {
 			s.Cells[0].Steps[0].Faults = []trial.Fault{{Kind: "kill", Target: "redis", At: 0.5, Lasts: 1}}
 		},
-		`unknown request "GET /nowhere"`: func(s *trial.Spec) { s.Cells[0].Steps[0].Streams[0].Request = "GET /nowhere" },
+		"two faults of redis overlap": func(s *trial.Spec) {
+			s.Cells[0].Steps[0].Faults = []trial.Fault{{Kind: "kill", Target: "redis", Lasts: 0.5}, {Kind: "hang", Target: "redis", At: 0.4, Lasts: 0.5}}
+		},
+		`experiment "Wrong user": want a name`: func(s *trial.Spec) { s.Experiment = "Wrong user" },
+		`unknown request "GET /nowhere"`:       func(s *trial.Spec) { s.Cells[0].Steps[0].Streams[0].Request = "GET /nowhere" },
 	} {
 		s := spec()
 		change(&s)
