@@ -144,7 +144,8 @@ func TestRunMeasuresJudgesAndReports(t *testing.T) {
 			t.Errorf("no verdict of %s in:\n%s", rule.Claim, stdout)
 		}
 	}
-	if run.Status != "complete" || len(run.Rules) < 8 || len(run.Software) < 5 || run.Machine.SystemCPUs == "" || run.PostgreSQL["fsync"] != "on" ||
+	if run.Status != "complete" || len(run.Rules) < 8 || len(run.Software) < 5 || run.Machine.SystemCPUs == "" ||
+		run.PostgreSQL["fsync"] != "on" ||
 		run.PostgreSQL["lc_messages"] != "C" {
 		t.Errorf("manifest: %s, software %v, machine %+v, PostgreSQL %v", run.Status, run.Software, run.Machine, run.PostgreSQL)
 	}

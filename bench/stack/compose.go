@@ -94,7 +94,8 @@ func (c *compose) open(ctx context.Context, e engine) error {
 	if err := json.Unmarshal(out, &c.base); err != nil {
 		return fmt.Errorf("%s as Compose prints it: %w", file, err)
 	}
-	if _, err := docker(ctx, "compose", "--project-name", c.project, "--env-file", os.DevNull, "--file", file, "--progress", "quiet", "build", "session-1"); err != nil {
+	if _, err := docker(ctx, "compose", "--project-name", c.project, "--env-file", os.DevNull, "--file", file,
+		"--progress", "quiet", "build", "session-1"); err != nil {
 		return fmt.Errorf("build the servers' image: %w", err)
 	}
 	for _, name := range []string{"session-1", "nginx", "redis", "postgres"} {

@@ -138,7 +138,8 @@ func Obtain(ctx context.Context, project string) error {
 	if _, err := findEngine(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrNoContainers, err)
 	}
-	images, err := docker(ctx, "compose", "--env-file", os.DevNull, "--file", filepath.Join(project, "docker-compose.yml"), "--profile", "k6", "config", "--images")
+	images, err := docker(ctx, "compose", "--env-file", os.DevNull, "--file", filepath.Join(project, "docker-compose.yml"),
+		"--profile", "k6", "config", "--images")
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,8 @@ func TestSpecsThatMakeNoSense(t *testing.T) {
 			s.Cells[0].Steps[0].Faults = []trial.Fault{{Kind: "kill", Target: "redis", At: 0.5, Lasts: 1}}
 		},
 		"two faults of redis overlap": func(s *trial.Spec) {
-			s.Cells[0].Steps[0].Faults = []trial.Fault{{Kind: "kill", Target: "redis", Lasts: 0.5}, {Kind: "hang", Target: "redis", At: 0.4, Lasts: 0.5}}
+			s.Cells[0].Steps[0].Faults = []trial.Fault{{Kind: "kill", Target: "redis", Lasts: 0.5},
+				{Kind: "hang", Target: "redis", At: 0.4, Lasts: 0.5}}
 		},
 		`experiment "Wrong user": want a name`: func(s *trial.Spec) { s.Experiment = "Wrong user" },
 		`unknown request "GET /nowhere"`:       func(s *trial.Spec) { s.Cells[0].Steps[0].Streams[0].Request = "GET /nowhere" },
