@@ -208,11 +208,18 @@ func TestG14_NoCredentialIsLogged(t *testing.T) {
 		} {
 			said.WriteString(a.body)
 		}
+		const next = "the next right password"
+		wantStatus(s.T, "change", s.setPassword(s.login(ada), password, next), http.StatusNoContent)
+		wantStatus(s.T, "the next password", s.loginAs(s.other(), ada, next), http.StatusOK)
 		for _, r := range s.r {
 			said.WriteString(r.stderr.String())
 		}
-		if strings.Contains(said.String(), secret) || strings.Contains(said.String(), "marker-password") {
-			s.Error("an answer or a log holds a credential")
+		for what, text := range map[string]string{
+			"a credential": secret, "a wrong password": "marker-password", "the right password": password, "the next password": next,
+		} {
+			if strings.Contains(said.String(), text) {
+				s.Errorf("an answer or a log holds %s", what)
+			}
 		}
 	})
 }

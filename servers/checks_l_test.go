@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -167,13 +169,19 @@ func TestL08_MemoryIsCappedAndSwept(t *testing.T) {
 }
 
 // TestL09_HashesAreBounded sends more log-ins at once than may be computed and
-// wait: each is answered, by 200 or by 503 with Retry-After.
+// wait: each is answered, by 200 or by 503 with Retry-After, and at no moment
+// are there more hashes than processors.
 func TestL09_HashesAreBounded(t *testing.T) {
 	eachArm(t, "L09", func(s *site) {
+		cfg := s.r[0].config()
+		if cfg.LoginPermits != cfg.GOMAXPROCS {
+			s.Errorf("/config: login_permits %d with %d processors, want as many", cfg.LoginPermits, cfg.GOMAXPROCS)
+		}
+		clients := 4*cfg.GOMAXPROCS + 32
 		var mu sync.Mutex
 		answers := make(map[int]int)
 		var all sync.WaitGroup
-		for range 32 {
+		for range clients {
 			all.Go(func() {
 				a := s.r[0].login(ada)
 				if a.StatusCode == http.StatusServiceUnavailable && a.Header.Get("Retry-After") == "" {
@@ -184,12 +192,33 @@ func TestL09_HashesAreBounded(t *testing.T) {
 				mu.Unlock()
 			})
 		}
-		all.Wait()
+		if n := mostHashes(&all); n < 1 || n > cfg.GOMAXPROCS {
+			s.Errorf("%d hashes at once with %d processors", n, cfg.GOMAXPROCS)
+		}
 		if answers[http.StatusOK] < 1 || answers[http.StatusServiceUnavailable] < 1 ||
-			answers[http.StatusOK]+answers[http.StatusServiceUnavailable] != 32 {
+			answers[http.StatusOK]+answers[http.StatusServiceUnavailable] != clients {
 			s.Errorf("answers by status: %v; want some 200, some 503 and nothing else", answers)
 		}
-	}, "-login-queue", "0", "-argon2", "m=19456,t=2,p=1")
+	}, "-login-queue", "0", "-argon2", "m=19456,t=8,p=1")
+}
+
+// mostHashes waits for all and returns how many password hashes it has seen at
+// once meanwhile, in this process: by the stacks of its goroutines.
+func mostHashes(all *sync.WaitGroup) (most int) {
+	done := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(done)
+	}()
+	stacks := make([]byte, 8<<20)
+	for tick := time.NewTicker(5 * time.Millisecond); ; {
+		select {
+		case <-done:
+			return most
+		case <-tick.C:
+			most = max(most, bytes.Count(stacks[:runtime.Stack(stacks, true)], []byte("argon2.IDKey(")))
+		}
+	}
 }
 
 func TestL10_FailedLogInsAreLimited(t *testing.T) {
