@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -16,26 +14,12 @@ import (
 	"time"
 
 	"authbench/bench/stack"
+	"authbench/bench/stack/stacktest"
 	"authbench/bench/trial"
 )
 
-// obtained is tried once for all tests: a registry that does not answer is waited for.
-var obtained = sync.OnceValue(func() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	return stack.Obtain(ctx, "..")
-})
-
-// containers skips a test where containers cannot be had, and says why.
-func containers(t *testing.T) {
-	t.Helper()
-	starts(t, "containers")
-	if err := obtained(); errors.Is(err, stack.ErrNoContainers) {
-		t.Skip(err)
-	} else if err != nil {
-		t.Fatal(err)
-	}
-}
+// containers skips a test where containers cannot be had.
+var containers = stacktest.Containers(stack.Obtain, stack.ErrNoContainers, "..")
 
 // command runs a program in the project's folder to its end.
 func command(t *testing.T, env []string, name string, args ...string) (string, error) {

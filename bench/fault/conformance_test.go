@@ -3,12 +3,12 @@ package fault
 import (
 	"context"
 	"net/http"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"authbench/bench/stack"
+	"authbench/bench/stack/stacktest"
 	"authbench/bench/trial"
 )
 
@@ -188,8 +188,6 @@ func conforms(t *testing.T, kind string) {
 func TestNativeConforms(t *testing.T) { conforms(t, stack.KindNative) }
 
 func TestComposeConforms(t *testing.T) {
-	if out, err := exec.CommandContext(t.Context(), "docker", "version", "--format", "{{.Server.Version}}").CombinedOutput(); err != nil {
-		t.Skipf("containers are not tested here: %v: %s", err, out)
-	}
+	stacktest.Containers(stack.Obtain, stack.ErrNoContainers, "../..")(t)
 	conforms(t, stack.KindCompose)
 }

@@ -76,10 +76,11 @@ func (s *site) up(t *testing.T) {
 			t.Errorf("a fault left something: %v", err)
 		}
 	}
-	var err error
-	if s.Stack, err = s.rt.Up(t.Context(), s.spec); err != nil {
-		t.Fatal(err)
+	next, err := s.rt.Up(t.Context(), s.spec)
+	if err != nil {
+		t.Fatal(err) // the last stack stays, for the test's end to look at
 	}
+	s.Stack = next
 }
 
 // answer is what a user of the site gets.

@@ -1,17 +1,14 @@
 package stack
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
-	"time"
 
 	"authbench/bench/process"
+	"authbench/bench/stack/stacktest"
 	"authbench/bench/trial"
 )
 
@@ -55,25 +52,13 @@ func newNative(t *testing.T) *Runtime {
 	return n
 }
 
-// obtained is tried once for all tests: a registry that does not answer is waited for.
-var obtained = sync.OnceValue(func() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	return Obtain(ctx, "../..")
-})
+// containers skips a test where containers cannot be had.
+var containers = stacktest.Containers(Obtain, ErrNoContainers, "../..")
 
-// newCompose makes a runtime of containers. Where what they are made of cannot be
-// had, the test says so and is skipped.
+// newCompose makes a runtime of containers, where they can be had.
 func newCompose(t *testing.T) *Runtime {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("starts containers: make test")
-	}
-	if err := obtained(); errors.Is(err, ErrNoContainers) {
-		t.Skip(err)
-	} else if err != nil {
-		t.Fatal(err)
-	}
+	containers(t)
 	surround(t, "own", 0o711, 0o022)
 	n, err := NewCompose(t.Context(), Options{Project: "../..", SystemCPUs: lastCPU(t), Seed: 1})
 	if err != nil {
