@@ -62,12 +62,16 @@ func (s system) Warnings() []string { return s.Stack.Warnings }
 
 // Meter implements campaign.System.
 func (s system) Meter(ctx context.Context) (campaign.Meter, error) {
-	var components []probe.Component
+	var components, standby []probe.Component
 	for _, c := range s.Components {
 		components = append(components, c)
 	}
+	for _, c := range s.Standby() {
+		standby = append(standby, c)
+	}
 	p, err := probe.New(ctx,
-		probe.Targets{Components: components, RedisURL: s.RedisURL, PostgresURL: s.PostgresURL, NginxStatusURL: s.NginxStatusURL, CPUs: s.cpus})
+		probe.Targets{Components: components, Standby: standby, RedisURL: s.RedisURL, PostgresURL: s.PostgresURL,
+			NginxStatusURL: s.NginxStatusURL, CPUs: s.cpus})
 	if err != nil {
 		return nil, err
 	}

@@ -50,6 +50,9 @@ func readCPU(t Targets) cpuSample {
 		s.generator -= c.Collected()
 		s.components[c.Name()] = v
 	}
+	for _, c := range t.Standby {
+		s.generator -= c.Collected()
+	}
 	return s
 }
 

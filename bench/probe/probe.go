@@ -36,10 +36,11 @@ type Component interface {
 // Targets says what to read. What is empty is left out.
 type Targets struct {
 	Components     []Component
-	RedisURL       string   // redis://host:port/db
-	PostgresURL    string   // postgres://user@host:port/database, of a user that may read statistics
-	NginxStatusURL string   // where nginx serves stub_status
-	CPUs           []string // numbers of the CPUs that system and generator use: "0", "1"
+	Standby        []Component // no parts of the system; whose CPU is not to be taken for the generator's once a fault has ended them
+	RedisURL       string      // redis://host:port/db
+	PostgresURL    string      // postgres://user@host:port/database, of a user that may read statistics
+	NginxStatusURL string      // where nginx serves stub_status
+	CPUs           []string    // numbers of the CPUs that system and generator use: "0", "1"
 }
 
 // Probe reads the targets. It keeps one connection to each store. Not safe for

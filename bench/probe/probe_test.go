@@ -172,6 +172,19 @@ type part struct {
 	p    *process.Process
 }
 
+// killed is a store that lived for 100 CPU-seconds until it was killed.
+type killed struct {
+	part
+	dead *bool
+}
+
+func (k killed) Collected() float64 {
+	if *k.dead {
+		return 100
+	}
+	return 0
+}
+
 func (c part) Name() string                      { return c.name }
 func (c part) Tier() trial.Tier                  { return c.tier }
 func (c part) RSS() int64                        { return process.RSS(c.p.PIDs()) }
@@ -193,7 +206,9 @@ func TestCPUByTier(t *testing.T) {
 	for _, n := range cpus {
 		numbers = append(numbers, fmt.Sprint(n))
 	}
-	p := open(t, probe.Targets{Components: []probe.Component{part{"redis", trial.StoreTier, redisProcess}}, RedisURL: url, CPUs: numbers})
+	standby := killed{part{"standby", trial.StoreTier, redisProcess}, new(bool)}
+	p := open(t, probe.Targets{Components: []probe.Component{part{"redis", trial.StoreTier, redisProcess}},
+		Standby: []probe.Component{standby}, RedisURL: url, CPUs: numbers})
 	before := read(t, p)
 	// as k6 is: a child of ours that ends
 	if err := exec.CommandContext(t.Context(), "sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done").Run(); err != nil {
@@ -206,6 +221,10 @@ func TestCPUByTier(t *testing.T) {
 	}
 	if u.CPU[trial.GeneratorTier] <= 0.02 {
 		t.Errorf("generator: %v CPU-seconds, want the child's", u.CPU[trial.GeneratorTier])
+	}
+	*standby.dead = true // the kernel would have added its life to ours, and here it has not
+	if g := probe.Between(before, read(t, p)).CPU[trial.GeneratorTier]; g > -99 {
+		t.Errorf("generator: %v CPU-seconds; want a hundred less by what was collected of a store that stands by", g)
 	}
 	if u.RSS["redis"] < 1<<20 || len(u.Throttled) != 0 || u.Steal < 0 || u.Foreign < 0 || len(u.Busy) != len(cpus) {
 		t.Errorf("%+v", u)

@@ -60,6 +60,9 @@ func (s *Stack) Died() error {
 	return errors.Join(errs...)
 }
 
+// Standby is a store that stands there and is not the arm's own.
+func (s *Stack) Standby() []*Component { return s.standby }
+
 // Down ends nginx and then the replicas; stores live on. The error names what
 // had died before, and what could not be ended.
 func (s *Stack) Down(ctx context.Context) error {

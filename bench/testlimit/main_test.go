@@ -38,7 +38,7 @@ func TestOnlyATestThatHangsIsEnded(t *testing.T) {
 		stdout string
 		stderr []string // all of them
 	}{
-		{"hangs", 3 * time.Second, 2, "=== RUN   TestHangs\n", []string{"no test began or ended for 3s", "SIGQUIT", "testlimit.hang("}},
+		{"hangs", 3 * time.Second, 2, "=== RUN   TestHangs\n", []string{"no test began or ended, for 3s", "SIGQUIT", "testlimit.hang("}},
 		{"fails", time.Minute, 1, "--- FAIL: TestFails\n", nil},
 		{"goes on", 2500 * time.Millisecond, 0, "=== RUN   Test 29\n", nil},
 	} {

@@ -38,6 +38,7 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Postgres, error)
 	// second round trip for the request that gets it. A broken one is found by
 	// the query, and [Postgres.Lookup] tries once more.
 	cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
+	cfg.PrepareConn = inTime(o.Timeout / 2)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open postgres: %w", err)
@@ -48,6 +49,23 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Postgres, error)
 		return nil, fmt.Errorf("connect to postgres: %w", err)
 	}
 	return p, nil
+}
+
+// errLate is of a call that got its connection too late for a query.
+var errLate = errors.New("no connection was free in time")
+
+// inTime refuses a connection to a call that has less time left than this, and
+// keeps it for the next one. A query that its deadline cuts off takes its
+// connection along, and a new one costs more than a query: after an outage, when
+// all are new, calls that waited long would use up each as soon as it is there,
+// and the outage would never end.
+func inTime(least time.Duration) func(context.Context, *pgx.Conn) (bool, error) {
+	return func(ctx context.Context, _ *pgx.Conn) (bool, error) {
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < least {
+			return true, errLate
+		}
+		return true, nil
+	}
 }
 
 // Now is the database's own clock in SQL, in Unix milliseconds: the one clock that

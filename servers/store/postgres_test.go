@@ -8,7 +8,37 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"authbench/servers/store/storetest"
 )
+
+// TestALateCallLeavesTheConnection gives a call less time than a query may need:
+// it must be refused at once, and the connection must be there for the next.
+func TestALateCallLeavesTheConnection(t *testing.T) {
+	p, err := OpenPostgres(t.Context(), storetest.Postgres(t).URL, Options{Pool: 1, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Pool.Close()
+	backend := func() (pid int) {
+		err := p.Do(t.Context(), func(ctx context.Context) error {
+			return p.Pool.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pid
+	}
+	before := backend()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := p.Pool.Exec(ctx, `SELECT 1`); !errors.Is(err, errLate) || isBroken(err) {
+		t.Errorf("%v; want %v, which is no broken connection", err, errLate)
+	}
+	if after := backend(); after != before {
+		t.Errorf("backend %d, then %d: the connection was given up", before, after)
+	}
+}
 
 // TestLookupIsBoundedWithItsRetry breaks the connection of a first call: what is
 // left of the deadline is all that the second has, else a request would wait for
