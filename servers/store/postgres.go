@@ -38,7 +38,7 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Postgres, error)
 	// second round trip for the request that gets it. A broken one is found by
 	// the query, and [Postgres.Lookup] tries once more.
 	cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
-	cfg.PrepareConn = inTime(o.Timeout / 2)
+	cfg.PrepareConn = inTime
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open postgres: %w", err)
@@ -54,18 +54,27 @@ func OpenPostgres(ctx context.Context, url string, o Options) (*Postgres, error)
 // errLate is of a call that got its connection too late for a query.
 var errLate = errors.New("no connection was free in time")
 
-// inTime refuses a connection to a call that has less time left than this, and
-// keeps it for the next one. A query that its deadline cuts off takes its
-// connection along, and a new one costs more than a query: after an outage, when
-// all are new, calls that waited long would use up each as soon as it is there,
-// and the outage would never end.
-func inTime(least time.Duration) func(context.Context, *pgx.Conn) (bool, error) {
-	return func(ctx context.Context, _ *pgx.Conn) (bool, error) {
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < least {
-			return true, errLate
-		}
-		return true, nil
+// latest is the key, in a call's context, of the time when half of what the call
+// may take is over.
+type latest struct{}
+
+// begin gives a call its deadline, which is the caller's if that comes first.
+func (p *Postgres) begin(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	deadline, _ := ctx.Deadline()
+	return context.WithValue(ctx, latest{}, deadline.Add(-time.Until(deadline)/2)), cancel
+}
+
+// inTime refuses a connection to a call that has waited for more than half its
+// time, and keeps it for the next one. A query that its deadline cuts off takes
+// its connection along, and a new one costs more than a query: after an outage,
+// when all are new, calls that waited long would use up each as soon as it is
+// there, and the outage would never end.
+func inTime(ctx context.Context, _ *pgx.Conn) (bool, error) {
+	if late, ok := ctx.Value(latest{}).(time.Time); ok && time.Now().After(late) {
+		return true, errLate
 	}
+	return true, nil
 }
 
 // Now is the database's own clock in SQL, in Unix milliseconds: the one clock that
@@ -74,7 +83,7 @@ const Now = `(date_part('epoch', statement_timestamp()) * 1000)::bigint`
 
 // Do runs one call within the deadline, once.
 func (p *Postgres) Do(ctx context.Context, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	ctx, cancel := p.begin(ctx)
 	defer cancel()
 	return call(ctx)
 }
@@ -84,7 +93,7 @@ func (p *Postgres) Do(ctx context.Context, call func(context.Context) error) err
 // restart of the database each pooled connection is, and would fail one
 // request each: so the first to notice drops them all.
 func (p *Postgres) Lookup(ctx context.Context, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	ctx, cancel := p.begin(ctx)
 	defer cancel()
 	start := time.Now().UnixNano()
 	err := call(ctx)

@@ -12,16 +12,20 @@ import (
 	"authbench/servers/store/storetest"
 )
 
-// TestALateCallLeavesTheConnection gives a call less time than a query may need:
-// it must be refused at once, and the connection must be there for the next.
+// TestALateCallLeavesTheConnection lets a call ask for a connection when half its
+// time is over: it must be refused at once, and the connection must be there for
+// the next. Half is of the call's own time, which may be shorter than the store's
+// timeout, as that of a readiness check is.
 func TestALateCallLeavesTheConnection(t *testing.T) {
-	p, err := OpenPostgres(t.Context(), storetest.Postgres(t).URL, Options{Pool: 1, Timeout: time.Minute})
+	p, err := OpenPostgres(t.Context(), storetest.Postgres(t).URL, Options{Pool: 1, Timeout: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Pool.Close()
-	backend := func() (pid int) {
-		err := p.Do(t.Context(), func(ctx context.Context) error {
+	backend := func(within time.Duration) (pid int) {
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		defer cancel()
+		err := p.Do(ctx, func(ctx context.Context) error {
 			return p.Pool.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid)
 		})
 		if err != nil {
@@ -29,14 +33,37 @@ func TestALateCallLeavesTheConnection(t *testing.T) {
 		}
 		return pid
 	}
-	before := backend()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	if _, err := p.Pool.Exec(ctx, `SELECT 1`); !errors.Is(err, errLate) || isBroken(err) {
+	before := backend(time.Hour)
+	err = p.Do(t.Context(), func(ctx context.Context) error {
+		ctx = context.WithValue(ctx, latest{}, time.Now().Add(-time.Nanosecond))
+		_, err := p.Pool.Exec(ctx, `SELECT 1`)
+		return err
+	})
+	if !errors.Is(err, errLate) || isBroken(err) {
 		t.Errorf("%v; want %v, which is no broken connection", err, errLate)
 	}
-	if after := backend(); after != before {
+	if after := backend(time.Minute); after != before {
 		t.Errorf("backend %d, then %d: the connection was given up", before, after)
+	}
+}
+
+// TestHalfOfACallsTime asks begin when a call is late, of calls whose caller has
+// less time than the store's timeout, more, and no limit.
+func TestHalfOfACallsTime(t *testing.T) {
+	p := &Postgres{Timeout: time.Hour}
+	for callers, want := range map[time.Duration]time.Duration{time.Minute: 30 * time.Second, 5 * time.Hour: 30 * time.Minute, 0: 30 * time.Minute} {
+		caller, cancel := t.Context(), context.CancelFunc(func() {})
+		if callers > 0 {
+			caller, cancel = context.WithTimeout(caller, callers)
+		}
+		before := time.Now()
+		ctx, end := p.begin(caller)
+		late, _ := ctx.Value(latest{}).(time.Time)
+		if early, after := before.Add(want-time.Second), time.Now().Add(want); late.Before(early) || late.After(after) {
+			t.Errorf("the caller's time %v: late after %v; want %v", callers, late.Sub(before), want)
+		}
+		end()
+		cancel()
 	}
 }
 
