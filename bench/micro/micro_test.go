@@ -1,4 +1,4 @@
-// Package cost holds Go micro-benchmarks of what the servers do for a request,
+// Package micro holds Go micro-benchmarks of what the servers do for a request,
 // without HTTP: sign and verify by algorithm, look up a session by store, log in.
 // It measures the very code that the servers run, against real stores.
 //
@@ -8,6 +8,9 @@ package micro
 
 import (
 	"context"
+	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,33 +97,92 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-func BenchmarkLookup(b *testing.B) {
+// sessionStore is a store of sessions, and how to ask how many bytes they take in it.
+type sessionStore struct {
+	name  string
+	store session.Store
+	held  func() (int64, error)
+}
+
+func sessionStores(b *testing.B) []sessionStore {
+	b.Helper()
+	ctx := context.Background()
 	limits := store.Options{Timeout: 5 * time.Second, Pool: 4}
 	redis, err := store.OpenRedis(storetest.Redis(b).URL, limits)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer redis.Close()
-	pg, err := store.OpenPostgres(context.Background(), storetest.Postgres(b).URL, limits)
+	b.Cleanup(func() { redis.Close() })
+	pg, err := store.OpenPostgres(ctx, storetest.Postgres(b).URL, limits)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer pg.Pool.Close()
-	postgres, err := session.NewPostgres(context.Background(), pg, false)
+	b.Cleanup(pg.Pool.Close)
+	postgres, err := session.NewPostgres(ctx, pg, false)
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, s := range []struct {
-		name  string
-		store session.Store
-	}{
-		{"memory", session.NewMemory(time.Now, residents)},
-		{"redis", session.NewRedis(redis, limits.Timeout)},
-		{"postgres", postgres},
-	} {
+	return []sessionStore{
+		{"memory", session.NewMemory(time.Now, 1<<22), func() (int64, error) {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return int64(m.HeapAlloc), nil
+		}},
+		{"redis", session.NewRedis(redis, limits.Timeout), func() (int64, error) {
+			text, err := redis.Info(ctx, "memory").Result()
+			if err != nil {
+				return 0, err
+			}
+			_, rest, _ := strings.Cut(text, "used_memory:")
+			line, _, _ := strings.Cut(rest, "\r")
+			return strconv.ParseInt(line, 10, 64)
+		}},
+		{"postgres", postgres, func() (n int64, err error) {
+			return n, pg.Pool.QueryRow(ctx, "SELECT pg_total_relation_size('sessions')").Scan(&n)
+		}},
+	}
+}
+
+func BenchmarkLookup(b *testing.B) {
+	for _, s := range sessionStores(b) {
 		a := session.New(s.store, session.Config{Lifetime: time.Hour})
 		cs := issue(b, a, residents)
 		b.Run("store="+s.name, func(b *testing.B) { authenticate(b, a, cs) })
+	}
+}
+
+// BenchmarkStart starts a session, as a log-in does after the password is checked. Its B/session is
+// what one takes in the store, indexes included: the growth since it was empty. Tables grow by doubling,
+// so that of few sessions is rough: -benchtime 100000x tells it of many.
+func BenchmarkStart(b *testing.B) {
+	const atLeast = 2000
+	for _, s := range sessionStores(b) {
+		empty, err := s.held()
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, a, user := context.Background(), session.New(s.store, session.Config{Lifetime: time.Hour}), 0
+		start := func(b *testing.B) {
+			user++ // never one who has a session: it would share an index with it
+			if _, _, err := a.Issue(ctx, auth.Principal{Subject: account.SeedName(user), Role: account.RoleUser}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.Run("store="+s.name, func(b *testing.B) {
+			for user < atLeast {
+				start(b)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				start(b)
+			}
+			held, err := s.held()
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(held-empty)/float64(user), "B/session")
+		})
 	}
 }
 

@@ -20,11 +20,12 @@ type Start struct {
 // Draws are the mean demands of some arms, as measured and as they might have
 // been had other starts come about: blocks are drawn with replacement, as many as
 // there are, all arms of a block together, so that what slows a whole block slows
-// every arm of a draw (Efron 1979; the start is the sample, not the request).
+// every arm of a draw (Efron 1979; the start is the sample, not the request, and
+// several starts of an arm in one block are drawn together).
 type Draws struct {
 	Means []Demand // by arm, as measured
 
-	starts []int
+	blocks []int      // by arm: in how many it was started
 	drawn  [][]Demand // by draw, then by arm
 }
 
@@ -45,9 +46,13 @@ func Draw(arms [][]Start, draws int, seed uint64) (Draws, error) {
 	}
 	slices.Sort(blocks)
 	blocks = slices.Compact(blocks)
-	d := Draws{starts: make([]int, len(arms))}
+	d := Draws{blocks: make([]int, len(arms))}
 	for i, starts := range arms {
-		d.starts[i] = len(starts)
+		seen := map[int]bool{}
+		for _, s := range starts {
+			seen[s.Block] = true
+		}
+		d.blocks[i] = len(seen)
 	}
 	times := make([]int, len(blocks))
 	for i := range times {
@@ -90,20 +95,20 @@ func means(arms [][]Start, blocks, times []int) ([]Demand, bool) {
 
 // Of is a figure of one arm's mean demand with its 95 % interval.
 func (d Draws) Of(arm int, figure func(Demand) float64) trial.Interval {
-	return d.interval(d.starts[arm], func(arms []Demand) float64 { return figure(arms[arm]) })
+	return d.interval(d.blocks[arm], func(arms []Demand) float64 { return figure(arms[arm]) })
 }
 
 // Between is a figure of two arms' mean demands with its 95 % interval.
 func (d Draws) Between(a, b int, figure func(a, b Demand) float64) trial.Interval {
-	return d.interval(min(d.starts[a], d.starts[b]), func(arms []Demand) float64 { return figure(arms[a], arms[b]) })
+	return d.interval(min(d.blocks[a], d.blocks[b]), func(arms []Demand) float64 { return figure(arms[a], arms[b]) })
 }
 
-// interval is a figure's percentile interval over draws. With few starts that is
-// too narrow: draws spread by (n-1)/n too little, and know nothing of how badly n
-// starts show their own spread. So the percentiles taken lie further out, by the
+// interval is a figure's percentile interval over draws of n blocks. With few that
+// is too narrow: draws spread by (n-1)/n too little, and know nothing of how badly n
+// blocks show their own spread. So the percentiles taken lie further out, by the
 // quantile of Student's t over that of the normal (Hesterberg 2015, "expanded").
-// With 3 starts or fewer they are the lowest and the highest draw, and a single
-// start has no interval: Low and High are the estimate, and N says so.
+// With 3 blocks or fewer they are the lowest and the highest draw, and a single
+// block has no interval: Low and High are the estimate, and N says so.
 func (d Draws) interval(n int, figure func([]Demand) float64) trial.Interval {
 	iv := trial.Interval{Estimate: figure(d.Means), N: n}
 	iv.Low, iv.High = iv.Estimate, iv.Estimate
