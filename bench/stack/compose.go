@@ -354,7 +354,7 @@ func (c *compose) replicas(ctx context.Context, launches []launch) (all []Replic
 		port := replicaPort + l.number
 		// -force: what is not loopback within the container is published on loopback only.
 		args := append(l.args(fmt.Sprintf("0.0.0.0:%d", port), fmt.Sprintf("0.0.0.0:%d", privatePort), "/keys"), "-force")
-		programs = append(programs, program{name: l.name, template: "session-1", cpus: l.cpus, ports: []int{port, privatePort},
+		programs = append(programs, program{name: string(l.place) + l.name, template: "session-1", cpus: l.cpus, ports: []int{port, privatePort},
 			set: map[string]any{"command": args, "environment": l.env(),
 				"volumes": []any{map[string]any{"type": "volume", "source": "keys", "target": "/keys"}}}})
 	}
@@ -365,7 +365,7 @@ func (c *compose) replicas(ctx context.Context, launches []launch) (all []Replic
 	for i, u := range started {
 		l, port := launches[i], replicaPort+launches[i].number
 		all = append(all, Replica{Name: l.name, URL: "http://" + u.address(port), PrivateURL: "http://" + u.address(privatePort),
-			component: u.component(l.name, trial.ReplicaTier), upstream: fmt.Sprintf("%s:%d", l.name, port), says: []setting{{"pid", "1"}}})
+			component: u.component(l.name, trial.ReplicaTier), upstream: fmt.Sprintf("%s%s:%d", l.place, l.name, port), says: []setting{{"pid", "1"}}})
 	}
 	for i, r := range all {
 		started[i].serves = func(ctx context.Context) error { return answers(ctx, r.URL+"/healthz") }
@@ -377,7 +377,7 @@ func (c *compose) replicas(ctx context.Context, launches []launch) (all []Replic
 }
 
 // nginx implements host.
-func (c *compose) nginx(ctx context.Context, b trial.Balancer, replicas []Replica) (up balancer, err error) {
+func (c *compose) nginx(ctx context.Context, p place, b trial.Balancer, replicas []Replica) (up balancer, err error) {
 	conf := newNginxConfig("0.0.0.0:"+strconv.Itoa(nginxPort), "0.0.0.0:"+strconv.Itoa(statusPort), b, replicas)
 	conf.Files, conf.Connections = 16384, 8192 // engines commonly allow as many; our own limit says nothing about theirs
 	text, err := conf.render()
@@ -391,7 +391,7 @@ func (c *compose) nginx(ctx context.Context, b trial.Balancer, replicas []Replic
 		return up, fmt.Errorf("write the nginx configuration: %w", err)
 	}
 	const inside = "/etc/authbench/nginx.conf"
-	u, err := c.one(ctx, program{name: "nginx", template: "nginx", cpus: c.opts.SystemCPUs, ports: []int{nginxPort, statusPort},
+	u, err := c.one(ctx, program{name: string(p) + "nginx", template: "nginx", cpus: c.opts.SystemCPUs, ports: []int{nginxPort, statusPort},
 		set: map[string]any{
 			"entrypoint": []string{"nginx", "-e", "stderr", "-p", "/tmp", "-c", inside}, "command": []string{},
 			"volumes": []any{map[string]any{"type": "bind", "source": strings.ReplaceAll(file, "$", "$$"), "target": inside, "read_only": true}},

@@ -72,7 +72,7 @@ func TestABurnerGetsItsBudget(t *testing.T) {
 
 func burner(t *testing.T, n *Runtime) *Component {
 	t.Helper()
-	c, err := n.host.(*native).component("burner", trial.ReplicaTier)
+	c, err := n.host.(*native).component("", "burner", trial.ReplicaTier)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ type host interface {
 	// share. Those that had started when one failed come with the error.
 	replicas(ctx context.Context, launches []launch) ([]Replica, error)
 	// nginx starts the balancer in front of the replicas.
-	nginx(ctx context.Context, b trial.Balancer, replicas []Replica) (balancer, error)
+	nginx(ctx context.Context, p place, b trial.Balancer, replicas []Replica) (balancer, error)
 	// close ends everything and removes every trace.
 	close() error
 }

@@ -63,12 +63,12 @@ func (n *native) capabilities() Capabilities { return n.caps }
 func (n *native) close() error { return n.ledger.Close() }
 
 // component makes, or takes up again, the accounting of a part that will start.
-func (n *native) component(name string, tier trial.Tier) (*Component, error) {
+func (n *native) component(p place, name string, tier trial.Tier) (*Component, error) {
 	c := &Component{name: name, tier: tier}
 	if n.groups == nil {
 		return c, nil
 	}
-	g, err := n.groups.group(name)
+	g, err := n.groups.group(string(p) + name)
 	if err != nil {
 		return nil, err
 	}

@@ -14,8 +14,8 @@ import (
 )
 
 // nginx implements host.
-func (n *native) nginx(ctx context.Context, b trial.Balancer, replicas []Replica) (up balancer, err error) {
-	return n.startNginx(ctx, func(listen, status string) nginxConfig { return newNginxConfig(listen, status, b, replicas) })
+func (n *native) nginx(ctx context.Context, p place, b trial.Balancer, replicas []Replica) (up balancer, err error) {
+	return n.startNginx(ctx, p, func(listen, status string) nginxConfig { return newNginxConfig(listen, status, b, replicas) })
 }
 
 // StartSite starts nginx alone on some CPUs (a list such as "1"). It answers
@@ -34,7 +34,7 @@ func StartSite(ctx context.Context, l *process.Ledger, cpus, answer string) (*St
 	if n.user, err = ordinaryUser(); err != nil {
 		return nil, err
 	}
-	up, err := n.startNginx(ctx, func(listen, status string) nginxConfig {
+	up, err := n.startNginx(ctx, "", func(listen, status string) nginxConfig {
 		return bareNginxConfig(status, site{Listen: listen, Answer: answer})
 	})
 	if err != nil {
@@ -45,12 +45,12 @@ func StartSite(ctx context.Context, l *process.Ledger, cpus, answer string) (*St
 
 // startNginx starts it with what config makes of two addresses.
 // What is wrong with the configuration stands in the error.
-func (n *native) startNginx(ctx context.Context, config func(listen, status string) nginxConfig) (up balancer, err error) {
-	dir, err := n.userFolder("nginx")
+func (n *native) startNginx(ctx context.Context, p place, config func(listen, status string) nginxConfig) (up balancer, err error) {
+	dir, err := n.userFolder(string(p) + "nginx")
 	if err != nil {
 		return up, err
 	}
-	component, err := n.component("nginx", trial.BalancerTier)
+	component, err := n.component(p, "nginx", trial.BalancerTier)
 	if err != nil {
 		return up, err
 	}

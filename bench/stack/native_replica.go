@@ -28,7 +28,7 @@ func (n *native) replicas(ctx context.Context, launches []launch) (all []Replica
 
 func (n *native) replica(ctx context.Context, l launch) (r Replica, err error) {
 	r.Name = l.name
-	if r.component, err = n.component(l.name, trial.ReplicaTier); err != nil {
+	if r.component, err = n.component(l.place, l.name, trial.ReplicaTier); err != nil {
 		return r, err
 	}
 	var env []string

@@ -19,7 +19,7 @@ func (n *native) redis(ctx context.Context) (s store, err error) {
 	if err != nil {
 		return s, err
 	}
-	if s.component, err = n.component("redis", trial.StoreTier); err != nil {
+	if s.component, err = n.component("", "redis", trial.StoreTier); err != nil {
 		return s, err
 	}
 	_, err = onFreePort(1, func(addr []string) (*child, error) {
@@ -45,7 +45,7 @@ func (n *native) postgres(ctx context.Context) (s store, err error) {
 	if err != nil {
 		return s, err
 	}
-	if s.component, err = n.component("postgres", trial.StoreTier); err != nil {
+	if s.component, err = n.component("", "postgres", trial.StoreTier); err != nil {
 		return s, err
 	}
 	data, password := filepath.Join(dir, "data"), rand.Text()

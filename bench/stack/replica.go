@@ -29,6 +29,7 @@ type Replica struct {
 type launch struct {
 	spec     trial.CellSpec
 	kind     arm.Kind
+	place    place
 	name     string
 	number   int    // 1, 2, ...; 0 for one that only mints
 	cpus     string // list

@@ -19,7 +19,16 @@ type Options struct {
 	Seed          uint64 // of the order of credentials
 }
 
-// Runtime starts stacks, one at a time.
+// place is where a stack stands among those that are up at the same time: it
+// begins the names that the host knows its parts by. The first place is "".
+type place string
+
+// places are as many as stacks can stand side by side.
+func places() []place { return []place{"", "b-", "c-", "d-"} }
+
+// Runtime starts stacks. Several may be up at the same time, each with replicas,
+// balancer and accounting of its own, as long as none asks a store that another
+// one has too: what it did for each could not be told apart.
 type Runtime struct {
 	kind     string
 	host     host
@@ -29,10 +38,11 @@ type Runtime struct {
 	redis    redisStore
 	postgres postgresStore
 	minted   map[mintKey]mintedSet
+	up       map[place]*Stack
 }
 
 func newRuntime(kind string, h host, opts Options) *Runtime {
-	return &Runtime{kind: kind, host: h, opts: opts, minted: map[mintKey]mintedSet{}}
+	return &Runtime{kind: kind, host: h, opts: opts, minted: map[mintKey]mintedSet{}, up: map[place]*Stack{}}
 }
 
 // Capabilities says what can be done here; experiments that need more are skipped.
@@ -55,7 +65,10 @@ func (n *Runtime) Up(ctx context.Context, spec trial.CellSpec) (s *Stack, err er
 	if err := n.check(spec); err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec, err)
 	}
-	s = &Stack{spec: spec, Warnings: slices.Clone(n.warnings)}
+	s = &Stack{spec: spec, Warnings: slices.Clone(n.warnings), runtime: n}
+	if s.place, err = n.take(s); err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec, err)
+	}
 	if spec.System.Balancer == trial.IPHash && !SeesSources(n.kind) {
 		s.Warnings = append(s.Warnings, NoSources)
 	}
@@ -120,11 +133,32 @@ func (n *Runtime) check(spec trial.CellSpec) error {
 	return nil
 }
 
+// take finds a place for a stack among those that are up.
+func (n *Runtime) take(s *Stack) (place, error) {
+	for _, other := range n.up {
+		for _, store := range arm.Of(s.spec.System.Arm).Stores {
+			if there, asked := arm.Of(other.spec.System.Arm).Uses(store.Store); there && (asked || store.Asked) {
+				return "", fmt.Errorf("%s beside %s: what %s does for one of them cannot be told from what it does for the other",
+					s.spec.System.Arm, other.spec.System.Arm, store.Store)
+			}
+		}
+	}
+	for _, p := range places() {
+		if n.up[p] == nil {
+			n.up[p] = s
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("%d systems are up already: no more can stand side by side", len(n.up))
+}
+
 // startReplicas starts r1, r2, ... and checks each.
 func (n *Runtime) startReplicas(ctx context.Context, s *Stack, spec trial.CellSpec) error {
 	var launches []launch
 	for i := range spec.System.Replicas {
-		launches = append(launches, n.launch(spec, i+1))
+		l := n.launch(spec, i+1)
+		l.place = s.place
+		launches = append(launches, l)
 	}
 	var err error
 	s.Replicas, err = n.host.replicas(ctx, launches)
@@ -144,7 +178,7 @@ func (n *Runtime) startReplicas(ctx context.Context, s *Stack, spec trial.CellSp
 
 // startNginx starts nginx in front of the replicas.
 func (n *Runtime) startNginx(ctx context.Context, s *Stack, spec trial.CellSpec) error {
-	b, err := n.host.nginx(ctx, spec.System.Balancer, s.Replicas)
+	b, err := n.host.nginx(ctx, s.place, spec.System.Balancer, s.Replicas)
 	if err != nil {
 		return err
 	}

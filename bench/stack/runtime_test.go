@@ -3,6 +3,8 @@ package stack
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +26,7 @@ var contract = []struct {
 	{"shared credentials are minted once", checkSharedCredentialsAreMintedOnce},
 	{"minting waits for a slow store", checkMintingWaitsForASlowStore},
 	{"what is left broken is mended", checkWhatIsLeftBrokenIsMended},
+	{"two stand side by side", checkTwoStandSideBySide},
 	{"specs that cannot be started", checkSpecsThatCannotBeStarted},
 }
 
@@ -110,6 +113,55 @@ func checkABudgetIsKeptAndLifted(t *testing.T, n *Runtime) {
 		t.Errorf("a new replica is throttled: %+v, %v", th, err)
 	}
 	if err := s.Down(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Of two systems that are up together each has its own parts and its own bill, and
+// the end of one leaves the other alone.
+func checkTwoStandSideBySide(t *testing.T, n *Runtime) {
+	busy, idle := up(t, n, cell("session/redis", 2, trial.RoundRobin)), up(t, n, cell("none", 2, trial.RoundRobin))
+	used := func(s *Stack) (seconds float64) {
+		for _, c := range s.Components {
+			if c.Tier() != trial.StoreTier {
+				cpu, err := c.CPU()
+				if err != nil {
+					t.Fatal(err)
+				}
+				seconds += cpu
+			}
+		}
+		return seconds
+	}
+	for _, s := range []*Stack{busy, idle} {
+		var names []string
+		for _, r := range s.Replicas {
+			names = append(names, r.Name)
+		}
+		if !slices.Equal(names, []string{"r1", "r2"}) {
+			t.Errorf("replicas %v, want r1 and r2 of each", names)
+		}
+	}
+	before, beforeIdle := used(busy), used(idle)
+	for range 500 {
+		if sub, err := whoami(t.Context(), busy.URL, busy.Credentials[0]); err != nil || sub != busy.Credentials[0].User {
+			t.Fatalf("answered as %q, %v", sub, err)
+		}
+	}
+	if did, idled := used(busy)-before, used(idle)-beforeIdle; idled > did/3 {
+		t.Errorf("500 requests to one took %.4f s of CPU there, and %.4f s at the other", did, idled)
+	}
+	if s, err := n.Up(t.Context(), cell("jwt/HS256", 1, trial.RoundRobin)); err == nil || !strings.Contains(err.Error(), "redis") {
+		t.Errorf("a second system with the same Redis: %v", err)
+		s.Down(t.Context())
+	}
+	if err := busy.Down(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := whoami(t.Context(), idle.URL, trial.Credential{}); err != nil {
+		t.Errorf("after the end of the other: %v", err)
+	}
+	if err := idle.Down(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

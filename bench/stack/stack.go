@@ -31,6 +31,8 @@ type Stack struct {
 	Components  []*Component       // balancer, replicas and the arm's store
 	Warnings    []string
 
+	runtime  *Runtime
+	place    place
 	spec     trial.CellSpec
 	standby  []*Component // a store that stands there and is not the arm's own
 	routeURL string       // says which replica a request would go to
@@ -63,9 +65,17 @@ func (s *Stack) Died() error {
 // Standby is a store that stands there and is not the arm's own.
 func (s *Stack) Standby() []*Component { return s.standby }
 
+// leave gives the stack's place to others.
+func (s *Stack) leave() {
+	if s.runtime != nil && s.runtime.up[s.place] == s {
+		delete(s.runtime.up, s.place)
+	}
+}
+
 // Down ends nginx and then the replicas; stores live on. The error names what
 // had died before, and what could not be ended.
 func (s *Stack) Down(ctx context.Context) error {
+	defer s.leave()
 	errs := []error{s.Died()}
 	for _, c := range slices.Concat(s.Components, s.standby) {
 		errs = append(errs, c.mend(ctx))
