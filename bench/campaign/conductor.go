@@ -161,10 +161,40 @@ func (p *performance) step(ctx context.Context, i int) error {
 		usage, uerr := p.meters[cell].Stop(ctx)
 		ms[cell].Usage, err = usage, errors.Join(err, uerr)
 	}
+	sideBySide(ms)
 	for cell := range ms {
 		err = errors.Join(err, p.keep(&ms[cell], p.spec.Cells[cell].Steps[i]))
 	}
 	return err
+}
+
+// sideBySide tells each measurement what the other cells' systems used, which is
+// no CPU of other processes.
+func sideBySide(ms []trial.Measurement) {
+	const foreign = "foreign CPU"
+	all, missing := 0.0, ""
+	for _, m := range ms {
+		all += serving(m.Usage)
+		if why := m.Usage.Missing[foreign]; why != "" {
+			missing = why
+		}
+	}
+	for i := range ms {
+		u := &ms[i].Usage
+		u.Beside = all - serving(*u)
+		u.Foreign = max(0, u.Foreign-u.Beside)
+		if missing != "" && len(ms) > 1 {
+			if u.Missing == nil {
+				u.Missing = map[string]string{}
+			}
+			u.Missing[foreign], u.Foreign = missing, 0
+		}
+	}
+}
+
+// serving is the CPU-seconds of the tiers that serve requests.
+func serving(u trial.Usage) float64 {
+	return u.CPU[trial.BalancerTier] + u.CPU[trial.ReplicaTier] + u.CPU[trial.StoreTier]
 }
 
 // play runs everything of the steps that loads and breaks, side by side.
@@ -259,7 +289,11 @@ func (p *performance) keep(m *trial.Measurement, step trial.Step) error {
 		return nil
 	}
 	p.made.Steps = append(p.made.Steps, *m)
-	p.made.Doubts = append(p.made.Doubts, p.conductor.Instrument.doubts(m, step.Expect)...)
+	for _, d := range p.conductor.Instrument.doubts(m, step.Expect, len(p.spec.Cells)) {
+		if m.Cell == 0 || !slices.Contains(common(), d.Cause) {
+			p.made.Doubts = append(p.made.Doubts, d)
+		}
+	}
 	for _, mark := range m.Marks {
 		if mark.InEffect == nil {
 			p.made.Doubts = append(p.made.Doubts, trial.Doubt{Step: step.Name, Cause: "fault not in effect", Spoils: trial.Aspects(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -129,6 +130,33 @@ func TestCellsSideBySideAreLoadedAtTheSameMoment(t *testing.T) {
 	if err != nil || len(h.seen) != 1 || len(h.seen[0].Streams) != 2 || len(made.Steps) != 2 || made.Steps[1].Cell != 1 ||
 		len(made.Steps[1].Streams) != 1 {
 		t.Errorf("%v: loaded %+v, made %+v", err, h.seen, made.Steps)
+	}
+}
+
+// What one cell used is no CPU of other processes for the cell beside it, and a
+// noisy machine is said once of both.
+func TestCellsSideBySideKnowOfEachOther(t *testing.T) {
+	all, _ := asked("cost", 1, 0).Trials(nil)
+	duet := trial.Spec{Experiment: "cost", Cells: []trial.CellSpec{all[0].Cells[0], all[1].Cells[0]}}
+	h := &fakeHouse{usage: trial.Usage{Seconds: 1, Foreign: 0.35, CPU: map[trial.Tier]float64{trial.ReplicaTier: 0.2, trial.BalancerTier: 0.1},
+		Ticks: map[string]trial.CPUTicks{"cpu1": {Busy: 65, Steal: 15, Total: 100}}}}
+	c := h.conductor()
+	c.Instrument = Instrument{Generator: []string{"cpu0"}, System: []string{"cpu1"}}
+	made, err := c.Make(t.Context(), duet, []int{0}, 1)
+	if err != nil || len(made.Steps) != 2 {
+		t.Fatalf("%v: %+v", err, made)
+	}
+	for _, m := range made.Steps {
+		if u := m.Usage; math.Abs(u.Beside-0.3) > 1e-9 || math.Abs(u.Foreign-0.05) > 1e-9 {
+			t.Errorf("cell %d: %.3f s beside it and %.3f s of others; want 0.3 and 0.05", m.Cell, u.Beside, u.Foreign)
+		}
+	}
+	if len(made.Doubts) != 2 || made.Doubts[0].Cause != stolen || made.Doubts[1].Cause != others {
+		t.Errorf("doubts %+v; want stolen CPU and other processes, once each", made.Doubts)
+	}
+	h.usage.Missing = map[string]string{"foreign CPU": "r1: gone"}
+	if made, _ := c.Make(t.Context(), duet, []int{0}, 1); made.Steps[1].Usage.Missing["foreign CPU"] == "" || made.Steps[1].Usage.Foreign != 0 {
+		t.Errorf("other processes' CPU is known where a cell's own is not: %+v", made.Steps[1].Usage)
 	}
 }
 

@@ -36,19 +36,24 @@ const smallestDoubtTicks = 3
 // fixed before any run. Counts are spoiled by none of them: neither stolen time
 // nor a late pacer changes how many store operations a request costs.
 func DoubtRules() []trial.DoubtRule {
+	duet := func(r trial.DoubtRule, bound float64) trial.DoubtRule {
+		r.Beside = bound
+		return r
+	}
 	rule := func(cause string, a trial.Aspect, bound float64, unit, why string) trial.DoubtRule {
 		return trial.DoubtRule{Cause: cause, Aspect: a, Bound: bound, Unit: unit, Why: why}
 	}
 	const share = "share of its CPU time"
 	return []trial.DoubtRule{
-		rule(stolen, trial.CPUTotal, 0.10, share, "CPU clocks leave stolen time out; cold caches after it cost about 1 %"),
-		rule(stolen, trial.CPUSplit, 0.03, share, "stolen time bunches arrivals, which moves work from the replicas to nginx"),
+		duet(rule(stolen, trial.CPUTotal, 0.10, share, "CPU clocks leave stolen time out; cold caches after it cost about 1 %, "+
+			"in a duet on both sides"), 0.65),
+		duet(rule(stolen, trial.CPUSplit, 0.03, share, "stolen time bunches arrivals, which moves work from the replicas to nginx"), 0.10),
 		rule(stolen, trial.Median, 0.05, share, "a request in flight waits for the CPU to come back"),
 		rule(stolen, trial.Tail, 0.01, share, "one stolen tick is longer than most tails"),
 		rule(stolen, trial.Rate, 0.02, share, "a stolen CPU serves nobody"),
 		rule(stolenOurs, trial.Rate, 0.02, share, "a generator that stands still keeps a closed loop waiting"),
-		rule(others, trial.CPUTotal, 0.03, share, "other work takes caches and memory bandwidth"),
-		rule(others, trial.CPUSplit, 0.03, share, "the same"),
+		duet(rule(others, trial.CPUTotal, 0.03, share, "other work takes caches and memory bandwidth, in a duet of both sides"), 0.65),
+		duet(rule(others, trial.CPUSplit, 0.03, share, "the same"), 0.10),
 		rule(others, trial.Median, 0.03, share, "requests wait for other work"),
 		rule(others, trial.Tail, 0.03, share, "the same; busy time comes in ticks, so that less cannot be told from rounding"),
 		rule(others, trial.Rate, 0.03, share, "the same"),
@@ -62,6 +67,9 @@ func DoubtRules() []trial.DoubtRule {
 		rule(clockStep, trial.WallClock, clockJumpBound.Seconds(), "s", "a token's lifetime is told by the wall clock"),
 	}
 }
+
+// common are the causes that all cells of a trial share: they are said once, of the first.
+func common() []string { return []string{stolen, stolenOurs, others, latePacer, busyPacer, saturated} }
 
 // spoilt are what a component that died by itself leaves no figure of but counts.
 func spoilt() []trial.Aspect {
@@ -85,8 +93,9 @@ func NewInstrument(generator, system string) Instrument {
 
 // doubts judges one step by the rules. What the system under test did (errors,
 // drops) is a remark at most: it is a result. Nothing is said against a k6
-// journey: it counts answers, which stolen time does not change.
-func (in Instrument) doubts(m *trial.Measurement, expect trial.Expect) (found []trial.Doubt) {
+// journey: it counts answers, which stolen time does not change. The trial has so
+// many cells: in a duet noise hits both sides, and the bounds are wider.
+func (in Instrument) doubts(m *trial.Measurement, expect trial.Expect, cells int) (found []trial.Doubt) {
 	if len(m.Streams) == 0 {
 		return nil
 	}
@@ -94,7 +103,7 @@ func (in Instrument) doubts(m *trial.Measurement, expect trial.Expect) (found []
 	over := func(cause string, amount, least float64, text string) {
 		d := trial.Doubt{Step: m.Step, Cause: cause, Amount: amount, Text: text}
 		for _, r := range DoubtRules() {
-			bound := max(r.Bound, least)
+			bound := max(r.In(cells), least)
 			if r.Cause != cause || !(amount > bound) {
 				continue
 			}
@@ -112,7 +121,7 @@ func (in Instrument) doubts(m *trial.Measurement, expect trial.Expect) (found []
 		share := func(ticks int64) float64 { return float64(ticks) / float64(system.Total) }
 		over(stolen, share(system.Steal), share(smallestDoubtTicks),
 			fmt.Sprintf("%.0f %% of the system's CPU time was stolen", 100*share(system.Steal)))
-		known := m.Usage.CPU[trial.BalancerTier] + m.Usage.CPU[trial.ReplicaTier] + m.Usage.CPU[trial.StoreTier]
+		known := serving(m.Usage) + m.Usage.Beside
 		if slices.Equal(in.System, in.Generator) {
 			known += m.Usage.CPU[trial.GeneratorTier]
 		}

@@ -67,7 +67,7 @@ func TestDoubtsSpoilWhatTheyTouchAndNothingElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := healthy()
 			c.change(&m)
-			found := in.doubts(&m, trial.Expect{})
+			found := in.doubts(&m, trial.Expect{}, 1)
 			if c.want == "" {
 				if len(found) != 0 {
 					t.Errorf("doubts %+v, want none", found)
@@ -90,6 +90,34 @@ func TestDoubtsSpoilWhatTheyTouchAndNothingElse(t *testing.T) {
 	}
 }
 
+// Noise hits both sides of a duet: its CPU figures stand much more of it, and what
+// the other side used is no other process.
+func TestADuetStandsMoreNoise(t *testing.T) {
+	in := Instrument{Generator: []string{"cpu0"}, System: []string{"cpu1"}}
+	spoiled := func(busy int64, beside float64, cells int) (aspects []trial.Aspect) {
+		m := trial.Measurement{Step: "p", Streams: map[string]*trial.StreamResult{trial.Main: {}},
+			Usage: trial.Usage{CPU: map[trial.Tier]float64{trial.ReplicaTier: 2}, Beside: beside,
+				Ticks: map[string]trial.CPUTicks{"cpu1": {Busy: busy, Total: 1000}}}}
+		for _, d := range in.doubts(&m, trial.Expect{}, cells) {
+			aspects = append(aspects, d.Spoils...)
+		}
+		return aspects
+	}
+	if got := spoiled(400, 2, 2); got != nil {
+		t.Errorf("with all CPU accounted for %v are spoiled", got)
+	}
+	alone, duet := spoiled(480, 2, 1), spoiled(480, 2, 2)
+	if !slices.Contains(alone, trial.CPUTotal) || !slices.Contains(alone, trial.CPUSplit) {
+		t.Errorf("8 %% of other work spoil %v of a cell alone; want its CPU among them", alone)
+	}
+	if slices.Contains(duet, trial.CPUTotal) || slices.Contains(duet, trial.CPUSplit) || !slices.Contains(duet, trial.Median) {
+		t.Errorf("8 %% of other work spoil %v of a duet; want its latency and not its CPU", duet)
+	}
+	if got := spoiled(900, 0, 2); !slices.Contains(got, trial.CPUTotal) {
+		t.Errorf("70 %% of other work spoil %v of a duet; want its CPU among them", got)
+	}
+}
+
 // In a phase of half a second a tick is 2 %: so few ticks are rounding.
 func TestFewTicksAreRounding(t *testing.T) {
 	in := Instrument{Generator: []string{"cpu0"}, System: []string{"cpu1"}}
@@ -97,7 +125,7 @@ func TestFewTicksAreRounding(t *testing.T) {
 		m := trial.Measurement{
 			Streams: map[string]*trial.StreamResult{trial.Main: {Stream: trial.Stream{Pacing: trial.Pacing{Mode: trial.Open}}}},
 			Usage:   trial.Usage{Ticks: map[string]trial.CPUTicks{"cpu1": {Steal: steal, Total: 50}}}}
-		if found := in.doubts(&m, trial.Expect{}); (len(found) > 0) != doubted {
+		if found := in.doubts(&m, trial.Expect{}, 1); (len(found) > 0) != doubted {
 			t.Errorf("%d of 50 ticks stolen: doubts %+v", steal, found)
 		}
 	}

@@ -46,8 +46,17 @@ type DoubtRule struct {
 	Cause  string  `json:"cause"`
 	Aspect Aspect  `json:"aspect"`
 	Bound  float64 `json:"bound"`
+	Beside float64 `json:"beside,omitempty"` // the bound in a duet, whose figures are set against each other; 0: the same
 	Unit   string  `json:"unit"`
 	Why    string  `json:"why"`
+}
+
+// In is the bound in a trial of so many cells.
+func (r DoubtRule) In(cells int) float64 {
+	if cells > 1 && r.Beside > 0 {
+		return r.Beside
+	}
+	return r.Bound
 }
 
 // Doubt adds one to the trial.

@@ -126,10 +126,11 @@ type Usage struct {
 	RSS       map[string]int64    `json:"rssBytes,omitempty"`  // by component, at the end of the step
 	// store and balancer counters, e.g. redis_commands, postgres_statements, nginx_requests
 	Counters map[string]float64  `json:"counters,omitempty"`
-	Steal    float64             `json:"stealSeconds"`        // taken by the hypervisor from the CPUs in use
-	Foreign  float64             `json:"foreignSeconds"`      // CPU that neither we nor the system under test used
-	Busy     map[string]float64  `json:"busyShare,omitempty"` // busy share of each CPU in use, 0..1, by "cpu0", ...
-	Ticks    map[string]CPUTicks `json:"ticks,omitempty"`     // what the kernel counted of each CPU in use, by "cpu0", ...
+	Steal    float64             `json:"stealSeconds"`            // taken by the hypervisor from the CPUs in use
+	Foreign  float64             `json:"foreignSeconds"`          // CPU that neither we nor the system under test used
+	Beside   float64             `json:"besideSeconds,omitempty"` // CPU of the cells that stand beside this one
+	Busy     map[string]float64  `json:"busyShare,omitempty"`     // busy share of each CPU in use, 0..1, by "cpu0", ...
+	Ticks    map[string]CPUTicks `json:"ticks,omitempty"`         // what the kernel counted of each CPU in use, by "cpu0", ...
 
 	// Missing says what could not be read, and why: "redis counters", "r1 CPU", "foreign CPU". A figure that rests on
 	// it is absent above or, of a plain number, 0; it was never measured to be nothing.
