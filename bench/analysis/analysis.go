@@ -179,10 +179,10 @@ func leftOut(r trial.Rule, m Metric, blocks []Block) (measured int, causes []tri
 }
 
 // uses says whether a rule's figures rest on a trial: one of its cells is named,
-// or is the control.
+// or it is the control, alone, that others are held against.
 func uses(r trial.Rule, s trial.Spec) bool {
 	return slices.ContainsFunc(s.Cells, func(cell trial.CellSpec) bool {
-		return cell.System.Arm == trial.Control || slices.ContainsFunc(r.Compare, func(c trial.Comparison) bool {
+		return cell.System.Arm == trial.Control && len(s.Cells) == 1 || slices.ContainsFunc(r.Compare, func(c trial.Comparison) bool {
 			return slices.ContainsFunc(sidesOf(r, c), func(s trial.Selector) bool { return s.Matches(cell) })
 		})
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"authbench/bench/trial"
 )
@@ -19,6 +20,20 @@ type Block struct {
 
 	identities []identity // of Trials
 	aspect     trial.Aspect
+	run        *blocks
+}
+
+// blocks are all of a run's blocks of an experiment, with what is worked out over them.
+type blocks struct {
+	blocks []Block
+
+	mu    sync.Mutex
+	quiet map[quietKey]float64 // see Block.quiet
+}
+
+type quietKey struct {
+	step   string
+	aspect trial.Aspect
 }
 
 // identity is what the attempts of one trial share: trial.Spec.Hash, found once, and trial.Spec.Label.
@@ -37,20 +52,20 @@ func Blocks(trials []trial.Trial, experiment string) []Block {
 			byNumber[t.Block] = append(byNumber[t.Block], entry{identity{t.Spec.Hash(), t.Spec.Label()}, t})
 		}
 	}
-	var blocks []Block
+	run := &blocks{quiet: map[quietKey]float64{}}
 	for _, n := range slices.Sorted(maps.Keys(byNumber)) {
 		entries := byNumber[n]
 		slices.SortFunc(entries, func(x, y entry) int {
 			return cmp.Or(cmp.Compare(x.identity.hash, y.identity.hash), cmp.Compare(x.identity.label, y.identity.label),
 				cmp.Compare(x.trial.Attempt, y.trial.Attempt))
 		})
-		b := Block{Experiment: experiment, Number: n}
+		b := Block{Experiment: experiment, Number: n, run: run}
 		for _, e := range entries {
 			b.Trials, b.identities = append(b.Trials, e.trial), append(b.identities, e.identity)
 		}
-		blocks = append(blocks, b)
+		run.blocks = append(run.blocks, b)
 	}
-	return blocks
+	return run.blocks
 }
 
 // For is the same block as figures see it that rest on an aspect: of each cell
@@ -87,6 +102,14 @@ type At struct {
 
 // Spec is the cell's own part of the trial's.
 func (at At) Spec() trial.CellSpec { return at.Trial.Spec.Cells[at.Cell] }
+
+// partner is the cell beside it, in a trial of two.
+func (at At) partner() (At, bool) {
+	if len(at.Trial.Spec.Cells) != 2 {
+		return At{}, false
+	}
+	return At{at.Trial, 1 - at.Cell}, true
+}
 
 // attempts are all trials that hold the one cell that a selector means. More than one cell is an error.
 func (b Block) attempts(s trial.Selector) (ats []At, err error) {
@@ -129,6 +152,7 @@ func (b Block) Find(s trial.Selector) (At, error) {
 
 // sample is a step of a cell and the stream that a selector means.
 type sample struct {
+	at At
 	*trial.Measurement
 	*trial.StreamResult // nil where a k6 script alone made the step
 }
@@ -139,6 +163,10 @@ func (b Block) measurement(s trial.Selector) (*trial.Measurement, error) {
 	if err != nil {
 		return nil, err
 	}
+	return at.measurement(s)
+}
+
+func (at At) measurement(s trial.Selector) (*trial.Measurement, error) {
 	m, ok := at.Trial.Step(at.Cell, s.Step)
 	if !ok {
 		return nil, fmt.Errorf("%s has no step %q", cellName(s), s.Step)
@@ -148,7 +176,15 @@ func (b Block) measurement(s trial.Selector) (*trial.Measurement, error) {
 
 // sample returns the selected stream of the selected step.
 func (b Block) sample(s trial.Selector) (sample, error) {
-	m, err := b.measurement(s)
+	at, err := b.Find(s)
+	if err != nil {
+		return sample{}, err
+	}
+	return at.sample(s)
+}
+
+func (at At) sample(s trial.Selector) (sample, error) {
+	m, err := at.measurement(s)
 	if err != nil {
 		return sample{}, err
 	}
@@ -156,7 +192,7 @@ func (b Block) sample(s trial.Selector) (sample, error) {
 	if !ok {
 		return sample{}, fmt.Errorf("%s, %s: no stream %q", cellName(s), s.Step, s.Stream)
 	}
-	return sample{m, r}, nil
+	return sample{at, m, r}, nil
 }
 
 // charged finds a sample whose CPU, store operations and bytes are those of the

@@ -28,6 +28,13 @@ func NoiseFloor(blocks []Block, name, step string, contrast trial.Contrast) (flo
 func noiseFloor(blocks []Block, m Metric, step string, contrast trial.Contrast) (floor float64, ok bool) {
 	effects := map[string][]float64{} // by the cell's identity
 	for _, b := range blocks {
+		if m.overControl && contrast == trial.Difference {
+			for _, s := range b.duetsOfOne(step) { // the figure is what the two differ by
+				if e, err := m.value(b, s); err == nil {
+					effects[s.Cell.String()] = append(effects[s.Cell.String()], e)
+				}
+			}
+		}
 		for _, p := range b.pairs(step) {
 			x, errX := m.value(b, p.first)
 			y, errY := m.value(b, p.second)
@@ -57,10 +64,24 @@ type pair struct {
 	first, second trial.Selector
 }
 
+// duetsOfOne finds the cells that stand beside themselves.
+func (b Block) duetsOfOne(step string) (found []trial.Selector) {
+	for t := range b.first {
+		cells := b.Trials[t].Spec.Cells
+		if len(cells) == 2 && cells[0].Cell.String() == cells[1].Cell.String() {
+			found = append(found, selectorOf(cells[0], step))
+		}
+	}
+	return found
+}
+
 // pairs finds the block's cells of one identity under two labels.
 func (b Block) pairs(step string) (pairs []pair) {
 	byHash := map[string][]trial.CellSpec{}
 	for t := range b.first {
+		if len(b.Trials[t].Spec.Cells) > 1 {
+			continue
+		}
 		for i, c := range b.Trials[t].Spec.Cells {
 			h := fmt.Sprint(b.identities[t].hash, i)
 			if j := slices.IndexFunc(byHash[h], func(o trial.CellSpec) bool { return o.Label != c.Label }); j >= 0 {

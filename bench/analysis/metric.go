@@ -22,6 +22,8 @@ type Metric struct {
 	count func(Block, trial.Selector) (events, chances float64, err error)
 	// many: a chance may give more than one event.
 	many bool
+	// overControl: what an arm has more than the control; of the control itself it is noise.
+	overControl bool
 	// quantile of a latency's percentile.
 	quantile float64
 }

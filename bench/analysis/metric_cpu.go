@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"gonum.org/v1/gonum/stat"
+
 	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
@@ -19,18 +21,23 @@ func serving() []trial.Tier {
 // as it is and over the control's.
 func cpuMetrics() []Metric {
 	metrics := []Metric{
-		{Name: "cpu_us_per_request", Title: "CPU per request", Aspect: trial.CPUTotal, value: cpu(serving()...)},
-		{Name: "auth_cpu_us", Title: "CPU per request over the control", Aspect: trial.CPUTotal, value: overControl(cpu(serving()...))},
+		{Name: "cpu_us_per_request", Title: "CPU per request", Unit: "µs", Aspect: trial.CPUTotal, value: cpu(serving()...)},
+		{Name: "cpu_vs_control", Title: "CPU per request relative to the control", Unit: "share", Aspect: trial.CPUTotal, value: relative},
+		{Name: "auth_cpu_us", Title: "CPU per request over the control", Unit: "µs", Aspect: trial.CPUTotal, value: overControl(serving()...)},
 	}
 	for _, tier := range serving() {
 		metrics = append(metrics,
-			Metric{Name: "cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request, %s", tier), Aspect: trial.CPUSplit, value: cpu(tier)},
-			Metric{Name: "auth_cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request over the control, %s", tier), Aspect: trial.CPUSplit,
-				value: overControl(cpu(tier))})
+			Metric{Name: "cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request, %s", tier), Unit: "µs", Aspect: trial.CPUSplit,
+				value: cpu(tier)},
+			Metric{Name: "auth_cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request over the control, %s", tier), Unit: "µs",
+				Aspect: trial.CPUSplit, value: overControl(tier)})
 	}
+	metrics = append(metrics, Metric{Name: "replica_cores_per_store_core", Title: "Replica cores that one store core feeds", Unit: "cores",
+		Aspect: trial.CPUSplit, value: coresPerStoreCore})
 	for i := range metrics {
-		metrics[i].Unit, metrics[i].Better = "µs", trial.Less
+		metrics[i].Better, metrics[i].overControl = trial.Less, strings.HasPrefix(metrics[i].Name, "auth_")
 	}
+	metrics[len(metrics)-1].Better = trial.More
 	return metrics
 }
 
@@ -38,45 +45,149 @@ func cpuMetrics() []Metric {
 // is an error; a store's CPU may be missing only where the arm has no store
 // process.
 func cpu(tiers ...trial.Tier) func(Block, trial.Selector) (float64, error) {
-	return func(b Block, s trial.Selector) (float64, error) {
-		return perRequest(func(x sample) (float64, error) {
-			successes := x.Outcomes[trial.Success]
-			if successes == 0 {
-				return 0, fmt.Errorf("no request succeeded")
-			}
-			seconds := 0.0
-			for _, tier := range tiers {
-				v, ok := x.Usage.CPU[tier]
-				if !ok && (tier != trial.StoreTier || arm.Of(s.Cell.Arm()).Store() != "") {
-					return 0, fmt.Errorf("the CPU of tier %s was not read%s", tier, unreadCPU(x.Usage))
-				}
-				seconds += v
-			}
-			return seconds * 1e6 / float64(successes), nil
-		})(b, s)
-	}
+	return perRequest(func(x sample) (float64, error) { return cpuOf(x, tiers...) })
 }
 
-// overControl subtracts the control's figure: same block, same step, same cell but for the arm.
-func overControl(value func(Block, trial.Selector) (float64, error)) func(Block, trial.Selector) (float64, error) {
+func cpuOf(x sample, tiers ...trial.Tier) (float64, error) {
+	successes := x.Outcomes[trial.Success]
+	if successes == 0 {
+		return 0, fmt.Errorf("no request succeeded")
+	}
+	seconds := 0.0
+	for _, tier := range tiers {
+		v, ok := x.Usage.CPU[tier]
+		if !ok && (tier != trial.StoreTier || arm.Of(x.at.Spec().System.Arm).Store() != "") {
+			return 0, fmt.Errorf("the CPU of tier %s was not read%s", tier, unreadCPU(x.Usage))
+		}
+		seconds += v
+	}
+	return seconds * 1e6 / float64(successes), nil
+}
+
+// overControl is what some tiers used more than the control's did, per request.
+//
+// In a duet that is the control beside it, which the same noise has hit at the
+// same moment: the difference, as a share of the whole CPU of that control, is
+// what holds from machine to machine and from minute to minute. It is given in
+// microseconds at the control's quietest level of the run: see [Block.quiet].
+// Of a cell that was measured alone it is the difference to the control's figure
+// in the same block: same step, same cell but for the arm.
+func overControl(tiers ...trial.Tier) func(Block, trial.Selector) (float64, error) {
 	return func(b Block, s trial.Selector) (float64, error) {
-		at, err := b.Find(s)
+		own, base, err := b.withControl(s)
 		if err != nil {
 			return 0, err
 		}
-		own, err := value(b, s)
+		more, err := cpuOf(own, tiers...)
 		if err != nil {
-			return 0, err
+			return 0, fmt.Errorf("%s, %s: %w", cellName(s), s.Step, err)
 		}
-		base, err := value(b, controlOf(at, s))
+		less, err := cpuOf(base, tiers...)
 		if err != nil {
 			return 0, fmt.Errorf("control: %w", err)
 		}
-		return own - base, nil
+		if own.at.Trial != base.at.Trial {
+			return more - less, nil
+		}
+		whole, err := cpuOf(base, serving()...)
+		if err != nil {
+			return 0, fmt.Errorf("control: %w", err)
+		}
+		return (more - less) / whole * b.quiet(s.Step), nil
 	}
 }
 
-// controlOf selects the control of a cell: all its factors but the arm's.
+// relative is an arm's whole CPU per request over the control's: 1.5 is half as much again.
+func relative(b Block, s trial.Selector) (float64, error) {
+	own, base, err := b.withControl(s)
+	if err != nil {
+		return 0, err
+	}
+	more, err := cpuOf(own, serving()...)
+	if err != nil {
+		return 0, fmt.Errorf("%s, %s: %w", cellName(s), s.Step, err)
+	}
+	less, err := cpuOf(base, serving()...)
+	if err != nil {
+		return 0, fmt.Errorf("control: %w", err)
+	}
+	return more / less, nil
+}
+
+// coresPerStoreCore is D(replicas) / D(store), of demands in one step: so many
+// replica cores use up one core of the store. What slows the step slows both.
+func coresPerStoreCore(b Block, s trial.Selector) (float64, error) {
+	return perRequest(func(x sample) (float64, error) {
+		replicas, err := cpuOf(x, trial.ReplicaTier)
+		if err != nil {
+			return 0, err
+		}
+		store, err := cpuOf(x, trial.StoreTier)
+		if err == nil && store <= 0 {
+			err = fmt.Errorf("no store is asked")
+		}
+		return replicas / store, err
+	})(b, s)
+}
+
+// withControl is a cell's step and the control's that it is held against: beside
+// it in a duet, else in the same block.
+func (b Block) withControl(s trial.Selector) (own, base sample, err error) {
+	if own, err = b.charged(s); err != nil {
+		return own, base, err
+	}
+	at, err := b.Find(s)
+	if err != nil {
+		return own, base, err
+	}
+	if partner, ok := at.partner(); ok {
+		if partner.Spec().System.Arm != trial.Control {
+			return own, base, fmt.Errorf("%s stands beside %s, not beside the control", cellName(s), partner.Spec())
+		}
+		base, err = partner.sample(s)
+	} else {
+		base, err = b.charged(controlOf(at, s))
+	}
+	if err != nil {
+		err = fmt.Errorf("control: %w", err)
+	}
+	return own, base, err
+}
+
+// quiet is the whole CPU per request (µs) of the controls in a run's duets in a
+// step, when they used least: the mean of the lowest third. Noise only adds.
+func (b Block) quiet(step string) float64 {
+	r := b.run
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := quietKey{step, b.aspect}
+	if level, ok := r.quiet[key]; ok {
+		return level
+	}
+	var levels []float64
+	for _, peer := range r.blocks {
+		for i := range peer.Trials {
+			t := &peer.Trials[i]
+			if _, spoiled := t.Spoiled(step, b.aspect); spoiled || len(t.Spec.Cells) < 2 {
+				continue
+			}
+			for cell, c := range t.Spec.Cells {
+				x, err := At{t, cell}.sample(trial.Selector{Cell: c.Cell, Step: step})
+				if c.System.Arm != trial.Control || err != nil {
+					continue
+				}
+				if v, err := cpuOf(x, serving()...); err == nil {
+					levels = append(levels, v)
+				}
+			}
+		}
+	}
+	slices.Sort(levels)
+	r.quiet[key] = stat.Mean(levels[:(len(levels)+2)/3], nil)
+	return r.quiet[key]
+}
+
+// controlOf selects the control of a cell that was measured alone: all its factors but the arm's.
 func controlOf(at At, s trial.Selector) trial.Selector {
 	return trial.Selector{Cell: at.Spec().Cell.With("arm", trial.Control), Step: s.Step, Stream: s.Stream}
 }

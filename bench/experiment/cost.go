@@ -9,45 +9,65 @@ import (
 	"authbench/bench/trial"
 )
 
-// commonStep is the step at one rate that every arm can serve.
+// commonStep is the step at the highest of the rates, which are common to all arms.
 const commonStep = "load=common"
 
+// commonLoad is the share of one CPU that the heaviest duet should keep busy at the common rate, in percent.
+const commonLoad = 60
+
 func loadStep(percent int) string { return fmt.Sprintf("load=%d%%", percent) }
+
+// tryingStep is the step of a calibration trial, at a rate that any machine serves.
+const (
+	tryingStep = "trying"
+	tryingRate = 300
+)
+
+// besideLabel marks the control that stands beside an arm.
+const besideLabel = "control"
 
 // sharedSecret is the arm that those of a public key are held against.
 const sharedSecret trial.Arm = "jwt/HS256"
 
 // Cost asks what authenticating one request costs: CPU by tier over the control,
 // store operations, bytes, latency; every arm, one replica, no CPU budgets.
-// Because CPU per request falls as load rises, it is measured at shares of each
-// arm's own capacity and at one common rate.
+//
+// Each trial is a duet: the arm and the control side by side, loaded at the same
+// moment at the same rate, so that what disturbs one disturbs the other (Bulej et
+// al., ICPE 2020). Because CPU per request falls as load rises, all arms are
+// measured at the same rates. The control beside itself is the A/A pair.
 func Cost(p Profile) Experiment {
 	tested := p.CostArms
 	all := append([]trial.Arm{trial.Control}, tested...)
 	var calibrate []trial.Spec
 	for _, a := range all {
-		calibrate = append(calibrate, trial.Single("cost", costCell(p, a,
-			trial.Step{Name: "warm-up", Warmup: true, Seconds: 2, Streams: p.closed(p.Connections)},
-			trial.Step{Name: saturationStep, Seconds: max(p.CostStepSeconds, 1), Streams: p.closed(p.Connections)},
-		)))
-	}
-	steps := []string{commonStep}
-	for _, l := range p.CostLoads {
-		steps = append(steps, loadStep(l))
+		calibrate = append(calibrate, costDuet(p, a,
+			trial.Step{Name: "warm-up", Warmup: true, Seconds: 1, Streams: p.open(tryingRate)},
+			trial.Step{Name: tryingStep, Seconds: 1, Streams: p.open(tryingRate)},
+		))
 	}
 	return Experiment{
 		Name:     "cost",
 		Question: "What does authenticating one request cost?",
-		Method: "One replica behind nginx; open-loop Poisson arrivals at shares of each arm's capacity (its closed-loop throughput in a " +
-			"calibration trial) and at half the capacity of the slowest arm, the common rate. CPU by tier per successful request, " +
-			"minus the control's in the same block.",
+		Method: fmt.Sprintf("Duets: one replica of the arm behind its nginx and one of the control behind another stand side by side and get the "+
+			"same open-loop Poisson arrivals at the same moment; each pair is started afresh for every block. The common rate is that at which the "+
+			"heaviest pair should keep one CPU %d %% busy, from CPU per request at %d/s in a calibration trial. CPU by tier per successful "+
+			"request over the control's beside it, as a share of the control's, given in microseconds at the control's quietest level.",
+			commonLoad, tryingRate),
 		Blocks:    p.CostBlocks,
 		Calibrate: calibrate,
 		Trials:    func(done []trial.Trial) ([]trial.Spec, error) { return costTrials(p, all, done) },
-		Rules:     costRules(tested, steps),
+		Rules:     costRules(tested),
 		Figures:   costFigures(p),
 		Advice:    costAdvice,
 	}
+}
+
+// costDuet is an arm beside the control.
+func costDuet(p Profile, a trial.Arm, steps ...trial.Step) trial.Spec {
+	control := costCell(p, trial.Control, steps...)
+	control.Label = besideLabel
+	return trial.Spec{Experiment: "cost", Cells: []trial.CellSpec{costCell(p, a, steps...), control}}
 }
 
 func costCell(p Profile, a trial.Arm, steps ...trial.Step) trial.CellSpec {
@@ -58,49 +78,50 @@ func costCell(p Profile, a trial.Arm, steps ...trial.Step) trial.CellSpec {
 	return c
 }
 
-// costTrials derives every cell's rates from the calibration trials. The control
-// runs twice in each block, under two labels: the A/A pair is the noise floor.
+// costTrials derives the rates from the calibration trials: CPU time tells how
+// many requests a CPU serves, and no noise can poison it as it does throughput.
 func costTrials(p Profile, all []trial.Arm, done []trial.Trial) ([]trial.Spec, error) {
-	capacity := map[trial.Arm]float64{}
+	demands := map[trial.Arm]float64{} // CPU-seconds per request of an arm and its control together
 	for _, t := range done {
-		if m, ok := t.Step(0, saturationStep); ok {
-			if r, ok := m.Result(""); ok { // of several attempts the best: what disturbs one only lowers it
-				a := t.Spec.Cells[0].System.Arm
-				capacity[a] = max(capacity[a], r.Throughput())
+		demand := 0.0
+		for cell := range t.Spec.Cells {
+			m, ok := t.Step(cell, tryingStep)
+			if !ok {
+				continue
+			}
+			if r, ok := m.Result(""); ok && r.Outcomes[trial.Success] > 0 {
+				serving := m.Usage.CPU[trial.BalancerTier] + m.Usage.CPU[trial.ReplicaTier] + m.Usage.CPU[trial.StoreTier]
+				demand += serving / float64(r.Outcomes[trial.Success])
 			}
 		}
+		a := t.Spec.Cells[0].System.Arm
+		if demand > 0 && (demands[a] == 0 || demand < demands[a]) { // of several attempts the least: noise only adds
+			demands[a] = demand
+		}
 	}
-	common := 0.0
+	heaviest := 0.0
 	for _, a := range all {
-		c := capacity[a]
-		if c <= 0 {
+		if demands[a] == 0 {
 			return nil, fmt.Errorf("cost: no calibration of arm %s served a request: see its trial's warnings", a)
 		}
-		if common == 0 || c/2 < common {
-			common = c / 2
-		}
+		heaviest = max(heaviest, demands[a])
+	}
+	rate := func(percent int) float64 { return round2(float64(percent) / 100 / heaviest) }
+	steps := []trial.Step{
+		{Name: "warm-up", Warmup: true, Seconds: 1.5, Streams: p.open(rate(commonLoad))},
+		{Name: commonStep, Seconds: p.CostStepSeconds, Streams: p.open(rate(commonLoad))},
+	}
+	for _, l := range p.CostLoads {
+		steps = append(steps, trial.Step{Name: loadStep(l), Seconds: p.CostStepSeconds, Streams: p.open(rate(l))})
 	}
 	var specs []trial.Spec
 	for _, a := range all {
-		steps := []trial.Step{
-			{Name: "warm-up", Warmup: true, Seconds: 1.5, Streams: p.open(round2(capacity[a] * 0.6))},
-			{Name: commonStep, Seconds: p.CostStepSeconds, Streams: p.open(round2(common))},
-		}
-		for _, l := range p.CostLoads {
-			steps = append(steps,
-				trial.Step{Name: loadStep(l), Seconds: p.CostStepSeconds, Streams: p.open(round2(capacity[a] * float64(l) / 100))})
-		}
-		c := costCell(p, a, steps...)
-		specs = append(specs, trial.Single("cost", c))
-		if a == trial.Control {
-			c.Label = "b"
-			specs = append(specs, trial.Single("cost", c))
-		}
+		specs = append(specs, costDuet(p, a, steps...))
 	}
 	return specs, nil
 }
 
-func costRules(tested []trial.Arm, steps []string) []trial.Rule {
+func costRules(tested []trial.Arm) []trial.Rule {
 	sessions, tokens := arm.Sessions(tested), arm.Tokens(tested)
 	c01 := trial.Rule{Claim: "C01", Statement: "Sessions load the server, JWT is lighter.", Metric: "auth_cpu_us",
 		Contrast: trial.Difference, Supports: trial.Less, Margin: 5} // 5 us is 5 % of a core at 10,000 requests a second
@@ -112,12 +133,9 @@ func costRules(tested []trial.Arm, steps []string) []trial.Rule {
 		Contrast: trial.Ratio, Supports: trial.More, Margin: 0.05}
 	for _, t := range tokens {
 		for _, s := range sessions {
-			for _, step := range steps {
-				c01.Compare = append(c01.Compare, trial.Comparison{
-					Name: fmt.Sprintf("%s vs %s at %s", t, s, step), A: trial.Of(t, step), B: trial.Of(s, step),
-					Factors: append(factors(t, s), step),
-				})
-			}
+			c01.Compare = append(c01.Compare, trial.Comparison{
+				Name: fmt.Sprintf("%s vs %s", t, s), A: trial.Of(t, commonStep), B: trial.Of(s, commonStep), Factors: factors(t, s),
+			})
 			c18.Compare = append(c18.Compare, trial.Comparison{
 				Name: fmt.Sprintf("%s vs %s", t, s), A: trial.Of(t, commonStep), B: trial.Of(s, commonStep), Factors: factors(t, s),
 			})
@@ -150,12 +168,14 @@ func finish(name string, rules ...trial.Rule) []trial.Rule {
 
 func costFigures(p Profile) []trial.Figure {
 	common := trial.Selector{Step: commonStep}
+	cost := trial.Figure{Name: "auth-cost", Chart: trial.Bars, Of: common, NoControl: true, Whole: "auth_cpu_us",
+		Values:  "CPU per request over the control (µs)",
+		Title:   "How much CPU does authenticating one request cost, and where?",
+		Caption: "CPU per successful request over the control's beside it at the same moment. Whiskers: 95 % interval of the whole.",
+		Metrics: []trial.Shown{{Metric: "auth_cpu_us_replicas", As: "replicas"}, {Metric: "auth_cpu_us_store", As: "store"},
+			{Metric: "auth_cpu_us_balancer", As: "balancer"}}}
 	figures := []trial.Figure{
-		{Name: "auth-cost", Chart: trial.Bars, Of: common, NoControl: true, Whole: "auth_cpu_us", Values: "CPU per request over the control (µs)",
-			Title:   "How much CPU does authenticating one request cost, and where?",
-			Caption: "CPU per successful request minus the control's in the same block. Whiskers: 95 % interval of the whole.",
-			Metrics: []trial.Shown{{Metric: "auth_cpu_us_replicas", As: "replicas"}, {Metric: "auth_cpu_us_store", As: "store"},
-				{Metric: "auth_cpu_us_balancer", As: "balancer"}}},
+		cost,
 		{Name: "latency", Chart: trial.Dots, Of: common, Unit: "ms", Log: true, Values: "latency (ms, logarithmic)",
 			Title:   "How long does a request take?",
 			Caption: "Median and 99th percentile of /me from the intended start, histograms merged over blocks; whiskers: lowest and highest block.",
@@ -169,15 +189,13 @@ func costFigures(p Profile) []trial.Figure {
 			Caption: "Bytes that the client sent per request over HTTP/1.1, headers and credential included, counted at its sockets.",
 			Metrics: []trial.Shown{{Metric: "request_bytes", As: "request"}}},
 	}
-	if len(p.CostLoads) == 0 {
-		return figures
+	for i, l := range p.CostLoads {
+		at := cost
+		at.Name, at.Of.Step = fmt.Sprintf("auth-cost-at-%d", l), loadStep(l)
+		at.Title = fmt.Sprintf("And at %d %% of that rate?", 100*l/commonLoad)
+		figures = slices.Insert(figures, 1+i, at)
 	}
-	return slices.Insert(figures, 1, trial.Figure{Name: "cost-by-load", Chart: trial.Lines, Along: "load", Zero: true,
-		Levels: "load, in percent of the arm's own capacity", Values: "CPU per request (µs)",
-		Title: "How does CPU per request change with load?",
-		Caption: "Whole CPU of balancer, replicas and store per successful request, at shares of each arm's own capacity. " +
-			"It falls as load rises, so a cost holds only at its load. Whiskers: 95 % interval.",
-		Metrics: []trial.Shown{{Metric: "cpu_us_per_request"}}})
+	return figures
 }
 
 var costAdvice = []trial.Advice{

@@ -204,7 +204,7 @@ func (p *Plan) needs(j Job) map[string][]trial.Aspect {
 	for _, c := range j.Spec.Cells {
 		for _, step := range c.Steps {
 			if !step.Warmup {
-				needs[step.Name] = []trial.Aspect{trial.Rate}
+				needs[step.Name] = []trial.Aspect{trial.CPUTotal}
 			}
 		}
 	}
@@ -249,7 +249,8 @@ func (p *Plan) presumed() []trial.Trial {
 		for i, c := range s.Cells {
 			for _, step := range c.Steps {
 				t.Steps = append(t.Steps, trial.Measurement{Cell: i, Step: step.Name, Seconds: 1, Streams: map[string]*trial.StreamResult{
-					trial.Main: {Seconds: 1, Outcomes: map[string]int64{trial.Success: 1000}}}})
+					trial.Main: {Seconds: 1, Outcomes: map[string]int64{trial.Success: 1000}}},
+					Usage: trial.Usage{CPU: map[trial.Tier]float64{trial.ReplicaTier: 0.1}}})
 			}
 		}
 		ts = append(ts, t)

@@ -28,7 +28,7 @@ type Profile struct {
 
 	CostBlocks      int         `yaml:"cost_blocks"`
 	CostStepSeconds float64     `yaml:"cost_step_seconds"`
-	CostLoads       []int       `yaml:"cost_loads"` // percent of each arm's capacity, besides the common rate
+	CostLoads       []int       `yaml:"cost_loads"` // percent of a CPU that the heaviest duet keeps busy, below those of the common rate
 	CostArms        []trial.Arm `yaml:"cost_arms"`  // besides the control
 
 	ScaleBlocks          int         `yaml:"scale_blocks"`
@@ -60,7 +60,7 @@ type Profile struct {
 func Profiles() []Profile {
 	standard := Profile{
 		Name: "standard", Users: 10_000, Resident: 100_000, Connections: 64, Sources: 16,
-		CostBlocks: 6, CostStepSeconds: 0.8, CostLoads: []int{30, 60, 85},
+		CostBlocks: 8, CostStepSeconds: 1.5, CostLoads: []int{30},
 		CostArms:    []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/RS256", "jwt/ES256", "jwt/EdDSA"},
 		ScaleBlocks: 4, ScaleReplicas: []int{1, 2, 4}, ScaleStepSeconds: 1, ScaleSearchSteps: 2,
 		ScaleArms:       []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
@@ -73,7 +73,7 @@ func Profiles() []Profile {
 	}
 	smoke := standard
 	smoke.Name, smoke.Resident, smoke.MinutesAtMost = "smoke", 10_000, 2
-	smoke.CostBlocks, smoke.CostStepSeconds, smoke.CostLoads = 2, 0.5, nil
+	smoke.CostBlocks, smoke.CostStepSeconds, smoke.CostLoads = 3, 0.5, nil
 	smoke.CostArms = []trial.Arm{"session/memory", "session/redis", "jwt/HS256", "jwt/ES256"}
 	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScaleStepSeconds, smoke.ScaleSearchSteps = 1, []int{1, 2}, 0.5, 0
 	smoke.ScaleArms = []trial.Arm{"session/redis", "jwt/HS256"}
@@ -83,7 +83,7 @@ func Profiles() []Profile {
 	smoke.BenchTime, smoke.BenchCount = "5ms", 2
 	full := standard
 	full.Name = "full"
-	full.CostBlocks, full.CostStepSeconds = 10, 10
+	full.CostBlocks, full.CostStepSeconds, full.CostLoads = 24, 3, []int{15, 30, 45}
 	full.CostArms = append(slices.Clone(standard.CostArms), "session/cookie")
 	full.ScaleBlocks, full.ScaleStepSeconds, full.ScaleSearchSteps = 8, 5, 5
 	full.StickyBlocks, full.StickyRequests = 5, 20_000
@@ -196,8 +196,8 @@ func (p *Profile) Check() error {
 		}
 	}
 	for _, l := range p.CostLoads {
-		if l < 1 || l > 95 {
-			errs = append(errs, fmt.Errorf("cost_loads holds %d: want 1 to 95 percent", l))
+		if l < 1 || l >= commonLoad {
+			errs = append(errs, fmt.Errorf("cost_loads holds %d: want 1 to %d percent, below the common rate's %d", l, commonLoad-1, commonLoad))
 		}
 	}
 	for _, name := range p.OutageArms {

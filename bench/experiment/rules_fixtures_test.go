@@ -54,7 +54,7 @@ func (r tested) trials(chances float64, v value) (done []trial.Trial) {
 	return done
 }
 
-// cell is the job's only one.
+// cell is the one that is asked about: a duet's other is the control.
 func cell(s trial.Spec) trial.CellSpec { return s.Cells[0] }
 
 func measured(j experiment.Job) (steps []string) {
@@ -66,19 +66,20 @@ func measured(j experiment.Job) (steps []string) {
 	return steps
 }
 
-// setCPU adds to what the control spends, which differs from block to block and
-// a little between its two halves: both must cancel out.
+// setCPU adds to what the control spends, which grows in some blocks, and so does
+// all that the arm beside it spends: that must cancel out.
 func setCPU(j experiment.Job, _ float64, v value) (os []at.Option) {
+	noise := 1 + 0.09*math.Abs(turn(j.Block))
 	for _, step := range measured(j) {
 		us, store := v(j, step), 0.0
 		if arm.Of(cell(j.Spec).System.Arm).Store() != "" {
 			store = us / 2
 		}
-		if j.Spec.Label() == "b" {
-			us += 0.5 * turn(j.Block)
+		spent := func(store, us float64) []at.Option {
+			return []at.Option{at.Throughput(step, 10_000), at.CPU(step, trial.BalancerTier, 25*noise), at.CPU(step, trial.StoreTier, store*noise),
+				at.CPU(step, trial.ReplicaTier, (50+us-store)*noise)}
 		}
-		os = append(os, at.Throughput(step, 10_000), at.CPU(step, trial.BalancerTier, 25), at.CPU(step, trial.StoreTier, store),
-			at.CPU(step, trial.ReplicaTier, 50+7*turn(j.Block)+us-store))
+		os = append(append(os, spent(store, us)...), at.Beside(spent(0, 0)...))
 	}
 	return os
 }

@@ -10,7 +10,7 @@ var noiseMetrics = []struct {
 	Head, Metric string
 	Contrast     trial.Contrast
 }{
-	{"CPU per request (µs)", "cpu_us_per_request", trial.Difference},
+	{"CPU over the control (µs)", "auth_cpu_us", trial.Difference},
 	{"p50", "latency_p50_us", trial.Ratio},
 	{"p99", "latency_p99_us", trial.Ratio},
 	{"request bytes", "request_bytes", trial.Ratio},

@@ -60,9 +60,13 @@ func Labelled(s trial.Spec, label string) trial.Spec {
 // option sets it.
 func Trial(spec trial.Spec, block int, options ...Option) trial.Trial {
 	t := trial.Trial{Spec: spec, Block: block, Attempt: 1, Order: 1, Status: trial.OK, Started: Epoch, Seconds: 2}
-	for _, step := range spec.Cells[0].Steps {
-		if !step.Warmup {
-			t.Steps = append(t.Steps, measurement(step))
+	for i, c := range spec.Cells {
+		for _, step := range c.Steps {
+			if !step.Warmup {
+				m := measurement(step)
+				m.Cell = i
+				t.Steps = append(t.Steps, m)
+			}
 		}
 	}
 	for _, o := range options {
@@ -109,6 +113,28 @@ func in(step string, change func(*trial.Measurement, *trial.StreamResult)) Optio
 			panic(fmt.Sprintf("analysistest: step %q of %s has no stream", step, t.Spec))
 		}
 		change(m, r)
+	}
+}
+
+// Beside does to the second cell of a duet what options do to the first.
+func Beside(options ...Option) Option {
+	return func(t *trial.Trial) {
+		second := *t
+		second.Spec.Cells, second.Steps = t.Spec.Cells[1:], nil
+		var from []int
+		for i, m := range t.Steps {
+			if m.Cell == 1 {
+				m.Cell = 0
+				second.Steps, from = append(second.Steps, m), append(from, i)
+			}
+		}
+		for _, o := range options {
+			o(&second)
+		}
+		for i, m := range second.Steps {
+			m.Cell = 1
+			t.Steps[from[i]] = m
+		}
 	}
 }
 

@@ -70,7 +70,15 @@ func (n noise) near(v, share float64) float64 {
 
 // fill gives a measurement of the driver plausible figures.
 func fill(t *trial.Trial, m *trial.Measurement, n noise) {
-	system := t.Spec.Cells[0].System
+	system := t.Spec.Cells[m.Cell].System
+	set := func(options ...Option) {
+		if m.Cell == 1 {
+			options = []Option{Beside(options...)}
+		}
+		for _, o := range options {
+			o(t)
+		}
+	}
 	f := of(system.Arm)
 	r, ok := m.Result("")
 	if !ok {
@@ -85,25 +93,21 @@ func fill(t *trial.Trial, m *trial.Measurement, n noise) {
 	}
 	idle := 1.9 - 0.9*busy // CPU per request falls as load rises
 	name := m.Step
-	for _, o := range []Option{
-		CPU(name, trial.BalancerTier, n.near(f.balancer*idle, 0.02)),
+	set(CPU(name, trial.BalancerTier, n.near(f.balancer*idle, 0.02)),
 		CPU(name, trial.ReplicaTier, n.near(control.replica*idle+(f.replica-control.replica)*(0.7+0.3*idle), 0.02)),
 		CPU(name, trial.StoreTier, n.near(f.store*idle, 0.03)),
 		CPU(name, trial.GeneratorTier, n.near(11*idle, 0.03)),
-		Bytes(name, f.request, f.response),
-	} {
-		o(t)
-	}
+		Bytes(name, f.request, f.response))
 	if arm.Of(system.Arm).Family == arm.Token { // a Redis stands there and is not asked
-		Counter(name, "redis_commands", 0)(t)
+		set(Counter(name, "redis_commands", 0))
 	}
 	if f.redis > 0 {
-		Counter(name, "redis_commands", f.redis)(t)
-		Counter(name, "redis_net_input_bytes", 131)(t)
-		Counter(name, "redis_net_output_bytes", 164)(t)
+		set(Counter(name, "redis_commands", f.redis))
+		set(Counter(name, "redis_net_input_bytes", 131))
+		set(Counter(name, "redis_net_output_bytes", 164))
 	}
 	if f.statements > 0 {
-		Counter(name, "postgres_statements", f.statements)(t)
+		set(Counter(name, "postgres_statements", f.statements))
 	}
 	m.Usage.Counters["nginx_requests"] = float64(r.Completed)
 	service := (f.balancer + f.replica + f.store + 110) * float64(time.Microsecond)
@@ -111,7 +115,7 @@ func fill(t *trial.Trial, m *trial.Measurement, n noise) {
 		service *= 45 // waiting for the next period of the quota
 	}
 	median := n.near(service/(1-0.6*busy), 0.04)
-	Latency(name, time.Duration(median), time.Duration(median*n.near(3+4*busy, 0.08)))(t)
+	set(Latency(name, time.Duration(median), time.Duration(median*n.near(3+4*busy, 0.08))))
 	for i := range int64(system.Replicas) {
 		r.Replicas[replicaName(int(i))] = (r.Completed + i) / int64(system.Replicas)
 	}
