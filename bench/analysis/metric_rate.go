@@ -49,6 +49,9 @@ func capacity(x sample) (float64, error) {
 	if x.Search == nil {
 		return 0, fmt.Errorf("no capacity was searched for")
 	}
+	if x.Found != nil && x.Found.End != trial.Found {
+		return 0, fmt.Errorf("the search found none: %s, as %s", x.Found, x.Found.Why)
+	}
 	if x.Stream.Pacing.Rate <= 0 {
 		return 0, fmt.Errorf("the search found no rate that holds the SLO")
 	}

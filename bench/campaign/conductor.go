@@ -110,7 +110,6 @@ type performance struct {
 	meters    []Meter
 	generator Generator
 	targets   map[string]trial.Target // by cell and kind of credential
-	ceiling   float64                 // of a search: the throughput of the closed step before it
 }
 
 // end brings everything down, also when ctx is cancelled. What had died by
@@ -146,13 +145,28 @@ func (p *performance) step(ctx context.Context, i int) error {
 			aims[key(cell, s.Name)] = load.Aim{Target: t, Stream: s}
 		}
 	}
+	if first.Search != nil {
+		m, err := p.search(ctx, i, aims)
+		if kept := p.keep(&m, first); err == nil {
+			err = kept
+		}
+		return err
+	}
+	ms, err := p.measure(ctx, i, aims)
+	for cell := range ms {
+		err = errors.Join(err, p.keep(&ms[cell], p.spec.Cells[cell].Steps[i]))
+	}
+	return err
+}
+
+// measure carries out the steps at one position, and reads what was used meanwhile.
+func (p *performance) measure(ctx context.Context, i int, aims map[string]load.Aim) ([]trial.Measurement, error) {
 	ms := make([]trial.Measurement, len(p.spec.Cells))
 	for cell, m := range p.meters {
 		if err := m.Start(ctx); err != nil {
-			return err
+			return nil, err
 		}
-		step := p.spec.Cells[cell].Steps[i]
-		ms[cell] = trial.Measurement{Cell: cell, Step: step.Name, Search: step.Search}
+		ms[cell] = trial.Measurement{Cell: cell, Step: p.spec.Cells[cell].Steps[i].Name}
 	}
 	started := time.Now()
 	err := p.play(ctx, i, started, aims, ms)
@@ -162,20 +176,48 @@ func (p *performance) step(ctx context.Context, i int) error {
 		ms[cell].Usage, err = usage, errors.Join(err, uerr)
 	}
 	sideBySide(ms)
-	for cell := range ms {
-		err = errors.Join(err, p.keep(&ms[cell], p.spec.Cells[cell].Steps[i]))
+	return ms, err
+}
+
+// search looks for a capacity with a step's only stream. What it returns is the
+// last try at the rate that it found, or at the lowest where none held.
+func (p *performance) search(ctx context.Context, i int, aims map[string]load.Aim) (trial.Measurement, error) {
+	search := p.spec.Cells[0].Steps[i].Search
+	tries := map[float64]trial.Measurement{}
+	found, err := load.Search(*search, 0, func(rate float64) (trial.Try, error) {
+		for only, aim := range aims {
+			aim.Stream.Pacing.Rate = rate
+			aims[only] = aim
+		}
+		ms, err := p.measure(ctx, i, aims)
+		if err != nil {
+			return trial.Try{}, err
+		}
+		tries[rate] = ms[0]
+		r, _ := ms[0].Result("")
+		spoilt, limited := p.conductor.Instrument.Spoilt(&ms[0])
+		t := load.Judge(r, search.SLO, spoilt, limited)
+		t.Seconds = ms[0].Seconds
+		return t, namesUsers(r, ms[0].Step)
+	})
+	m, ok := tries[found.Holds]
+	if !ok {
+		m = tries[found.Lowest()]
 	}
-	return err
+	m.Step, m.Search, m.Found = p.spec.Cells[0].Steps[i].Name, search, &found
+	if r, ok := m.Result(""); ok && found.End != trial.Found {
+		r.Stream.Pacing.Rate = 0 // none was found
+	}
+	return m, err
 }
 
 // sideBySide tells each measurement what the other cells' systems used, which is
 // no CPU of other processes.
 func sideBySide(ms []trial.Measurement) {
-	const foreign = "foreign CPU"
 	all, missing := 0.0, ""
 	for _, m := range ms {
 		all += serving(m.Usage)
-		if why := m.Usage.Missing[foreign]; why != "" {
+		if why := m.Usage.Missing[trial.MissingForeign]; why != "" {
 			missing = why
 		}
 	}
@@ -187,7 +229,7 @@ func sideBySide(ms []trial.Measurement) {
 			if u.Missing == nil {
 				u.Missing = map[string]string{}
 			}
-			u.Missing[foreign], u.Foreign = missing, 0
+			u.Missing[trial.MissingForeign], u.Foreign = missing, 0
 		}
 	}
 }
@@ -202,7 +244,8 @@ func (p *performance) play(ctx context.Context, i int, started time.Time, aims m
 	g, ctx := errgroup.WithContext(ctx)
 	if len(aims) > 0 {
 		g.Go(func() error {
-			results, err := p.load(ctx, p.spec.Cells[0].Steps[i], aims)
+			step := p.spec.Cells[0].Steps[i]
+			results, err := p.generator.Run(ctx, load.Step{Seconds: step.Seconds, Warmup: step.Warmup, Streams: aims})
 			for cell, c := range p.spec.Cells {
 				for _, s := range c.Steps[i].Streams {
 					if r := results[key(cell, s.Name)]; r != nil {
@@ -248,19 +291,12 @@ func (p *performance) play(ctx context.Context, i int, started time.Time, aims m
 	return err
 }
 
-// load runs the streams of a step, or searches for a capacity with its only one.
-func (p *performance) load(ctx context.Context, step trial.Step, aims map[string]load.Aim) (map[string]*trial.StreamResult, error) {
-	if step.Search == nil {
-		return p.generator.Run(ctx, load.Step{Seconds: step.Seconds, Warmup: step.Warmup, Streams: aims})
+// namesUsers is an error for answers that named another user.
+func namesUsers(r *trial.StreamResult, step string) error {
+	if n := r.Outcomes[trial.WrongUser]; n > 0 {
+		return fmt.Errorf("%s: %d answers named another user than the credential's: the arm is broken, and no figure of it can stand", step, n)
 	}
-	only := slices.Collect(maps.Keys(aims))[0]
-	r, err := load.Search(*step.Search, p.ceiling, func(rate float64) (*trial.StreamResult, error) {
-		aim := aims[only]
-		aim.Stream.Pacing.Rate = rate
-		results, err := p.generator.Run(ctx, load.Step{Seconds: step.Seconds, Streams: map[string]load.Aim{only: aim}})
-		return results[only], err
-	})
-	return map[string]*trial.StreamResult{only: r}, err
+	return nil
 }
 
 // keep judges a measurement and keeps it, unless it is a warm-up's. The error is
@@ -268,13 +304,9 @@ func (p *performance) load(ctx context.Context, step trial.Step, aims map[string
 func (p *performance) keep(m *trial.Measurement, step trial.Step) error {
 	for _, name := range slices.Sorted(maps.Keys(m.Streams)) {
 		r := m.Streams[name]
-		if n := r.Outcomes[trial.WrongUser]; n > 0 {
+		if err := namesUsers(r, step.Name); err != nil {
 			p.made.Steps = append(p.made.Steps, *m)
-			return fmt.Errorf("%s: %d answers named another user than the credential's: the arm is broken, and no figure of it can stand",
-				step.Name, n)
-		}
-		if r.Stream.Pacing.Mode == trial.Closed && m.Cell == 0 {
-			p.ceiling = r.Throughput()
+			return err
 		}
 		if step.Warmup {
 			for _, note := range r.Notes {

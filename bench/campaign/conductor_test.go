@@ -185,6 +185,50 @@ func TestWhatEndsATrialStillBringsItDown(t *testing.T) {
 	}
 }
 
+// A search is a step whose tries are measured and judged one by one, and kept as
+// the last of them at the rate that was found.
+func TestASearchIsKeptAsItsTryAtTheRateFound(t *testing.T) {
+	spec := twoSteps()
+	stream := spec.Cells[0].Steps[1].Streams[0]
+	stream.Pacing = trial.Pacing{Mode: trial.Open}
+	spec.Cells[0].Steps[1].Streams = []trial.Stream{stream}
+	spec.Cells[0].Steps[1].Search = &trial.Search{Steps: 40, SLO: trial.SLO{P99Milliseconds: 100}}
+	if err := spec.Check(); err != nil {
+		t.Fatal(err)
+	}
+	serves := 500.0
+	h := &fakeHouse{result: func(step load.Step) (map[string]*trial.StreamResult, error) {
+		all := served(step)
+		for _, r := range all {
+			if r.Offered = int64(100 * r.Stream.Pacing.Rate); r.Stream.Pacing.Rate > serves {
+				r.Outcomes = map[string]int64{trial.Success: 99, trial.Failed: 1}
+			}
+		}
+		return all, nil
+	}}
+	made, err := h.conductor().Make(t.Context(), spec, []int{1}, 1)
+	if err != nil || len(made.Steps) != 1 || len(made.Doubts) != 0 {
+		t.Fatalf("%v, %+v", err, made)
+	}
+	m := made.Steps[0]
+	r, _ := m.Result("")
+	if m.Found.End != trial.Found || m.Found.Holds > serves || m.Found.Fails < serves || m.Search == nil ||
+		r.Stream.Pacing.Rate != m.Found.Holds || r.Offered != int64(100*m.Found.Holds) || r.Errors() != 0 {
+		t.Errorf("found %s, kept %+v", m.Found, r)
+	}
+	if len(h.seen) != len(m.Found.Tries) || strings.Count(strings.Join(h.diary, " "), "read load read") != len(h.seen) {
+		t.Errorf("%d tries, each with readings of its own: %q", len(m.Found.Tries), h.diary)
+	}
+	serves = 0
+	made, err = h.conductor().Make(t.Context(), spec, []int{1}, 1)
+	if err != nil || len(made.Steps) != 1 || len(made.Doubts) != 1 || !strings.Contains(made.Doubts[0].Text, "no rate holds") {
+		t.Fatalf("%v, %+v; want a remark that none was found", err, made)
+	}
+	if r, _ := made.Steps[0].Result(""); r.Stream.Pacing.Rate != 0 || r.Errors() != 1 {
+		t.Errorf("kept %+v, want a try that failed, without a rate", r)
+	}
+}
+
 // What died by itself leaves counts as they are, and nothing else.
 func TestADeathIsAResult(t *testing.T) {
 	h := &fakeHouse{died: errors.New("r1 has ended by itself")}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"authbench/bench/process"
@@ -23,6 +24,7 @@ const (
 	shortWarmup = "warm-up too short"
 	dropped     = "dropped requests"
 	errored     = "failed requests"
+	noCapacity  = "no capacity found"
 )
 
 // clockJumpBound is how far the wall clock may part from the monotonic one over a trial.
@@ -96,6 +98,31 @@ func NewInstrument(generator, system string) Instrument {
 // journey: it counts answers, which stolen time does not change. The trial has so
 // many cells: in a duet noise hits both sides, and the bounds are wider.
 func (in Instrument) doubts(m *trial.Measurement, expect trial.Expect, cells int) (found []trial.Doubt) {
+	if m.Found != nil { // its tries were judged one by one
+		if m.Found.End == trial.Found {
+			return nil
+		}
+		return []trial.Doubt{{Step: m.Step, Cause: noCapacity, Text: fmt.Sprintf("no capacity was found: %s, as %s", m.Found, m.Found.Why)}}
+	}
+	return append(in.causes(m, cells), remarks(m, expect)...)
+}
+
+// Spoilt says why the rate or the tail of latency that a step showed may not be
+// the system's own, "" if nothing speaks against it, and whether that is because
+// the generator was at its ceiling.
+func (in Instrument) Spoilt(m *trial.Measurement) (why string, limited bool) {
+	var texts []string
+	for _, d := range in.causes(m, 1) {
+		if slices.Contains(d.Spoils, trial.Tail) || slices.Contains(d.Spoils, trial.Rate) {
+			texts = append(texts, d.Text)
+			limited = limited || d.Cause == busyPacer
+		}
+	}
+	return strings.Join(texts, "; "), limited
+}
+
+// causes are those of the machine and the generator.
+func (in Instrument) causes(m *trial.Measurement, cells int) (found []trial.Doubt) {
 	if len(m.Streams) == 0 {
 		return nil
 	}
@@ -125,8 +152,10 @@ func (in Instrument) doubts(m *trial.Measurement, expect trial.Expect, cells int
 		if slices.Equal(in.System, in.Generator) {
 			known += m.Usage.CPU[trial.GeneratorTier]
 		}
-		foreign := share(system.Busy) - known/(float64(system.Total)*trial.TickSeconds)
-		over(others, foreign, share(smallestDoubtTicks), fmt.Sprintf("other processes used %.0f %% of the system's CPU time", 100*foreign))
+		if _, unknown := m.Usage.Missing[trial.MissingForeign]; !unknown {
+			foreign := share(system.Busy) - known/(float64(system.Total)*trial.TickSeconds)
+			over(others, foreign, share(smallestDoubtTicks), fmt.Sprintf("other processes used %.0f %% of the system's CPU time", 100*foreign))
+		}
 		if busy := share(system.Busy); len(open) > 0 && busy > 0.95 {
 			found = append(found, trial.Doubt{Step: m.Step, Cause: saturated, Amount: busy, Bound: 0.95, Unit: "share of the system's CPUs",
 				Text: fmt.Sprintf("the system's CPUs were %.0f %% busy: this is overload, not a share of it", 100*busy)})
@@ -144,7 +173,7 @@ func (in Instrument) doubts(m *trial.Measurement, expect trial.Expect, cells int
 	if cpu := m.Usage.CPU[trial.GeneratorTier]; m.Usage.Seconds > 0 {
 		over(busyPacer, cpu/m.Usage.Seconds, 0, fmt.Sprintf("the generator used %.0f %% of its CPU", 100*cpu/m.Usage.Seconds))
 	}
-	return append(found, remarks(m, expect)...)
+	return found
 }
 
 // paced are the step's streams of a mode, in the order of their names.
@@ -204,10 +233,8 @@ func remarks(m *trial.Measurement, expect trial.Expect) (found []trial.Doubt) {
 		if e := r.Errors(); e > 0 && !expect.Errors && (r.Stream.Present == "" || r.Stream.Present == trial.Valid) {
 			add(errored, "%d of %d requests failed: %v", e, r.Completed, r.Outcomes)
 		}
-		if m.Search == nil {
-			for _, n := range r.Notes {
-				add("note of the driver", "%s", n)
-			}
+		for _, n := range r.Notes {
+			add("note of the driver", "%s", n)
 		}
 	}
 	return found

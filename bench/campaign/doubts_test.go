@@ -42,6 +42,10 @@ func TestDoubtsSpoilWhatTheyTouchAndNothingElse(t *testing.T) {
 		"stolen, 4 %":       {system(400, 40), "stolen", "cpu split, tail, rate"},
 		"stolen, 30 %":      {system(400, 300), "stolen", "cpu, cpu split, median, tail, rate"},
 		"other processes":   {system(450, 0), "other processes used 5 %", "cpu, cpu split, median, tail, rate"},
+		"others not known": {func(m *trial.Measurement) {
+			system(900, 0)(m)
+			m.Usage.Missing = map[string]string{trial.MissingForeign: "r1 was not read"}
+		}, "", ""},
 		// its lag tells
 		"generator stolen from": {func(m *trial.Measurement) { m.Usage.Ticks["cpu0"] = trial.CPUTicks{Steal: 100, Total: 1000} }, "", ""},
 		"the same, closed loop": {func(m *trial.Measurement) {
@@ -115,6 +119,31 @@ func TestADuetStandsMoreNoise(t *testing.T) {
 	}
 	if got := spoiled(900, 0, 2); !slices.Contains(got, trial.CPUTotal) {
 		t.Errorf("70 %% of other work spoil %v of a duet; want its CPU among them", got)
+	}
+}
+
+// What keeps a try of a rate from counting is what spoils rates or tails.
+func TestATryIsSpoiltByTheMachineAndLimitedByTheGenerator(t *testing.T) {
+	in := Instrument{Generator: []string{"cpu0"}, System: []string{"cpu1"}}
+	for _, c := range []struct {
+		steal     int64
+		generator float64
+		spoilt    string
+		limited   bool
+	}{
+		{0, 5, "", false},
+		{25, 5, "2 % of the system's CPU time was stolen", false},
+		{0, 9, "the generator used 90 % of its CPU", true},
+		{25, 9, "2 % of the system's CPU time was stolen; the generator used 90 % of its CPU", true},
+	} {
+		m := trial.Measurement{
+			Streams: map[string]*trial.StreamResult{trial.Main: {Stream: trial.Stream{Pacing: trial.Pacing{Mode: trial.Open}},
+				Completed: 9, Outcomes: map[string]int64{trial.Failed: 9}}}, // which the system did
+			Usage: trial.Usage{Seconds: 10, CPU: map[trial.Tier]float64{trial.GeneratorTier: c.generator, trial.ReplicaTier: 4},
+				Ticks: map[string]trial.CPUTicks{"cpu1": {Busy: 400, Steal: c.steal, Total: 1000}}}}
+		if why, limited := in.Spoilt(&m); why != c.spoilt || limited != c.limited {
+			t.Errorf("%+v: %q, %v", c, why, limited)
+		}
 	}
 }
 

@@ -127,7 +127,7 @@ func (j Job) Seconds() float64 {
 		case step.Warmup:
 			s += 0.7 // by criterion, commonly far below its bound
 		case step.Search != nil:
-			s += step.Seconds * float64(step.Search.Steps)
+			s += step.Seconds * float64(step.Search.UsualTries())
 		default:
 			s += step.Seconds
 		}

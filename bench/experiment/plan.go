@@ -274,8 +274,8 @@ func cellOf(hash, label string, block int) string {
 }
 
 // Order is the order in which to run the job's steps, by their positions: open
-// measured steps shuffled, the rest (warm-up, saturation and the search that
-// builds on it, steps with faults) in their own place.
+// measured steps shuffled, the rest (warm-up, saturation, a search, steps with
+// faults) in their own place.
 func (p *Plan) Order(j Job) []int {
 	steps := j.Spec.Cells[0].Steps
 	order := make([]int, len(steps))

@@ -34,9 +34,9 @@ type Profile struct {
 	ScaleBlocks          int         `yaml:"scale_blocks"`
 	ScaleReplicas        []int       `yaml:"scale_replicas"`
 	ScaleArms            []trial.Arm `yaml:"scale_arms"`         // besides the control
-	ScaleStepSeconds     float64     `yaml:"scale_step_seconds"` // of the closed loop; a step of the search takes half
-	ScaleSearchSteps     int         `yaml:"scale_search_steps"`
-	ScaleReplicaCPU      float64     `yaml:"scale_replica_cpu"` // budget of one replica, in CPUs
+	ScaleStepSeconds     float64     `yaml:"scale_step_seconds"` // of the closed loop, and of each try of the search
+	ScaleSearchSteps     int         `yaml:"scale_search_steps"` // tries at most of a search for the capacity; 0 makes none
+	ScaleReplicaCPU      float64     `yaml:"scale_replica_cpu"`  // budget of one replica, in CPUs
 	ScaleP99Milliseconds float64     `yaml:"scale_p99_milliseconds"`
 
 	StickyBlocks    int              `yaml:"sticky_blocks"`
@@ -62,7 +62,7 @@ func Profiles() []Profile {
 		Name: "standard", Users: 10_000, Resident: 100_000, Connections: 64, Sources: 16,
 		CostBlocks: 8, CostStepSeconds: 1.5, CostLoads: []int{30},
 		CostArms:    []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/RS256", "jwt/ES256", "jwt/EdDSA"},
-		ScaleBlocks: 4, ScaleReplicas: []int{1, 2, 4}, ScaleStepSeconds: 1, ScaleSearchSteps: 2,
+		ScaleBlocks: 4, ScaleReplicas: []int{1, 2, 4}, ScaleStepSeconds: 1,
 		ScaleArms:       []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
 		ScaleReplicaCPU: 0.1, ScaleP99Milliseconds: 250,
 		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000, StickyBalancers: trial.Balancers(),
@@ -75,7 +75,7 @@ func Profiles() []Profile {
 	smoke.Name, smoke.Resident, smoke.MinutesAtMost = "smoke", 10_000, 2
 	smoke.CostBlocks, smoke.CostStepSeconds, smoke.CostLoads = 3, 0.5, nil
 	smoke.CostArms = []trial.Arm{"session/memory", "session/redis", "jwt/HS256", "jwt/ES256"}
-	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScaleStepSeconds, smoke.ScaleSearchSteps = 1, []int{1, 2}, 0.5, 0
+	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScaleStepSeconds = 1, []int{1, 2}, 0.5
 	smoke.ScaleArms = []trial.Arm{"session/redis", "jwt/HS256"}
 	smoke.StickyReplicas, smoke.StickyRequests = []int{2}, 1_000
 	smoke.RevokeBlocks, smoke.RevokeLifetimes = 1, []string{"2s"}
@@ -85,7 +85,7 @@ func Profiles() []Profile {
 	full.Name = "full"
 	full.CostBlocks, full.CostStepSeconds, full.CostLoads = 24, 3, []int{15, 30, 45}
 	full.CostArms = append(slices.Clone(standard.CostArms), "session/cookie")
-	full.ScaleBlocks, full.ScaleStepSeconds, full.ScaleSearchSteps = 8, 5, 5
+	full.ScaleBlocks, full.ScaleStepSeconds, full.ScaleSearchSteps = 8, 5, 40
 	full.StickyBlocks, full.StickyRequests = 5, 20_000
 	full.RevokeBlocks, full.RevokeLifetimes = 6, []string{"2s", "5s", "15s"}
 	full.OutageBlocks, full.OutageFaults = 5, []string{"kill", "hang", "cut", "slow"}

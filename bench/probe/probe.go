@@ -230,14 +230,14 @@ func withoutSums(u *trial.Usage, components map[string]componentSample) {
 			continue
 		}
 		delete(u.CPU, c.tier)
-		u.Missing["foreign"+cpuTime] = name + ": " + why
+		u.Missing[trial.MissingForeign] = name + ": " + why
 	}
 	for _, what := range []string{"generator", "machine"} {
 		if why, missing := u.Missing[what+cpuTime]; missing {
-			u.Missing["foreign"+cpuTime] = why
+			u.Missing[trial.MissingForeign] = why
 		}
 	}
-	if _, missing := u.Missing["foreign"+cpuTime]; missing {
+	if _, missing := u.Missing[trial.MissingForeign]; missing {
 		u.Foreign = 0
 	}
 	if _, missing := u.Missing["generator"+cpuTime]; missing {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"authbench/bench/load"
@@ -48,36 +47,28 @@ func (c *contest) driver(ctx context.Context, e entry) (result, error) {
 
 func failed(r solo.Result) int64 { return r.Completed - r.Outcomes[trial.Success].Requests }
 
-// What the search for the driver's maximum holds it to.
-const (
-	searchSteps   = 5
-	searchSeconds = 1
-	searchP99     = 100.0 // milliseconds: above it latencies are the queue's
-)
+// search is what the driver's maximum is held to. Above this p99 latencies are
+// the queue's.
+var search = trial.Search{Steps: 12, SLO: trial.SLO{P99Milliseconds: 100}, From: equalRate, Resolution: 0.1, Repeats: 1}
+
+const searchSeconds = 1
 
 // maximum is the highest rate at which the driver drops nothing and still
-// answers for its latencies, below what it does in a closed loop.
+// answers for its latencies.
 func (c *contest) maximum(ctx context.Context) (float64, error) {
-	closed, _, err := c.ours(ctx, entry{mode: trial.Closed, seconds: searchSeconds})
-	if err != nil {
-		return 0, err
-	}
-	b := load.Bracket{High: closed.PerSecond}
-	var tried []string
-	for range searchSteps {
-		rate := b.Middle()
+	found, err := load.Search(search, 0, func(rate float64) (trial.Try, error) {
 		r, _, err := c.ours(ctx, entry{mode: trial.Open, rate: rate, seconds: searchSeconds})
-		if err != nil {
-			return 0, err
+		t := trial.Try{Outcome: trial.Held, P99Milliseconds: r.Outcomes[trial.Success].Latency.P99, Seconds: r.Seconds}
+		if r.Dropped > 0 || failed(r) > 0 || t.P99Milliseconds > search.SLO.P99Milliseconds {
+			t.Outcome = trial.Broke
+			t.Why = fmt.Sprintf("%d dropped, %d failed, p99 %.1f ms", r.Dropped, failed(r), t.P99Milliseconds)
 		}
-		p99 := r.Outcomes[trial.Success].Latency.P99
-		b.Narrow(rate, r.Dropped == 0 && failed(r) == 0 && p99 <= searchP99)
-		tried = append(tried, fmt.Sprintf("%.0f/s: %d dropped, %d failed, p99 %.1f ms", rate, r.Dropped, failed(r), p99))
+		return t, err
+	})
+	if err == nil && found.Holds == 0 {
+		err = fmt.Errorf("the driver held no rate: is this machine busy with something else? %s", found.Why)
 	}
-	if b.Low == 0 {
-		return 0, fmt.Errorf("the driver held no rate: is this machine busy with something else? %s", strings.Join(tried, "; "))
-	}
-	return b.Low, nil
+	return found.Holds, err
 }
 
 // memory shows what the driver holds at more and more requests.

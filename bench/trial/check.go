@@ -42,9 +42,13 @@ func (s Spec) Check() error {
 					return fmt.Errorf("step %s: %w", step.Name, err)
 				}
 			}
-			if step.Search != nil &&
-				(len(step.Streams) != 1 || len(s.Cells) > 1 || step.Search.Steps < 1 || !(step.Search.SLO.P99Milliseconds > 0)) {
-				return fmt.Errorf("step %s: a search wants one stream of one cell, at least one step and a p99 bound", step.Name)
+			if step.Search != nil {
+				if err := step.Search.Check(); err != nil {
+					return fmt.Errorf("step %s: %w", step.Name, err)
+				}
+				if len(step.Streams) != 1 || len(s.Cells) > 1 || len(step.Faults) > 0 || step.Script != nil {
+					return fmt.Errorf("step %s: a search wants one stream of one cell, and nothing beside it", step.Name)
+				}
 			}
 			for i, f := range step.Faults {
 				for _, other := range step.Faults[:i] {

@@ -76,7 +76,7 @@ type Step struct {
 	Warmup  bool     `json:"warmup,omitempty"` // ends by criterion; Seconds is its upper bound; feeds no figure
 	Streams []Stream `json:"streams,omitempty"`
 	Script  *Script  `json:"script,omitempty"` // a k6 journey beside the streams
-	Search  *Search  `json:"search,omitempty"` // of the highest rate of the first stream that holds an SLO
+	Search  *Search  `json:"search,omitempty"` // of the highest rate of its one stream that holds an SLO
 	Faults  []Fault  `json:"faults,omitempty"`
 	Expect  Expect   `json:"expect,omitzero"`
 }
@@ -86,17 +86,6 @@ type Script struct {
 	File    string            `json:"file"`              // relative to loadtests/
 	Sources int               `json:"sources,omitempty"` // distinct /24 networks of 127/8 that requests come from
 	Env     map[string]string `json:"env,omitempty"`     // its -e settings
-}
-
-// Search looks for a capacity by open steps below an earlier closed step's throughput.
-type Search struct {
-	Steps int `json:"steps"` // of the step's Seconds each
-	SLO   SLO `json:"slo"`
-}
-
-// SLO is what a capacity must hold besides no errors and none dropped.
-type SLO struct {
-	P99Milliseconds float64 `json:"p99Milliseconds"`
 }
 
 // Mode says how a stream starts requests.

@@ -72,7 +72,8 @@ type Measurement struct {
 	Seconds float64   `json:"seconds"` // wall time
 
 	Streams map[string]*StreamResult `json:"streams,omitempty"`
-	Search  *Search                  `json:"search,omitempty"`  // the step searched: its stream's rate is what was found
+	Search  *Search                  `json:"search,omitempty"`  // the step searched: all else is of its last try at the rate that it found
+	Found   *Capacity                `json:"found,omitempty"`   // by that search
 	Journey *Journey                 `json:"journey,omitempty"` // what a k6 script counted
 	Marks   []Mark                   `json:"marks,omitempty"`   // of the step's faults
 	Usage   Usage                    `json:"usage"`
@@ -136,6 +137,9 @@ type Usage struct {
 	// it is absent above or, of a plain number, 0; it was never measured to be nothing.
 	Missing map[string]string `json:"missing,omitempty"`
 }
+
+// MissingForeign is the name in Missing of the CPU that nobody we know used.
+const MissingForeign = "foreign CPU"
 
 // CPUTicks are the kernel's own counts of one CPU's time, in ticks of 10 ms.
 // They stay whole numbers: 3 ticks of 1 s are 0.03 s, and no rounding makes them more.

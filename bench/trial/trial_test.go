@@ -87,10 +87,14 @@ func TestSpecsThatMakeNoSense(t *testing.T) {
 		"run at once": func(s *trial.Spec) {
 			s.Cells = append(s.Cells, trial.CellSpec{Cell: s.Cells[0].Cell, System: s.Cells[0].System})
 		},
-		"has a system of arm none":  func(s *trial.Spec) { s.Cells[0].System.Arm = trial.Control },
-		"want names, each once":     func(s *trial.Spec) { s.Cells[0].Steps = append(s.Cells[0].Steps, s.Cells[0].Steps[0]) },
-		"nothing loads it":          func(s *trial.Spec) { s.Cells[0].Steps[0].Streams = nil },
-		"a search wants one stream": func(s *trial.Spec) { s.Cells[0].Steps[0].Search = &trial.Search{} },
+		"has a system of arm none": func(s *trial.Spec) { s.Cells[0].System.Arm = trial.Control },
+		"want names, each once":    func(s *trial.Spec) { s.Cells[0].Steps = append(s.Cells[0].Steps, s.Cells[0].Steps[0]) },
+		"nothing loads it":         func(s *trial.Spec) { s.Cells[0].Steps[0].Streams = nil },
+		"a search wants one stream": func(s *trial.Spec) {
+			s.Cells[0].Steps[0].Search = &trial.Search{Steps: 1, SLO: trial.SLO{P99Milliseconds: 1}}
+			s.Cells[0].Steps[0].Script = &trial.Script{File: "x.js"}
+		},
+		"a search of 0 tries: want": func(s *trial.Spec) { s.Cells[0].Steps[0].Search = &trial.Search{} },
 		"from 0.5 to 1.5 s of 1 s": func(s *trial.Spec) {
 			s.Cells[0].Steps[0].Faults = []trial.Fault{{Kind: "kill", Target: "redis", At: 0.5, Lasts: 1}}
 		},

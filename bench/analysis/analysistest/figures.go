@@ -38,7 +38,7 @@ func of(a trial.Arm) figures {
 	case "redis":
 		f.replica, f.store, f.redis, f.contention = f.replica+31, 17, 1, 0.025
 	case "postgres":
-		f.replica, f.store, f.statements, f.contention = f.replica+42, 71, 1, 0.06
+		f.replica, f.store, f.statements, f.contention = f.replica+42, 71, 1, 0.08
 	case "HS256":
 		f.replica += 12
 	case "RS256":
