@@ -188,13 +188,14 @@ func TestMakeBenchInContainers(t *testing.T) {
 		}
 	}
 	reference, here := verdicts(t, "../results/reference"), verdicts(t, dir)
+	open := func(answer string) bool { return answer == "" || answer == "not decided" || answer == "not measured" }
 	decided := 0
 	for claim, v := range here {
-		if v == "inconclusive" {
+		if open(v) {
 			continue
 		}
 		decided++
-		if want, asked := reference[claim]; asked && v != want {
+		if want := reference[claim]; !open(want) && v != want {
 			t.Errorf("%s is %s in containers, and %s in the reference run", claim, v, want)
 		}
 	}

@@ -91,9 +91,9 @@ func smallRun(t *testing.T) (config, out string) {
 	dir := t.TempDir()
 	config, out = filepath.Join(dir, "small.yaml"), filepath.Join(dir, "run")
 	text := "minutes_at_most: 0\nusers: 200\nresident: 200\n" +
-		"cost_blocks: 1\ncost_step_seconds: 0.3\ncost_arms: [session/redis, session/postgres, jwt/HS256]\n" +
-		"scale_blocks: 1\nscale_replicas: [1, 2]\nscale_arms: [session/postgres]\nscale_step_seconds: 0.3\nscale_search_steps: 2\n" +
-		"sticky_replicas: [2]\nsticky_requests: 200\nrevoke_blocks: 1\nrevoke_lifetimes: [2s]\nbench_time: 1x\nbench_count: 1\n"
+		"cost_blocks: 2\ncost_step_seconds: 0.3\ncost_arms: [session/redis, session/postgres, jwt/HS256]\n" +
+		"scale_blocks: 2\nscale_replicas: [1, 2]\nscale_arms: [session/postgres]\nscale_step_seconds: 0.3\nscale_search_steps: 2\n" +
+		"sticky_replicas: [2]\nsticky_requests: 200\nsticky_users: 50\nrevoke_blocks: 2\nrevoke_users: 40\nrevoke_lifetimes: [2s]\nbench_time: 1x\nbench_count: 1\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

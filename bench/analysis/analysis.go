@@ -1,13 +1,15 @@
 // Package analysis says what was measured means. In come a run's rules and its
-// trials; out come verdicts, each with the interval, the noise floor and the
-// doubts it rests on, and the figures that charts are drawn from. It measures
-// nothing and starts nothing, and the same trials in any order give the same
-// answer.
+// trials; out come verdicts, each with the intervals and the doubts it rests on
+// and what the A/A pairs say of the instrument, and the figures that charts are
+// drawn from. It measures nothing and starts nothing, and the same trials in any
+// order give the same answer.
 //
 // A rule's figures are paired by block, so that what slows a whole block slows
-// both sides. All comparisons of a rule are one family under Holm's correction;
-// intervals are shown without it. Percentiles are read from histograms, merged
-// over blocks where a chart needs one, and never averaged there.
+// both sides. That all comparisons of a rule agree is an intersection-union test:
+// each is held to 5 % by its own interval, without correction (Berger 1982). That
+// some hold and some do not is a claim that both exist, and takes Holm's. Each
+// effect has a spread of its own: see [estimate]. Percentiles are read from
+// histograms, merged over blocks where a chart needs one, and never averaged there.
 package analysis
 
 import (
@@ -19,9 +21,9 @@ import (
 	"authbench/bench/trial"
 )
 
-// Evaluate turns trials into one verdict a rule, in the order of the rules.
-// Whatever was not measured makes a verdict inconclusive, with the reason; an
-// error says that a rule itself cannot be read.
+// Evaluate turns trials into one verdict a rule, in the order of the rules. What
+// was not measured is an answer of its own, with the reason; an error says that a
+// rule itself cannot be read.
 func Evaluate(run trial.Run, trials []trial.Trial) ([]trial.Verdict, error) {
 	verdicts := make([]trial.Verdict, 0, len(run.Rules))
 	var errs []error
@@ -48,30 +50,72 @@ func evaluate(r trial.Rule, trials []trial.Trial) (trial.Verdict, error) {
 	if v.Measured, v.LeftOut = leftOut(r, m, blocks); len(v.LeftOut) > 0 {
 		v.WithAll = judge(r, m, seen(blocks, "")).Answer
 	}
+	each := pace(blocks)
+	for _, j := range append(parts(v), v.Judgement) {
+		if j.Remedy != nil {
+			j.Remedy.Seconds = each * float64(j.Remedy.Blocks)
+		}
+	}
 	return v, nil
+}
+
+// parts are the judgements of a verdict's groups.
+func parts(v trial.Verdict) (js []trial.Judgement) {
+	for _, p := range v.Parts {
+		js = append(js, p.Judgement)
+	}
+	return js
+}
+
+// pace is how many seconds a block took, repeats among them.
+func pace(blocks []Block) (seconds float64) {
+	for _, b := range blocks {
+		for _, t := range b.Trials {
+			seconds += t.Seconds
+		}
+	}
+	return seconds / float64(max(1, len(blocks)))
 }
 
 // judge gives a rule's answer from blocks as they are seen.
 func judge(r trial.Rule, m Metric, blocks []Block) trial.Verdict {
-	v := trial.Verdict{Rule: r, RuleHash: r.Hash()}
-	family := make([]compared, len(r.Compare))
+	v := trial.Verdict{Rule: r, RuleHash: r.Hash(), Instrument: instrument(r, m, blocks)}
+	all := make([]*compared, len(r.Compare))
 	for i, c := range r.Compare {
-		family[i] = compare(r, m, c, blocks)
+		f := compare(r, m, c, blocks)
+		if f.tested && slices.ContainsFunc(v.Instrument, func(k trial.Check) bool {
+			return k.Biased && slices.ContainsFunc(sidesOf(r, c), func(s trial.Selector) bool { return s.Step == k.Step })
+		}) {
+			f.unsettle(trial.Reason{Cause: trial.Biased})
+		}
+		all[i] = &f
 	}
-	decide(family)
-	for _, f := range family {
+	var parts []trial.Part
+	for _, g := range groupsOf(r) {
+		parts = append(parts, trial.Part{Name: g, Judgement: judgement(all, func(f *compared) bool { return f.Comparison.Group == g })})
+	}
+	for _, f := range all {
 		v.Findings = append(v.Findings, f.Finding)
-		for _, floor := range f.floors {
-			if !slices.Contains(v.Floors, floor) {
-				v.Floors = append(v.Floors, floor)
-			}
+	}
+	if len(r.Groups) == 0 {
+		v.Judgement = parts[0].Judgement
+		return v
+	}
+	v.Parts, v.Judgement = parts, together(all, parts)
+	return v
+}
+
+// groupsOf lists a rule's groups that have comparisons; "" is that of a rule without any.
+func groupsOf(r trial.Rule) (names []string) {
+	for _, g := range r.Groups {
+		if slices.ContainsFunc(r.Compare, func(c trial.Comparison) bool { return c.Group == g.Name }) {
+			names = append(names, g.Name)
 		}
 	}
-	v.For, v.Against, v.Unclear = sides(r, v.Findings)
-	if v.Answer = answer(v); v.Answer == trial.Depends {
-		v.DependsOn = separation(pick(v.Findings, v.For), pick(v.Findings, v.Against))
+	if len(names) == 0 {
+		return []string{""}
 	}
-	return v
+	return names
 }
 
 // seen is blocks as figures see them that rest on an aspect.
@@ -81,42 +125,6 @@ func seen(blocks []Block, a trial.Aspect) []Block {
 		out[i] = out[i].For(a)
 	}
 	return out
-}
-
-// check finds the rule's metric and whatever makes the rule unreadable.
-func check(r trial.Rule) (Metric, error) {
-	m, err := Lookup(r.Metric)
-	if err != nil {
-		return m, err
-	}
-	if !slices.Contains([]trial.Contrast{trial.Difference, trial.Ratio, trial.Against, trial.Count}, r.Contrast) {
-		return m, fmt.Errorf("unknown contrast %q: want difference, ratio, against or count", r.Contrast)
-	}
-	if !slices.Contains([]trial.Direction{trial.More, trial.Less, trial.Same}, r.Supports) {
-		return m, fmt.Errorf("an outcome %q cannot support a claim: more, less or same can", r.Supports)
-	}
-	if r.Contrast == trial.Count && m.count == nil {
-		return m, fmt.Errorf("metric %s is no number of events in a number of chances: contrast it by difference, ratio or against", m.Name)
-	}
-	if !(r.Margin >= 0) {
-		return m, fmt.Errorf("a margin of %v: it must not be negative", r.Margin)
-	}
-	return m, nil
-}
-
-// answer sums up the findings as a rule's comment in package trial says.
-func answer(v trial.Verdict) trial.Answer {
-	switch all := len(v.Findings); {
-	case all == 0:
-		return trial.Inconclusive
-	case len(v.For) == all:
-		return trial.Supported
-	case len(v.Against) == all:
-		return trial.Refuted
-	case len(v.For) > 0 && len(v.Against) > 0:
-		return trial.Depends
-	}
-	return trial.Inconclusive
 }
 
 // doubts counts what a reader of the rule's figures must know of its trials.

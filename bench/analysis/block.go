@@ -237,14 +237,14 @@ func Pooled(name string, blocks []Block, s trial.Selector) trial.Interval {
 	}
 	var tallies []tally
 	for _, b := range blocks {
-		if events, chances, err := m.count(b.For(m.Aspect), s); err == nil {
-			tallies = append(tallies, tally{events, chances, m.many})
+		if t, err := m.tally(b.For(m.Aspect), s); err == nil {
+			tallies = append(tallies, t)
 		}
 	}
 	if len(tallies) == 0 {
 		return trial.Interval{}
 	}
-	return pooled(tallies).interval()
+	return pooled(tallies).independent().interval()
 }
 
 // Merged merges the latencies of one outcome class of one cell over blocks, and

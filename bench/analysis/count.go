@@ -15,6 +15,32 @@ import (
 type tally struct {
 	events, chances float64
 	poisson         bool
+
+	// Where chances come in clusters, such as the requests of one user: how many
+	// clusters, and the sum over them of their events squared, which says how alike
+	// the chances of one cluster are. 0 clusters: each chance stands for itself.
+	clusters, squares float64
+}
+
+// independent is a tally of as many chances as stand for themselves, with the
+// same share: Korn and Graubard (1998) divide them by the design effect, which is
+// the variance between clusters over what it would be if chances did not hang
+// together. Where nothing or everything happened it cannot be seen, and a cluster
+// is one chance: 0 of 24 users is no more than that, however often each asked.
+func (t tally) independent() tally {
+	if t.clusters < 1 || t.chances <= t.clusters {
+		return t
+	}
+	share, size := t.events/t.chances, t.chances/t.clusters
+	effect := size
+	if t.clusters > 1 && t.events > 0 && t.events < t.chances {
+		variance := (t.squares - t.clusters*size*size*share*share) / (t.clusters - 1)
+		if effect = max(1, variance/(size*share*(1-share))); effect > 1 { // known as well as so many clusters tell it
+			effect *= math.Pow(student(t.clusters-1).Quantile(1-alpha/2)/distuv.UnitNormal.Quantile(1-alpha/2), 2)
+		}
+		effect = min(effect, size)
+	}
+	return tally{events: t.events / effect, chances: t.chances / effect, poisson: t.poisson}
 }
 
 // interval is the exact 95 % interval of the share (Clopper and Pearson 1934) or
@@ -90,6 +116,16 @@ func (t tally) tests(reference, margin float64) chances {
 	return c
 }
 
+// more is how many more blocks would make the share clear of reference ± margin,
+// if they are as the n there are; 0 if no number of them would.
+func (t tally) more(n int, reference, margin float64) int {
+	return moreBlocks(n, func(blocks int) bool {
+		k := float64(blocks) / float64(n)
+		iv := tally{events: t.events * k, chances: t.chances * k, poisson: t.poisson}.interval()
+		return iv.Low > reference+margin || iv.High < reference-margin || reference-margin <= iv.Low && iv.High <= reference+margin
+	})
+}
+
 // dispersion compares how much shares differ between trials with what chance
 // allows: about 1 if the events are independent. p is the chance of at least so
 // much; ok is false with fewer than 3 trials or nothing to differ.
@@ -116,6 +152,8 @@ func pooled(trials []tally) (sum tally) {
 		sum.events += t.events
 		sum.chances += t.chances
 		sum.poisson = t.poisson
+		sum.clusters += t.clusters
+		sum.squares += t.squares
 	}
 	return sum
 }

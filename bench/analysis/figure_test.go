@@ -69,7 +69,7 @@ func TestSummaryIsOfTheMetricsKind(t *testing.T) {
 			at.Latency(phase, time.Duration(us)*time.Microsecond, time.Duration(2*us)*time.Microsecond),
 			at.Throughput(phase, 1000)))
 		trials = append(trials, at.Trial(at.Spec("cost", "jwt/ES256", phase), i+1,
-			at.JourneyCounter("lost_sessions", us), at.JourneyCounter("authenticated_requests", 10*us*us)))
+			at.Lost(100, 10*us*us, us)))
 	}
 	blocks := analysis.Blocks(trials, "cost")
 	mean := analysis.Summary("cpu_us_per_request", blocks, sel("jwt/HS256"))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sort"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -22,36 +23,88 @@ const alpha = 0.05
 // interval would need at least 6 blocks to reach 95 % at all.
 //
 // One value has no interval: Low and High are the value, and N says so.
-func Estimate(values []float64) trial.Interval {
-	mean, se := meanAndError(values)
+func Estimate(values []float64) trial.Interval { return estimateOf(values, 0).interval() }
+
+// estimate is the mean of a figure over n blocks, how much one block differs from
+// another, and how many degrees of freedom that is known with.
+type estimate struct {
+	mean, sd float64
+	n        int
+	df       float64
+}
+
+// estimateOf takes the spread for least where the values show less: figures that
+// are all alike say how finely they were read, not that the next is the same.
+func estimateOf(values []float64, least float64) estimate {
+	e := estimate{n: len(values), df: float64(len(values) - 1)}
+	switch {
+	case e.n == 1:
+		e.mean = values[0]
+	case e.n > 1:
+		e.mean, e.sd = stat.MeanStdDev(values, nil)
+		largest := 0.0
+		for _, v := range values {
+			largest = max(largest, math.Abs(v))
+		}
+		if e.sd <= 1e-12*largest { // they differ by rounding alone
+			e.sd = 0
+		}
+		e.sd = max(e.sd, least)
+	}
+	return e
+}
+
+func (e estimate) se() float64 { return e.sd / math.Sqrt(float64(max(1, e.n))) }
+
+// interval holds 95 %.
+func (e estimate) interval() trial.Interval {
 	half := 0.0
-	if n := len(values); n > 1 && se > 0 {
-		half = se * student(n-1).Quantile(1-alpha/2)
+	if e.se() > 0 {
+		half = e.se() * student(e.df).Quantile(1-alpha/2)
 	}
-	return trial.Interval{Estimate: mean, Low: mean - half, High: mean + half, N: len(values)}
+	return trial.Interval{Estimate: e.mean, Low: e.mean - half, High: e.mean + half, N: e.n}
 }
 
-func student(df int) distuv.StudentsT { return distuv.StudentsT{Sigma: 1, Nu: float64(df)} }
-
-// meanAndError returns the mean and its standard error; the error is exactly 0
-// where the values differ by rounding alone.
-func meanAndError(values []float64) (mean, se float64) {
-	switch len(values) {
-	case 0:
-		return 0, 0
-	case 1:
-		return values[0], 0
+// tests sets the mean against ±margin. Of a figure without any spread nothing is known.
+func (e estimate) tests(margin float64) chances {
+	if e.n < 2 || e.sd == 0 {
+		return chances{1, 1, 1}
 	}
-	mean, sd := stat.MeanStdDev(values, nil)
-	largest := 0.0
-	for _, v := range values {
-		largest = max(largest, math.Abs(v))
+	// above is the chance to see the mean so far above a bound if it truly lay there.
+	above := func(gap float64) float64 { return student(e.df).CDF(-gap / e.se()) }
+	return chances{
+		more: min(1, 2*above(e.mean-margin)),
+		less: min(1, 2*above(-e.mean-margin)),
+		same: max(above(e.mean+margin), above(margin-e.mean)),
 	}
-	if sd <= 1e-12*largest {
-		return mean, 0
-	}
-	return mean, sd / math.Sqrt(float64(len(values)))
 }
+
+// Bounds on what is said about more blocks.
+const (
+	mostBlocks = 1000 // beyond which no number of blocks decides: the effect lies on the edge
+	power      = 0.8  // the chance to decide with what is said, if mean and spread are as seen
+)
+
+// more is how many more blocks would make the effect clear of the edges of
+// ±margin at a level, with the chance that power says; 0 if no number of them would.
+func (e estimate) more(margin, level float64) int {
+	gap := math.Abs(math.Abs(e.mean) - margin)
+	return moreBlocks(e.n, func(n int) bool {
+		t := student(float64(n - 1))
+		return (t.Quantile(1-level/2)+t.Quantile(power))*e.sd <= gap*math.Sqrt(float64(n))
+	})
+}
+
+// moreBlocks is how many beyond n the least number is that is enough.
+func moreBlocks(n int, enough func(int) bool) int {
+	first := max(n+1, 2)
+	if !enough(mostBlocks) {
+		return 0
+	}
+	return first + sort.Search(mostBlocks-first, func(i int) bool { return enough(first + i) }) - n
+}
+
+func student(df float64) distuv.StudentsT { return distuv.StudentsT{Sigma: 1, Nu: df} }
 
 // chances are the p-values of the three outcomes of one comparison, each to be
 // held against alpha: those of More and Less are doubled, for an effect may
@@ -68,30 +121,6 @@ func (c chances) best() (trial.Direction, float64) {
 		return trial.More, least
 	default:
 		return trial.Less, least
-	}
-}
-
-// studentTests tests the mean of effects: More and Less against ±beyond, Same
-// against ±within. They differ where the noise floor exceeds the rule's margin:
-// what lies between is neither.
-func studentTests(effects []float64, beyond, within float64) chances {
-	mean, se := meanAndError(effects)
-	// above is the chance to see the mean so far above a bound if it truly lay there.
-	above := func(gap, exactTie float64) float64 {
-		switch {
-		case se > 0:
-			return student(len(effects) - 1).CDF(-gap / se)
-		case gap > 0:
-			return 0
-		case gap == 0:
-			return exactTie
-		}
-		return 1
-	}
-	return chances{
-		more: min(1, 2*above(mean-beyond, 1)),
-		less: min(1, 2*above(-mean-beyond, 1)),
-		same: max(above(mean+within, 0), above(within-mean, 0)), // at the edge without any spread is within
 	}
 }
 

@@ -3,6 +3,8 @@ package analysis
 import (
 	"math"
 	"testing"
+
+	"authbench/bench/trial"
 )
 
 func near(t *testing.T, what string, got, want, tolerance float64) {
@@ -44,32 +46,56 @@ func TestHolmByHand(t *testing.T) {
 
 func TestStudentTests(t *testing.T) {
 	// mean 13, standard error 1.290994, 3 degrees of freedom.
-	xs := []float64{10, 12, 14, 16}
+	e := estimateOf([]float64{10, 12, 14, 16}, 0)
 	// t = (13 - 13 + 3.182446*1.290994) / 1.290994: exactly the 2.5 % point, doubled 5 %.
-	near(t, "more at the interval's end", studentTests(xs, 13-3.182446*1.290994, 1).more, 0.05, 1e-5)
-	near(t, "same at the one-sided 95 % point", studentTests(xs, 1, 13+2.353363*1.290994).same, 0.05, 1e-5)
-	if c := studentTests(xs, 1, 1); c.less != 1 || c.same < 0.99 {
+	near(t, "more at the interval's end", e.tests(13-3.182446*1.290994).more, 0.05, 1e-5)
+	near(t, "same at the one-sided 95 % point", e.tests(13+2.353363*1.290994).same, 0.05, 1e-5)
+	if c := e.tests(1); c.less != 1 || c.same < 0.99 {
 		t.Errorf("far above the margin: %+v", c)
 	}
 }
 
-func TestNoSpreadAtAllIsExact(t *testing.T) {
-	for _, c := range []struct {
-		value, margin float64
-		want          chances
-	}{
-		{6, 5, chances{more: 0, less: 1, same: 1}},
-		{-6, 5, chances{more: 1, less: 0, same: 1}},
-		{4, 5, chances{more: 1, less: 1, same: 0}},
-		{5, 5, chances{more: 1, less: 1, same: 0}}, // the whole interval lies within, its edge included
-		{0, 0, chances{more: 1, less: 1, same: 0}},
-	} {
-		if got := studentTests([]float64{c.value, c.value, c.value}, c.margin, c.margin); got != c.want {
-			t.Errorf("%v against %v: %+v, want %+v", c.value, c.margin, got, c.want)
-		}
+// Figures that are all alike were read in steps, and lie anywhere within one.
+func TestNoSpreadIsTheResolutions(t *testing.T) {
+	e := estimateOf([]float64{0, 0, 0}, 0.01/math.Sqrt(12))
+	near(t, "half of the interval", e.interval().High, 4.302653*0.01/math.Sqrt(36), 1e-6)
+	if c := e.tests(0.1); !(c.same > 0 && c.same < 0.001) {
+		t.Errorf("0, 0, 0 in steps of 0.01 within 0.1: %+v", c)
 	}
-	if _, se := meanAndError([]float64{0.1 + 0.2, 0.3, 0.3}); se != 0 {
-		t.Errorf("rounding alone gives a standard error of %v", se)
+	if c := e.tests(0.004); c.same < 0.05 {
+		t.Errorf("0, 0, 0 in steps of 0.01 are not known to lie within 0.004: %+v", c)
+	}
+	if c := estimateOf([]float64{6, 6, 6}, 0).tests(5); c != (chances{1, 1, 1}) {
+		t.Errorf("no spread and no resolution tells nothing: %+v", c)
+	}
+	if e := estimateOf([]float64{0.1 + 0.2, 0.3, 0.3}, 0); e.sd != 0 {
+		t.Errorf("rounding alone gives a standard deviation of %v", e.sd)
+	}
+	m := Metric{resolution: 0.01}
+	near(t, "two sides", m.grain(trial.Difference, []float64{1}, []float64{5}), 0.01*math.Sqrt(2.0/12), 1e-12)
+	near(t, "as a share", m.grain(trial.Ratio, []float64{1}, []float64{5}), math.Sqrt((0.01*0.01+0.002*0.002)/12), 1e-12)
+	near(t, "a thousandth", Metric{}.grain(trial.Against, []float64{200, 300}), 0.25/math.Sqrt(12), 1e-12)
+}
+
+// What is said of more blocks is what a table of sample sizes says: for a gap of
+// one standard deviation, 5 % on both sides and a chance of 80 %, 10 pairs.
+func TestMoreBlocks(t *testing.T) {
+	e := estimate{mean: 3, sd: 2, n: 4, df: 3}
+	if got := e.more(1, alpha); got != 6 {
+		t.Errorf("%d more blocks, want 10 - 4", got)
+	}
+	if got := (estimate{mean: 0, sd: 2, n: 4, df: 3}).more(2, alpha); got != 6 {
+		t.Errorf("inside the margin: %d, want the same", got)
+	}
+	if got := (estimate{mean: 1, sd: 2, n: 4, df: 3}).more(1, alpha); got != 0 {
+		t.Errorf("on the edge: %d, want none", got)
+	}
+	// 3/n below 1 % takes 299 chances: six blocks of 50.
+	if got := (tally{events: 0, chances: 100}).more(2, 0, 0.01); got != 4 {
+		t.Errorf("0 of 100 in 2 blocks: %d more, want 4", got)
+	}
+	if got := (tally{events: 10, chances: 1000}).more(1, 0, 0.01); got != 0 {
+		t.Errorf("a share on the edge: %d, want none", got)
 	}
 }
 
@@ -85,7 +111,7 @@ func TestExactCounts(t *testing.T) {
 	near(t, "10 events low", iv.Low, 4.79539, 1e-5)
 	near(t, "10 events high", iv.High, 18.39036, 1e-5)
 	for _, poisson := range []bool{false, true} {
-		iv = tally{0, 10_000, poisson}.interval()
+		iv = tally{chances: 10_000, poisson: poisson}.interval()
 		if iv.Low != 0 || iv.N != 10_000 {
 			t.Errorf("0 of 10,000: %+v", iv)
 		}
@@ -133,4 +159,30 @@ func TestDispersion(t *testing.T) {
 	if _, _, ok := dispersion([]tally{{chances: 9}, {chances: 9}, {chances: 9}}); ok {
 		t.Error("nothing differs where nothing happens")
 	}
+}
+
+// Requests of one user say little about another's: 24 users are 24.
+func TestChancesInClustersCountAsManyAsStandForThemselves(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		t          tally
+		events, of float64
+	}{
+		{"nothing lost by 24 users", tally{chances: 3000, clusters: 24}, 0, 24},
+		{"everything lost", tally{events: 3000, chances: 3000, clusters: 24, squares: 24 * 125 * 125}, 24, 24},
+		// round robin: every user loses half, so that they are more alike than chance would make them
+		{"half of each user's", tally{events: 1500, chances: 3000, clusters: 24, squares: 24 * 62.5 * 62.5}, 1500, 3000},
+		// a quarter of the users loses all: the design effect is the size of a user, and a little more for 24 users
+		{"all of some users'", tally{events: 750, chances: 3000, clusters: 24, squares: 6 * 125 * 125}, 6, 24},
+		{"no clusters", tally{events: 1500, chances: 3000}, 1500, 3000},
+		{"a request each", tally{events: 15, chances: 30, clusters: 30, squares: 15}, 15, 30},
+	} {
+		got := c.t.independent()
+		near(t, c.name+", events", got.events, c.events, 1e-9)
+		near(t, c.name+", chances", got.chances, c.of, 1e-9)
+	}
+	// in between: users lose 0 or 2 of 4; mean 1 of 4, variance of a user's sum 1, binomial 4*1/4*3/4
+	got := tally{events: 100, chances: 400, clusters: 100, squares: 50 * 4}.independent()
+	effect := (200.0 - 100) / 99 / 0.75 * math.Pow(1.984217/1.959964, 2)
+	near(t, "a design effect of 4/3", got.chances, 400/effect, 0.01)
 }

@@ -2,8 +2,11 @@ package analysis
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+
+	"gonum.org/v1/gonum/stat"
 
 	"authbench/bench/arm"
 	"authbench/bench/trial"
@@ -26,6 +29,51 @@ type Metric struct {
 	overControl bool
 	// quantile of a latency's percentile.
 	quantile float64
+	// clusters of the chances, and the sum of their events squared; nil where each chance stands for itself.
+	clusters func(Block, trial.Selector) (n, squares float64)
+	// resolution is how finely the figure is read, in its unit; 0: to a thousandth of itself.
+	resolution float64
+	// censored: the figure is a lower bound; nil where it never is.
+	censored func(Block, trial.Selector) bool
+}
+
+// tally is a counted metric's events and chances, with their clusters.
+func (m Metric) tally(b Block, s trial.Selector) (t tally, err error) {
+	t.poisson = m.many
+	if t.events, t.chances, err = m.count(b, s); err == nil && m.clusters != nil {
+		t.clusters, t.squares = m.clusters(b, s)
+	}
+	return t, err
+}
+
+func (m Metric) lowerBound(b Block, s trial.Selector) bool {
+	return m.censored != nil && m.censored(b, s)
+}
+
+// grains is the step, as a share of a figure or a margin, to which anything here
+// is read at best: histograms keep three digits.
+const grains = 0.001
+
+// grain is the least standard deviation that an effect of figures can have, given
+// how finely each is read: a figure lies anywhere within a step, of which the
+// standard deviation is its width over the root of 12 (Sheppard 1898).
+func (m Metric) grain(contrast trial.Contrast, sides ...[]float64) float64 {
+	sum := 0.0
+	for _, values := range sides {
+		if len(values) == 0 {
+			continue
+		}
+		mean := math.Abs(stat.Mean(values, nil))
+		step := m.resolution
+		if step == 0 {
+			step = grains * mean
+		}
+		if contrast == trial.Ratio {
+			step /= mean
+		}
+		sum += step * step / 12
+	}
+	return math.Sqrt(sum)
 }
 
 // Counted says whether the metric is a number of events in a number of chances.

@@ -12,19 +12,26 @@ import (
 func journeyMetrics() []Metric {
 	return []Metric{
 		counted(Metric{Name: "lost_session_share", Title: "Share of a valid user's requests answered 401", Unit: "share", Better: trial.Less,
-			Aspect: trial.Counts}, lostSessions),
+			Aspect: trial.Counts, clusters: byUser}, lostSessions),
+		counted(Metric{Name: "let_in_user_share", Title: "Share of users let in after their log-out", Unit: "share", Better: trial.Less,
+			Aspect: trial.Counts}, letIn),
 		{Name: "revocation_lag_max_seconds", Title: "Revocation lag, longest", Unit: "s", Better: trial.Less, Aspect: trial.WallClock,
-			value: ofLags(slices.Max[[]float64])},
+			value: ofLags(slices.Max[[]float64]), resolution: poll, censored: anyAlive},
 		{Name: "revocation_lag_median_seconds", Title: "Revocation lag, median", Unit: "s", Better: trial.Less, Aspect: trial.WallClock,
-			value: ofLags(median)},
+			value: ofLags(median), resolution: poll, censored: halfAlive},
 		{Name: "revocation_lag_share", Title: "Revocation lag as a share of the life left at log-out", Unit: "share", Better: trial.Less,
-			Aspect: trial.WallClock, value: lagShare},
+			Aspect: trial.WallClock, value: lagShare, resolution: poll, censored: halfAlive},
 		{Name: "life_left_seconds", Title: "Life left to a credential at log-out, longest",
 			Unit: "s", Better: trial.Less, Aspect: trial.WallClock, value: lifeLeft},
 		{Name: "expected_lost_share", Title: "Share of requests lost if one of N replicas holds the session", Unit: "share", Better: trial.Less,
 			Aspect: trial.Counts, value: expectedLoss},
 	}
 }
+
+// poll is how often a script asks whether a credential still works, in seconds: no
+// lag is known more finely. As a share of a life, which lasts a second at least,
+// it is no coarser.
+const poll = 0.010
 
 func (b Block) journey(s trial.Selector) (*trial.Journey, error) {
 	m, err := b.measurement(s)
@@ -48,6 +55,55 @@ func lostSessions(b Block, s trial.Selector) (lost, requests float64, err error)
 	}
 	return chancesOf(s, lost, j.Counters["authenticated_requests"], "authenticated requests")
 }
+
+// byUser says how the requests of lostSessions hang together: those of one user
+// have one session. A script that did not say how many each user lost is taken
+// for one whose users lost all or nothing, for nothing else is known.
+func byUser(b Block, s trial.Selector) (users, squares float64) {
+	j, err := b.journey(s)
+	if err != nil {
+		return 0, 0
+	}
+	if n, ok := j.Counters["users_asked"]; ok {
+		return n, j.Counters["lost_by_user_squared"]
+	}
+	at, err := b.Find(s)
+	if err != nil {
+		return 0, 0
+	}
+	users = float64(at.Spec().System.Users)
+	return users, j.Counters["lost_sessions"] * j.Counters["authenticated_requests"] / users
+}
+
+// letIn counts users whose credential was accepted on any replica in a request
+// that began after the answer to their log-out.
+func letIn(b Block, s trial.Selector) (users, of float64, err error) {
+	j, err := b.journey(s)
+	if err != nil {
+		return 0, 0, err
+	}
+	users, ok := j.Counters["users_let_in"]
+	if !ok {
+		return 0, 0, fmt.Errorf("%s: the script did not count users_let_in", cellName(s))
+	}
+	return chancesOf(s, users, j.Counters["users_logged_out"], "users who logged out")
+}
+
+// alive is how many users were still let in when their script stopped watching,
+// of all: their lags, the longest, are lower bounds.
+func alive(b Block, s trial.Selector) (users, of int) {
+	j, err := b.journey(s)
+	if err != nil {
+		return 0, 0
+	}
+	return int(j.Counters["still_alive_users"]), len(j.Samples["revocation_lag_seconds"])
+}
+
+func anyAlive(b Block, s trial.Selector) bool { n, _ := alive(b, s); return n > 0 }
+
+// halfAlive says whether the median is a lower bound: it lies among users who were
+// still let in.
+func halfAlive(b Block, s trial.Selector) bool { n, of := alive(b, s); return n > 0 && 2*n >= of }
 
 // samples returns what a script reported under a name, at least one value.
 func samples(b Block, s trial.Selector, name string) ([]float64, error) {

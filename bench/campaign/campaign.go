@@ -69,7 +69,7 @@ func (c *Campaign) Ask(experiments []experiment.Experiment) {
 }
 
 // Check says what is wrong with the experiments, before anything is measured:
-// rules that cannot be read or that no trial answers, figures that cannot be
+// rules that cannot be read, that no trial answers or no number of them decides, figures that cannot be
 // drawn, specs that make no sense.
 func (c *Campaign) Check() error {
 	var errs []error
@@ -81,7 +81,7 @@ func (c *Campaign) Check() error {
 			continue
 		}
 		jobs := p.Jobs(nil)
-		if err := errors.Join(answerable(e.Rules, jobs), analysis.CheckFigures(e.Figures, figures), drawable(e.Figures, jobs)); err != nil {
+		if err := errors.Join(decidable(e), answerable(e.Rules, jobs), analysis.CheckFigures(e.Figures, figures), drawable(e.Figures, jobs)); err != nil {
 			errs = append(errs, fmt.Errorf("experiment %s: %w", e.Name, err))
 		}
 		for _, j := range jobs {

@@ -209,7 +209,7 @@ func TestAnInterruptedRunSaysSo(t *testing.T) {
 }
 
 func TestWhatCannotBeDoneHereIsSkippedWithItsReason(t *testing.T) {
-	c := newCampaign(t, asked("cost", 1, 0), asked("scale", 1, 0.1))
+	c := newCampaign(t, asked("cost", 3, 0), asked("scale", 3, 0.1))
 	p := &paper{lacks: func(n trial.Needs) string {
 		if n.Budgets {
 			return "there are no cgroups"
@@ -219,7 +219,7 @@ func TestWhatCannotBeDoneHereIsSkippedWithItsReason(t *testing.T) {
 	if err := measure(t, c, p); err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Trials) != 2 || len(c.Run.Warnings) != 1 || c.Run.Warnings[0] != "scale is skipped: there are no cgroups" {
+	if len(c.Trials) != 6 || len(c.Run.Warnings) != 1 || c.Run.Warnings[0] != "scale is skipped: there are no cgroups" {
 		t.Errorf("%d trials, warnings %q", len(c.Trials), c.Run.Warnings)
 	}
 }
@@ -238,6 +238,10 @@ func TestNonsenseIsRefusedBeforeTheFirstTrial(t *testing.T) {
 	}
 	for want, change := range map[string]func(*experiment.Experiment){
 		`unknown metric "speed"`: func(e *experiment.Experiment) { e.Rules[0].Metric = "speed" },
+		"the rule of C18: 2 planned blocks cannot answer it: it needs 3": func(e *experiment.Experiment) { e.Blocks = 2 },
+		"the rule of C18: x: the same within a margin of 0, which no number of blocks can show": func(e *experiment.Experiment) {
+			e.Rules[0].Supports, e.Rules[0].Margin = trial.Same, 0
+		},
 		`the rule of C18: x: unknown factor "nodes": want one of arm`: side(func(s *trial.Selector) { s.Cell = s.Cell.With("nodes", "3") }),
 		`the rule of C18: x: no cell is jwt/none`: side(
 			func(s *trial.Selector) { s.Cell = trial.NewCell("arm", "jwt/none") }),
@@ -257,7 +261,7 @@ func TestNonsenseIsRefusedBeforeTheFirstTrial(t *testing.T) {
 			specs[0].Cells[0].Steps[0].Streams = nil
 		},
 	} {
-		e := asked("cost", 1, 0)
+		e := asked("cost", 3, 0)
 		change(&e)
 		c := &Campaign{Run: trial.Run{Seed: 1}}
 		c.Ask([]experiment.Experiment{e})

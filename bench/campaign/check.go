@@ -1,13 +1,25 @@
 package campaign
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"authbench/bench/analysis"
 	"authbench/bench/experiment"
 	"authbench/bench/trial"
 )
+
+// decidable says which rule decides nothing, whatever its trials show.
+func decidable(e experiment.Experiment) (err error) {
+	for _, r := range e.Rules {
+		if wrong := analysis.CheckRule(r, e.Blocks); wrong != nil {
+			err = errors.Join(err, fmt.Errorf("the rule of %s: %w", r.Claim, wrong))
+		}
+	}
+	return err
+}
 
 // answerable says which rule asks for a figure that no planned trial has: it
 // would come out as not measured, after all the time that the trials take.

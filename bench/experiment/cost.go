@@ -126,11 +126,11 @@ func costRules(tested []trial.Arm) []trial.Rule {
 	c01 := trial.Rule{Claim: "C01", Statement: "Sessions load the server, JWT is lighter.", Metric: "auth_cpu_us",
 		Contrast: trial.Difference, Supports: trial.Less, Margin: 5} // 5 us is 5 % of a core at 10,000 requests a second
 	c02 := trial.Rule{Claim: "C02", Statement: "Verifying a JWT needs no database.", Metric: "store_operations_per_request",
-		Contrast: trial.Count, Supports: trial.Same, Margin: 0.001}
+		Contrast: trial.Count, Supports: trial.Same, Margin: 0.001, Checked: true}
 	c16 := trial.Rule{Claim: "C16", Statement: "Verifying with a public key costs more CPU than with a shared secret.", Metric: "auth_cpu_us",
 		Contrast: trial.Difference, Supports: trial.More, Margin: 5}
 	c18 := trial.Rule{Claim: "C18", Statement: "JWTs enlarge requests.", Metric: "request_bytes",
-		Contrast: trial.Ratio, Supports: trial.More, Margin: 0.05}
+		Contrast: trial.Ratio, Supports: trial.More, Margin: 0.05, Checked: true}
 	for _, t := range tokens {
 		for _, s := range sessions {
 			c01.Compare = append(c01.Compare, trial.Comparison{
@@ -151,19 +151,6 @@ func costRules(tested []trial.Arm) []trial.Rule {
 		rules = []trial.Rule{c01, c02, c18}
 	}
 	return finish("cost", rules...)
-}
-
-// finish fills in what all rules of an experiment share. A verdict needs at
-// least 3 blocks; where the profile has fewer, the rule comes out inconclusive.
-func finish(name string, rules ...trial.Rule) []trial.Rule {
-	for i := range rules {
-		rules[i].Experiment = name
-		rules[i].MinBlocks = 3
-		if rules[i].Contrast == trial.Count { // pooled chances, not blocks, are its sample
-			rules[i].MinBlocks = 1
-		}
-	}
-	return rules
 }
 
 func costFigures(p Profile) []trial.Figure {

@@ -103,6 +103,20 @@ func factors(arms ...trial.Arm) (fs []string) {
 	return fs
 }
 
+// finish fills in what all rules of an experiment share. An effect needs two
+// blocks, for one has no spread; of a count pooled chances, not blocks, are the
+// sample. That a profile plans them is checked before the run.
+func finish(name string, rules ...trial.Rule) []trial.Rule {
+	for i := range rules {
+		rules[i].Experiment = name
+		rules[i].MinBlocks = 2
+		if rules[i].Contrast == trial.Count {
+			rules[i].MinBlocks = 1
+		}
+	}
+	return rules
+}
+
 // round2 keeps two significant digits, so that a rate reads well and small
 // changes of a calibration give the same cell.
 func round2(v float64) float64 {
@@ -123,7 +137,8 @@ func (j Job) Seconds() float64 {
 		case step.Script != nil:
 			env := step.Script.Env
 			number := func(key string) float64 { v, _ := strconv.ParseFloat(env[key], 64); return v }
-			s += 1.5 + number("REQUESTS")/4_000 + number("WATCH")
+			users := float64(j.Spec.Cells[0].System.Users)
+			s += 1.5 + (users+number("REQUESTS"))/3_000 + number("WATCH")*math.Ceil(users/max(1, number("SEATS")))
 		case step.Warmup:
 			s += 0.7 // by criterion, commonly far below its bound
 		case step.Search != nil:

@@ -41,10 +41,12 @@ type Profile struct {
 
 	StickyBlocks    int              `yaml:"sticky_blocks"`
 	StickyReplicas  []int            `yaml:"sticky_replicas"`
-	StickyRequests  int              `yaml:"sticky_requests"`  // of memory without stickiness; other cells send 3,000, or this if fewer
+	StickyRequests  int              `yaml:"sticky_requests"`  // of memory without stickiness, by few users
+	StickyUsers     int              `yaml:"sticky_users"`     // of other cells, where none should lose a session, with 2 requests each
 	StickyBalancers []trial.Balancer `yaml:"sticky_balancers"` // that the memory store stands behind
 
 	RevokeBlocks    int      `yaml:"revoke_blocks"`
+	RevokeUsers     int      `yaml:"revoke_users"`     // who log out of a session arm, in all blocks together
 	RevokeLifetimes []string `yaml:"revoke_lifetimes"` // of JWTs, such as 2s
 
 	OutageBlocks int         `yaml:"outage_blocks"`
@@ -65,8 +67,8 @@ func Profiles() []Profile {
 		ScaleBlocks: 4, ScaleReplicas: []int{1, 2, 4}, ScaleStepSeconds: 1,
 		ScaleArms:       []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
 		ScaleReplicaCPU: 0.1, ScaleP99Milliseconds: 250,
-		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000, StickyBalancers: trial.Balancers(),
-		RevokeBlocks: 3, RevokeLifetimes: []string{"2s", "3s"},
+		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000, StickyUsers: 3_000, StickyBalancers: trial.Balancers(),
+		RevokeBlocks: 3, RevokeUsers: 420, RevokeLifetimes: []string{"2s", "3s"},
 		OutageBlocks: 1, OutageArms: []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256"},
 		OutageFaults: []string{"kill", "hang", "slow"},
 		BenchTime:    "50ms", BenchCount: 6,
@@ -75,10 +77,10 @@ func Profiles() []Profile {
 	smoke.Name, smoke.Resident, smoke.MinutesAtMost = "smoke", 10_000, 2
 	smoke.CostBlocks, smoke.CostStepSeconds, smoke.CostLoads = 3, 0.5, nil
 	smoke.CostArms = []trial.Arm{"session/memory", "session/redis", "jwt/HS256", "jwt/ES256"}
-	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScaleStepSeconds = 1, []int{1, 2}, 0.5
+	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScaleStepSeconds = 2, []int{1, 2}, 0.5
 	smoke.ScaleArms = []trial.Arm{"session/redis", "jwt/HS256"}
-	smoke.StickyReplicas, smoke.StickyRequests = []int{2}, 1_000
-	smoke.RevokeBlocks, smoke.RevokeLifetimes = 1, []string{"2s"}
+	smoke.StickyReplicas, smoke.StickyRequests, smoke.StickyUsers = []int{2}, 5_000, 400
+	smoke.RevokeBlocks, smoke.RevokeLifetimes = 2, []string{"2s"}
 	smoke.OutageArms, smoke.OutageFaults = []trial.Arm{"session/redis", "jwt/HS256"}, []string{"kill"}
 	smoke.BenchTime, smoke.BenchCount = "5ms", 2
 	full := standard
@@ -144,7 +146,9 @@ func (p *Profile) Check() error {
 	atLeast("scale_p99_milliseconds", p.ScaleP99Milliseconds, 1)
 	atLeast("sticky_blocks", float64(p.StickyBlocks), 1)
 	atLeast("sticky_requests", float64(p.StickyRequests), 100)
+	atLeast("sticky_users", float64(p.StickyUsers), 1)
 	atLeast("revoke_blocks", float64(p.RevokeBlocks), 1)
+	atLeast("revoke_users", float64(p.RevokeUsers), 1)
 	atLeast("outage_blocks", float64(p.OutageBlocks), 1)
 	atLeast("the length of outage_arms", float64(len(p.OutageArms)), 1)
 	atLeast("the length of outage_faults", float64(len(p.OutageFaults)), 1)

@@ -42,7 +42,7 @@ type value func(j experiment.Job, step string) float64
 func (r tested) trials(chances float64, v value) (done []trial.Trial) {
 	set := map[string]func(j experiment.Job, chances float64, v value) []at.Option{
 		"auth_cpu_us": setCPU, "store_operations_per_request": setOperations, "request_bytes": setBytes, "efficiency_vs_control": setEfficiency,
-		"lost_session_share": setLost, "revocation_lag_max_seconds": setLag, "revocation_lag_share": setLagShare,
+		"lost_session_share": setLost, "let_in_user_share": setLetIn, "revocation_lag_share": setLagShare,
 		"outage_availability": setAvailability,
 	}[r.Metric]
 	if set == nil {
@@ -115,17 +115,22 @@ func setEfficiency(j experiment.Job, _ float64, v value) []at.Option {
 	return []at.Option{at.Throughput("saturation", x)}
 }
 
+// setLost spreads what is lost over all users: as many as the cell has, or as
+// there are chances.
 func setLost(j experiment.Job, chances float64, v value) []at.Option {
+	users := chances
 	if chances == 0 {
+		users = float64(cell(j.Spec).System.Users)
 		chances, _ = strconv.ParseFloat(cell(j.Spec).Steps[0].Script.Env["REQUESTS"], 64)
 	}
-	return []at.Option{at.JourneyCounter("authenticated_requests", chances),
-		at.JourneyCounter("lost_sessions", math.Round(v(j, "journey")*chances))}
+	return []at.Option{at.Lost(users, chances, math.Round(v(j, "journey")*chances))}
 }
 
-func setLag(j experiment.Job, _ float64, v value) []at.Option {
-	lag := v(j, "journey")
-	return []at.Option{at.JourneySamples("revocation_lag_seconds", lag/2, lag, 0)}
+func setLetIn(j experiment.Job, chances float64, v value) []at.Option {
+	if chances == 0 {
+		chances = float64(cell(j.Spec).System.Users)
+	}
+	return []at.Option{at.JourneyCounter("users_logged_out", chances), at.JourneyCounter("users_let_in", math.Round(v(j, "journey")*chances))}
 }
 
 // setLagShare has one user whose credential died early and one whose lived on: the median must mind neither.

@@ -79,6 +79,11 @@ func TestStickyCountsLostSessions(t *testing.T) {
 	if share := j.Counters["lost_sessions"] / 3000; math.Abs(share-2./3) > 0.03 {
 		t.Errorf("lost %.3f behind three replicas that share nothing, want 2/3", share)
 	}
+	// each of 8 users asked 375 times: what a user lost adds up, and its squares say that all lost alike
+	if c := j.Counters; c["users_asked"] != 8 || c["users_who_lost"] != 8 || c["lost_by_user_squared"] < c["lost_sessions"]*c["lost_sessions"]/8 ||
+		c["lost_by_user_squared"] > 8*375*375 {
+		t.Errorf("by user: %v", c)
+	}
 	answered := j.Counters["replica_r1"] + j.Counters["replica_r2"] + j.Counters["replica_r3"]
 	if answered != 3000-j.Counters["lost_sessions"] {
 		t.Errorf("replicas answered %v, want all that were not lost: %v", answered, j.Counters)
@@ -93,6 +98,25 @@ func TestStickyCountsLostSessions(t *testing.T) {
 	if len(networks) != 8 || len(clients) != 8 || clients[""] || logins != 8 {
 		t.Errorf("%d source networks, %d client cookies %v, %d log-ins; want 8 of each, and a cookie in every request",
 			len(networks), len(clients), clients, logins)
+	}
+}
+
+// More users than seats follow one another, each with a log-in and cookies of its own.
+func TestStickySeatsManyUsers(t *testing.T) {
+	s := newSite(t, 3)
+	s.sticky = true
+	j, err := scriptSpec("session/memory", "sticky.js", 50, map[string]string{"REQUESTS": "100", "SEATS": "8", "CLIENT_COOKIE": "1"}).
+		runs(t.Context(), k6(t), s.URL, s.Replicas)
+	clients, logins := map[string]bool{}, 0
+	for _, v := range s.log {
+		clients[v.client] = true
+		if v.path == "/login" {
+			logins++
+		}
+	}
+	if c := j.Counters; err != nil || c["users_asked"] != 50 || c["authenticated_requests"] != 100 || c["lost_sessions"] != 0 ||
+		c["users_who_lost"] != 0 || logins != 50 || len(clients) != 50 {
+		t.Errorf("%v, %v; %d log-ins, %d client cookies; want 50 users of 2 requests, none lost", c, err, logins, len(clients))
 	}
 }
 
@@ -153,12 +177,14 @@ func TestRevokeMeasuresTheLag(t *testing.T) {
 	t.Run("session", func(t *testing.T) {
 		s := newSite(t, 2)
 		s.sticky = true
-		j, err := scriptSpec("session/memory", "revoke.js", 3, map[string]string{"WATCH": "5"}).runs(t.Context(), k6(t), s.URL, s.Replicas)
+		j, err := scriptSpec("session/memory", "revoke.js", 3, map[string]string{"WATCH": "5", "SEATS": "2"}).runs(t.Context(), k6(t), s.URL,
+			s.Replicas)
 		if err != nil {
 			t.Fatal(err)
 		}
 		lags := j.Samples["revocation_lag_seconds"]
-		if fmt.Sprint(lags) != "[0 0 0]" || j.Counters["unauthorized_successes"] != 0 || j.Counters["refused_requests"] == 0 {
+		if fmt.Sprint(lags) != "[0 0 0]" || j.Counters["unauthorized_successes"] != 0 || j.Counters["refused_requests"] == 0 ||
+			j.Counters["users_let_in"] != 0 || j.Counters["users_logged_out"] != 3 {
 			t.Errorf("lags %v, %v; want three of 0", lags, j.Counters)
 		}
 	})
@@ -170,7 +196,7 @@ func TestRevokeMeasuresTheLag(t *testing.T) {
 			t.Fatal(err)
 		}
 		lags, lives := j.Samples["revocation_lag_seconds"], j.Samples["remaining_life_seconds"]
-		if len(lags) != 3 || len(lives) != 3 || j.Counters["still_alive_users"] != 0 {
+		if len(lags) != 3 || len(lives) != 3 || j.Counters["still_alive_users"] != 0 || j.Counters["users_let_in"] != 3 {
 			t.Fatalf("lags %v, lives %v, %v; want three users", lags, lives, j.Counters)
 		}
 		for i := range lags {

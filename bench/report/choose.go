@@ -16,22 +16,22 @@ type advice struct {
 }
 
 // choose derives advice from the verdicts that exist, by what the run's own
-// questions say of each answer; an inconclusive one gives none but is named, so
+// questions say of each answer; an open one gives none but is named, so
 // that silence is not taken for consent.
 func choose(questions []trial.Question, verdicts []trial.Verdict) []advice {
 	var out []advice
 	var open []string
 	for _, v := range verdicts {
-		if v.Answer == trial.Inconclusive {
-			open = append(open, v.Rule.Claim)
-			continue
-		}
+		before := len(out)
 		for _, q := range questions {
 			for _, a := range q.Advice {
 				if a.Claim == v.Rule.Claim && a.Answer == v.Answer {
 					out = append(out, advice{sideNames[a.Side], strings.ReplaceAll(a.Text, "%s", dependence(v)), a.Claim})
 				}
 			}
+		}
+		if len(out) == before && !slices.Contains([]trial.Answer{trial.Supported, trial.Refuted, trial.Depends}, v.Answer) {
+			open = append(open, v.Rule.Claim)
 		}
 	}
 	if len(open) > 0 {

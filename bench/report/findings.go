@@ -56,7 +56,7 @@ func effect(r trial.Rule, f trial.Finding) string {
 // outcomeMark sets a finding's outcome against what the claim needs.
 func outcomeMark(r trial.Rule, f trial.Finding) string {
 	switch f.Outcome {
-	case r.Supports:
+	case r.Of(f.Comparison).Supports:
 		return "for"
 	case trial.Unclear, "":
 		return "unclear"
@@ -69,7 +69,7 @@ func outcomeMark(r trial.Rule, f trial.Finding) string {
 // what keeps it open.
 func strongest(v trial.Verdict) (out []trial.Finding) {
 	sides := [][]int{v.For, v.Against}
-	if v.Answer == trial.Inconclusive {
+	if v.Answer == trial.NotDecided || v.Answer == trial.NotMeasured {
 		sides = append(sides, v.Unclear)
 	}
 	for _, side := range sides {
@@ -114,16 +114,29 @@ func measure(r trial.Rule) string {
 	if m, err := analysis.Lookup(r.Metric); err == nil {
 		title = m.Title
 	}
-	return title + ", margin " + marginText(r, r.Margin)
+	text := title + ", margin " + marginText(r, r.Margin)
+	for _, g := range r.Groups {
+		if g.Margin > 0 && g.Margin != r.Margin {
+			text += fmt.Sprintf(", or %s for %s", marginText(r, g.Margin), g.Name)
+		}
+	}
+	return text
 }
 
-// marginText is a margin or a noise floor in the terms of a rule's contrast.
-func marginText(r trial.Rule, margin float64) string {
-	unit := unitOf(r.Metric)
+// checked says of a claim that holds by construction that it is no finding.
+const checked = "checked: true by construction, so the run finds nothing out but that the servers do as they are built"
+
+// marginText is a margin in the terms of a rule's contrast.
+func marginText(r trial.Rule, margin float64) string { return amount(margin, marginUnit(r)) }
+
+// marginInterval is an interval in the same terms.
+func marginInterval(r trial.Rule, i trial.Interval) string { return inUnit(i, marginUnit(r)) }
+
+func marginUnit(r trial.Rule) string {
 	if r.Contrast == trial.Ratio {
-		unit = shareUnit
+		return shareUnit
 	}
-	return amount(margin, unit)
+	return unitOf(r.Metric)
 }
 
 // byClaim puts verdicts in the order of their claims.

@@ -135,25 +135,35 @@ func smallVerdicts() []trial.Verdict {
 		return trial.Finding{Comparison: trial.Comparison{Name: name, Factors: factors}, Interval: i, A: i, Outcome: o, P: 0.01}
 	}
 	verdicts := []trial.Verdict{
-		{Rule: rule("C18", "JWTs enlarge requests.", "request_bytes", trial.Ratio, trial.More, 0.05), Answer: trial.Supported, For: []int{0},
+		{Rule: rule("C18", "JWTs enlarge requests.", "request_bytes", trial.Ratio, trial.More, 0.05), Judgement: trial.Judgement{Answer: trial.Supported, For: []int{0}},
 			Findings: []trial.Finding{finding("jwt/HS256 vs session/redis", interval(2.6, 2.5, 2.7, 3), trial.More)}},
-		{Rule: rule("C01", "Sessions load the server, JWT is lighter.", "auth_cpu_us", trial.Difference, trial.Less, 5), Answer: trial.Depends,
-			DependsOn: &trial.Separation{Factors: []string{"store"}, Yes: [][]string{{"redis"}}, No: [][]string{{"memory"}}},
-			For:       []int{0}, Against: []int{1},
+		{Rule: rule("C01", "Sessions load the server, JWT is lighter.", "auth_cpu_us", trial.Difference, trial.Less, 5),
+			Judgement: trial.Judgement{Answer: trial.Depends, For: []int{0}, Against: []int{1},
+				DependsOn: &trial.Separation{Factors: []string{"store"}, Yes: [][]string{{"redis"}}, No: [][]string{{"memory"}}}},
+			Instrument: []trial.Check{{Step: "load=common", Interval: interval(-1.2, -8, 5.6, 3), Bound: 5, Failed: true}},
 			Findings: []trial.Finding{
 				finding("jwt/HS256 vs session/redis", interval(-38, -41, -35, 3), trial.Less, "store=redis"),
 				finding("jwt/HS256 vs session/memory", interval(9.4, 8.8, 10, 3), trial.More, "store=memory")},
 			Aborted: 1},
 		{Rule: rule("C02", "Verifying a JWT needs no database.", "store_operations_per_request", trial.Count, trial.Same, 0.001),
-			Answer: trial.Supported,
-			For:    []int{0}, Findings: []trial.Finding{finding("jwt/HS256", interval(0, 0, 0.001, 3000), trial.Same)}},
-		{Rule: rule("C10", "Sessions end at once.", "revocation_lag_max_seconds", trial.Against, trial.Same, 0.1), Answer: trial.Refuted,
-			Against: []int{0}, Findings: []trial.Finding{finding("session/redis", interval(0.8, 0.7, 0.9, 3), trial.More)}},
+			Judgement: trial.Judgement{Answer: trial.Supported, For: []int{0}},
+			Findings:  []trial.Finding{finding("jwt/HS256", interval(0, 0, 0.001, 3000), trial.Same)}},
+		{Rule: rule("C10", "Sessions end at once.", "revocation_lag_max_seconds", trial.Against, trial.Same, 0.1),
+			Judgement: trial.Judgement{Answer: trial.Refuted, Against: []int{0}}, Findings: []trial.Finding{finding("session/redis", interval(0.8, 0.7, 0.9, 3), trial.More)}},
 		{Rule: rule("C03", "JWT scales easily, sessions badly.", "efficiency_vs_control", trial.Ratio, trial.More, 0.1),
-			Answer:  trial.Inconclusive,
-			Unclear: []int{0}, Findings: []trial.Finding{{Comparison: trial.Comparison{Name: "jwt/HS256 vs session/redis at N=4"},
+			Judgement: trial.Judgement{Answer: trial.NotMeasured, Unclear: []int{0}},
+			Findings: []trial.Finding{{Comparison: trial.Comparison{Name: "jwt/HS256 vs session/redis at N=4"},
 				Interval: interval(0, 0, 0, 0), Outcome: trial.Unclear, Reason: &trial.Reason{Cause: trial.FewBlocks, Needed: 3}}}},
+		{Rule: rule("C05", "Behind a load balancer sessions need stickiness.", "lost_session_share", trial.Count, trial.More, 0.01),
+			Judgement: trial.Judgement{Answer: trial.Partly, For: []int{0}, Unclear: []int{1}},
+			Parts: []trial.Part{{Name: "memory", Judgement: trial.Judgement{Answer: trial.Supported, For: []int{0}}},
+				{Name: "shared stores", Judgement: trial.Judgement{Answer: trial.NotDecided, Unclear: []int{1},
+					Remedy: &trial.Remedy{Blocks: 18, Seconds: 1440}}}},
+			Findings: []trial.Finding{finding("session/memory, N=2", interval(0.5, 0.49, 0.51, 10_000), trial.More),
+				{Comparison: trial.Comparison{Name: "session/redis, N=2"}, Interval: interval(0, 0, 0.117, 24), Outcome: trial.Unclear,
+					Reason: &trial.Reason{Cause: trial.AcrossEdge, More: 18}, Margin: 0.01}}},
 	}
+	verdicts[2].Rule.Checked = true
 	for i := range verdicts {
 		verdicts[i].Blocks = 3
 		verdicts[i].RuleHash = fmt.Sprintf("hash%08d", i)

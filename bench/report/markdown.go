@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"strings"
+
+	"authbench/bench/trial"
 )
 
 // markdownText renders REPORT.md, with charts as links to their files.
@@ -21,7 +23,14 @@ func markdownText(doc document) string {
 		line("%s", markdownTable(verdictTable(doc)))
 		line("Each rule was written down, with its hash, before the first trial. Brackets hold 95 %% intervals.\n")
 		for _, v := range doc.Verdicts {
-			line("- %s, %s: %s", inline(v.Rule.Claim), inline(string(v.Answer)), inline(Why(v)))
+			text := fmt.Sprintf("%s, %s: %s", v.Rule.Claim, v.Answer, Why(v))
+			if v.Rule.Checked {
+				text += " " + capitalised(checked) + "."
+			}
+			for _, failed := range failures(v) {
+				text += " " + failed + "."
+			}
+			line("- %s", inline(text))
 		}
 		line("")
 	}
@@ -62,8 +71,7 @@ func trust(line func(string, ...any), doc document) {
 			"the run.\n\n%s", markdownTable(doc.Doubts))
 	}
 	if len(doc.Noise.Rows) > 0 {
-		line("### Noise floor\n\nThe control ran twice in each block under two names. What differs between the two is noise.\n\n%s",
-			markdownTable(doc.Noise))
+		line("### The instrument\n\n%s\n\n%s", inline(instrumentText), markdownTable(doc.Noise))
 	}
 	line("### Warnings\n\n%s", bullets(warningTexts(doc.Warnings)))
 	line("### What this cannot say\n\n%s", bullets(doc.Limits))
@@ -73,10 +81,18 @@ func trust(line func(string, ...any), doc document) {
 func verdictTable(doc document) table {
 	t := table{Head: []string{"claim", "statement", "answer", "strongest evidence", "measure", "rule"}}
 	for _, v := range doc.Verdicts {
-		t.Rows = append(t.Rows, []string{v.Rule.Claim, v.Rule.Statement, string(v.Answer), strings.Join(strongestLines(v), "; "),
+		t.Rows = append(t.Rows, []string{v.Rule.Claim, v.Rule.Statement, labelled(v), strings.Join(strongestLines(v), "; "),
 			measure(v.Rule), v.RuleHash})
 	}
 	return t
+}
+
+// labelled is an answer, with how it came about where that is no finding.
+func labelled(v trial.Verdict) string {
+	if v.Rule.Checked {
+		return string(v.Answer) + " (checked)"
+	}
+	return string(v.Answer)
 }
 
 func picture(f figure) string {

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"strings"
 
 	"gonum.org/v1/plot/vg"
 
@@ -21,17 +22,21 @@ func pageText(doc document) ([]byte, error) {
 		return nil, fmt.Errorf("page: %w", err)
 	}
 	t, err := template.New("page.html").Funcs(template.FuncMap{
-		"strongest": strongest,
-		"mark":      outcomeMark,
-		"effect":    effect,
-		"tally":     tally,
-		"measure":   measure,
-		"findings":  findingTable,
-		"why":       Why,
-		"warnings":  Warnings,
-		"doubts":    joinDoubts,
-		"sides":     sides,
-		"chart":     chart,
+		"strongest":  strongest,
+		"mark":       outcomeMark,
+		"effect":     effect,
+		"tally":      tally,
+		"measure":    measure,
+		"findings":   findingTable,
+		"why":        Why,
+		"warnings":   Warnings,
+		"failures":   failures,
+		"slug":       slug,
+		"checked":    func() string { return capitalised(checked) + "." },
+		"instrument": func() string { return instrumentText },
+		"doubts":     joinDoubts,
+		"sides":      sides,
+		"chart":      chart,
 	}).ParseFS(pageFiles, "page.html")
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
@@ -46,6 +51,9 @@ func pageText(doc document) ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
+
+// slug is an answer as the name of a style.
+func slug(a trial.Answer) string { return strings.ReplaceAll(string(a), " ", "-") }
 
 // chart is a figure's drawing at two widths; the page's style shows the one that
 // fits the screen. A figure without a drawing has its table alone.

@@ -125,18 +125,26 @@ func TestOnlyTurnsACommandIntoThatOfOneExperiment(t *testing.T) {
 func TestEveryClearAnswerHasItsSentence(t *testing.T) {
 	run, _, _ := wholeRun(t)
 	for _, r := range run.Rules {
-		for _, a := range []trial.Answer{trial.Supported, trial.Refuted, trial.Depends} {
-			got := choose(run.Questions,
-				[]trial.Verdict{{Rule: r, Answer: a,
-					DependsOn: &trial.Separation{Factors: []string{"store"}, Yes: [][]string{{"redis"}}, No: [][]string{{"memory"}}}}})
-			if len(got) != 1 || strings.Contains(got[0].Text, "%!") || a == trial.Depends &&
-				!strings.Contains(got[0].Text, "yes with redis; no with memory.") {
-				t.Errorf("%s, %s: %v", r.Claim, a, got)
+		mixed, says := trial.Judgement{Answer: trial.Depends,
+			DependsOn: &trial.Separation{Factors: []string{"store"}, Yes: [][]string{{"redis"}}, No: [][]string{{"memory"}}}},
+			"yes with redis; no with memory."
+		var parts []trial.Part
+		if len(r.Groups) > 0 {
+			mixed, says = trial.Judgement{Answer: trial.Partly}, "supported for these; refuted for those."
+			parts = []trial.Part{{Name: "these", Judgement: trial.Judgement{Answer: trial.Supported}},
+				{Name: "those", Judgement: trial.Judgement{Answer: trial.Refuted}}}
+		}
+		for _, j := range []trial.Judgement{{Answer: trial.Supported}, {Answer: trial.Refuted}, mixed} {
+			got := choose(run.Questions, []trial.Verdict{{Rule: r, Judgement: j, Parts: parts}})
+			if len(got) != 1 || strings.Contains(got[0].Text, "%!") || j.Answer == mixed.Answer && !strings.Contains(got[0].Text, says) {
+				t.Errorf("%s, %s: %v", r.Claim, j.Answer, got)
 			}
 		}
-		if got := choose(run.Questions, []trial.Verdict{{Rule: r, Answer: trial.Inconclusive}}); len(got) != 1 ||
-			!strings.Contains(got[0].Text, "does not settle "+r.Claim) {
-			t.Errorf("%s, inconclusive: %v", r.Claim, got)
+		for _, a := range []trial.Answer{trial.NotDecided, trial.NotMeasured} {
+			if got := choose(run.Questions, []trial.Verdict{{Rule: r, Judgement: trial.Judgement{Answer: a}}}); len(got) != 1 ||
+				!strings.Contains(got[0].Text, "does not settle "+r.Claim) {
+				t.Errorf("%s, %s: %v", r.Claim, a, got)
+			}
 		}
 	}
 }

@@ -53,7 +53,7 @@ func TestWholeRunGivesEveryFile(t *testing.T) {
 	if n := strings.Count(page, `<article class="verdict `); n != len(run.Rules) {
 		t.Errorf("the page shows %d verdicts, the run has %d rules", n, len(run.Rules))
 	}
-	for _, word := range []string{run.Commit, "--seed 1", run.RuleHashes[0], "Noise floor", run.Software[0].SHA256,
+	for _, word := range []string{run.Commit, "--seed 1", run.RuleHashes[0], "The instrument", run.Software[0].SHA256,
 		"expected 66.7"} {
 		if !strings.Contains(page, word) {
 			t.Errorf("the page lacks %q", word)

@@ -10,7 +10,7 @@ import (
 )
 
 var answerSigns = map[trial.Answer]string{
-	trial.Supported: "✔", trial.Refuted: "✘", trial.Depends: "◐", trial.Inconclusive: "?",
+	trial.Supported: "✔", trial.Refuted: "✘", trial.Depends: "◐", trial.Partly: "◑", trial.NotDecided: "?", trial.NotMeasured: "·",
 }
 
 // Terminal writes the verdicts as a table that fits the width, held to 80..160
@@ -34,10 +34,16 @@ func Terminal(w io.Writer, run trial.Run, trials []trial.Trial, verdicts []trial
 			lines = append(lines, fold("  "+l, right)...)
 		}
 		switch v.Answer {
-		case trial.Depends:
+		case trial.Depends, trial.Partly:
 			lines = append(lines, fold("  "+dependence(v), right)...)
-		case trial.Inconclusive:
+		case trial.NotDecided, trial.NotMeasured:
 			lines = append(lines, fold("  "+Why(v), right)...)
+		}
+		if v.Rule.Checked {
+			lines = append(lines, fold("  "+checked, right)...)
+		}
+		for _, failed := range failures(v) {
+			lines = append(lines, fold("  "+failed, right)...)
 		}
 		fmt.Fprintf(&b, "%s%s", pad(clip(oneLine(v.Rule.Claim), 4), 5), pad(answerSigns[v.Answer]+" "+string(v.Answer), 15))
 		for i, l := range lines {

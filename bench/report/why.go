@@ -2,43 +2,106 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"authbench/bench/trial"
 )
 
-// Why tells a person in one or two sentences what an answer rests on. The
-// findings that [strongest] picks stand beside it, with their figures.
+// Why tells a person in a few sentences what an answer rests on. The findings
+// that [strongest] picks stand beside it, with their figures.
 func Why(v trial.Verdict) string {
-	switch all := len(v.Findings); {
-	case all == 0:
+	switch {
+	case len(v.Findings) == 0:
 		return "The run has nothing to compare: its profile leaves out the arms that this claim is about."
 	case v.Blocks == 0:
 		return fmt.Sprintf("No good trial of the experiment %s: it was skipped or did not come to its end.", v.Rule.Experiment)
-	case v.Answer == trial.Supported:
-		return "Holds " + everywhere(v, v.For) + "."
-	case v.Answer == trial.Refuted:
-		return "Does not hold " + everywhere(v, v.Against) + "."
-	case v.Answer == trial.Depends:
-		s := fmt.Sprintf("Holds in %d of %d comparisons and does not in %d", len(v.For), all, len(v.Against))
-		if n := len(v.Unclear); n > 0 {
+	case len(v.Parts) == 0:
+		return because(v, v.Judgement)
+	}
+	var said []string
+	for _, p := range v.Parts {
+		said = append(said, fmt.Sprintf("%s for %s: %s", capitalised(string(p.Answer)), p.Name, small(because(v, p.Judgement))))
+	}
+	return strings.Join(said, " ")
+}
+
+// because says what one judgement of a verdict rests on.
+func because(v trial.Verdict, j trial.Judgement) string {
+	all := len(j.For) + len(j.Against) + len(j.Unclear)
+	switch j.Answer {
+	case trial.Supported:
+		return "Holds " + everywhere(v, j.For) + "."
+	case trial.Refuted:
+		return "Does not hold " + everywhere(v, j.Against) + "."
+	case trial.Depends:
+		s := fmt.Sprintf("Holds in %d of %d comparisons and does not in %d", len(j.For), all, len(j.Against))
+		if n := len(j.Unclear); n > 0 {
 			s += fmt.Sprintf(" (%d unclear)", n)
 		}
-		return s + "; depends on " + dependsOn(v) + "."
+		return s + "; depends on " + dependsOn(j.DependsOn) + "."
+	case trial.Partly:
+		s := fmt.Sprintf("Decided in %d of %d comparisons: holds for %s; does not for %s", all-len(j.Unclear), all, names(v, j.For),
+			names(v, j.Against))
+		if len(j.Unclear) > 0 {
+			s += fmt.Sprintf("; unclear for %s: %s", names(v, j.Unclear), reason(v.Rule, v.Findings[j.Unclear[0]]))
+		}
+		return s + "."
 	}
-	s := fmt.Sprintf("Unclear in %d of %s", len(v.Unclear), plural(len(v.Findings), "comparison", "comparisons"))
+	least := v.Findings[j.Unclear[0]]
+	if j.Answer == trial.NotMeasured {
+		return fmt.Sprintf("No figure counts, such as of %s: %s.", least.Comparison.Name, reason(v.Rule, least))
+	}
+	why := fmt.Sprintf("%s: %s. %s", least.Comparison.Name, reason(v.Rule, least), remedy(v, j))
+	if all == 1 {
+		return "Unclear in the one comparison, " + why
+	}
+	s := fmt.Sprintf("Unclear in %d of %d comparisons", len(j.Unclear), all)
 	switch {
-	case len(v.For) > 0:
-		s += fmt.Sprintf(" (%d clearly for the claim)", len(v.For))
-	case len(v.Against) > 0:
-		s += fmt.Sprintf(" (%d clearly against the claim)", len(v.Against))
+	case len(j.For) > 0:
+		s += fmt.Sprintf(" (%d clearly for the claim)", len(j.For))
+	case len(j.Against) > 0:
+		s += fmt.Sprintf(" (%d clearly against the claim)", len(j.Against))
 	}
-	least := v.Findings[v.Unclear[0]]
-	if len(v.Findings) == 1 {
-		return fmt.Sprintf("Unclear in the one comparison, %s: %s.", least.Comparison.Name, reason(v.Rule, least))
-	}
-	return fmt.Sprintf("%s, such as %s: %s.", s, least.Comparison.Name, reason(v.Rule, least))
+	return s + ", such as " + why
 }
+
+// remedy says what would decide an open answer.
+func remedy(v trial.Verdict, j trial.Judgement) string {
+	r := j.Remedy
+	if r != nil && r.Blocks > 0 {
+		return fmt.Sprintf("About %s (%s) would decide it, if what was seen so far goes on.", plural(r.Blocks, "more block", "more blocks"),
+			duration(r.Seconds))
+	}
+	for _, i := range j.Unclear {
+		f := v.Findings[i]
+		if f.Reason == nil || f.Reason.More > 0 {
+			continue
+		}
+		switch f.Reason.Cause {
+		case trial.AcrossEdge, trial.ByChance:
+			return fmt.Sprintf("No number of blocks would decide it: of %s the effect lies on the edge.", f.Comparison.Name)
+		case trial.Censored:
+			return fmt.Sprintf("No number of blocks would decide it: %s wants a longer watch.", f.Comparison.Name)
+		case trial.Biased:
+			return "No number of blocks would decide it with this instrument."
+		}
+		return fmt.Sprintf("No number of blocks would decide it: of %s, %s.", f.Comparison.Name, reason(v.Rule, f))
+	}
+	return ""
+}
+
+// duration is a time for a reader: seconds, or minutes where there are some.
+func duration(seconds float64) string {
+	if seconds < 90 {
+		return plural(int(math.Ceil(seconds)), "second", "seconds")
+	}
+	return plural(int(math.Round(seconds/60)), "minute", "minutes")
+}
+
+func capitalised(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+func small(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
 // everywhere names the least clear of findings that agree.
 func everywhere(v trial.Verdict, side []int) string {
@@ -61,8 +124,7 @@ func reason(r trial.Rule, f trial.Finding) string {
 	if f.Reason == nil {
 		return ""
 	}
-	margin := marginText(r, f.Margin)
-	edge := "the margin of " + margin
+	edge := "the margin of " + marginText(r, f.Margin)
 	if ref := f.Comparison.Reference; ref != 0 {
 		edge += " around " + amount(ref, unitOf(r.Metric))
 	}
@@ -74,8 +136,10 @@ func reason(r trial.Rule, f trial.Finding) string {
 		}
 		s := fmt.Sprintf("%d of the %s needed: %s", f.Reason.Blocks, plural(f.Reason.Needed, "block", "blocks"), strings.Join(missing, "; "))
 		return strings.TrimSuffix(s, ": ")
-	case trial.BelowFloor:
-		return "the effect lies below the noise floor of " + margin
+	case trial.Biased:
+		return "the instrument is biased there: two identical cells differ by more than the margin"
+	case trial.Censored:
+		return "figures are lower bounds, for their script stopped watching"
 	case trial.ByChance:
 		place := "beyond"
 		if f.Reason.Alone == trial.Same {
@@ -97,31 +161,42 @@ func blockNumbers(blocks []int) string {
 }
 
 // dependsOn says which factors part yes from no, and how.
-func dependsOn(v trial.Verdict) string {
-	s := v.DependsOn
-	if s == nil {
-		return "what was not recorded"
-	}
-	if len(s.Factors) == 0 {
-		return "more than two factors: " + dependence(v)
-	}
-	text := strings.Join(s.Factors, " and ") + ": " + dependence(v)
+func dependsOn(s *trial.Separation) string {
+	text := strings.Join(s.Factors, " and ") + ": " + yesAndNo(s)
 	for _, other := range s.Also {
 		text += fmt.Sprintf(" (%s parts them as well)", other)
 	}
 	return text
 }
 
-// dependence says with what a mixed answer is yes and with what no.
+func yesAndNo(s *trial.Separation) string {
+	return "yes with " + levels(s.Yes) + "; no with " + levels(s.No)
+}
+
+// dependence says where a mixed answer is yes and where no.
 func dependence(v trial.Verdict) string {
-	switch s := v.DependsOn; {
-	case s == nil:
-		return ""
-	case len(s.Factors) == 0:
+	switch {
+	case v.DependsOn != nil:
+		return yesAndNo(v.DependsOn)
+	case len(v.Parts) > 0:
+		return parted(v)
+	case v.Answer == trial.Partly:
 		return "yes for " + names(v, v.For) + "; no for " + names(v, v.Against)
-	default:
-		return "yes with " + levels(s.Yes) + "; no with " + levels(s.No)
 	}
+	return ""
+}
+
+// parted is the answer of each group: "supported for these; refuted for those".
+func parted(v trial.Verdict) string {
+	var said []string
+	for _, p := range v.Parts {
+		text := string(p.Answer) + " for " + p.Name
+		if r := p.Remedy; r != nil && r.Blocks > 0 {
+			text += fmt.Sprintf(" (about %s, %s)", plural(r.Blocks, "more block", "more blocks"), duration(r.Seconds))
+		}
+		said = append(said, text)
+	}
+	return strings.Join(said, "; ")
 }
 
 // levels lists those of one factor, or of two as "HS256 (redis, postgres)".
@@ -158,14 +233,7 @@ func names(v trial.Verdict, side []int) string {
 // Warnings are what a reader of a verdict's figures must know, in words.
 func Warnings(v trial.Verdict) (ws []string) {
 	warn := func(format string, args ...any) { ws = append(ws, fmt.Sprintf(format, args...)) }
-	for _, f := range v.Floors {
-		at := ""
-		if f.Step != "" {
-			at = " at " + f.Step
-		}
-		warn("two identical cells differ by %s in %s%s, more than the margin of %s: no effect below that noise floor counts",
-			marginText(v.Rule, f.Floor), v.Rule.Metric, at, marginText(v.Rule, v.Rule.Margin))
-	}
+	ws = append(ws, failures(v)...)
 	for _, f := range v.Findings {
 		if f.Dispersion > 0 {
 			warn("%s: the share varies %s times as much between trials as chance allows: its interval is too narrow",
@@ -193,6 +261,35 @@ func Warnings(v trial.Verdict) (ws []string) {
 			same = "would be: " + string(v.WithAll)
 		}
 		warn("%d of %d measurements were left out (%s); with doubts ignored the answer %s", n, v.Measured, strings.Join(parts, ", "), same)
+	}
+	return ws
+}
+
+// failures says where the instrument failed: what two identical cells differ by
+// there is not within the bound.
+func failures(v trial.Verdict) (ws []string) {
+	for _, biased := range []bool{true, false} {
+		var at []string
+		bound := 0.0
+		for _, c := range v.Instrument {
+			if !c.Failed || c.Biased != biased {
+				continue
+			}
+			bound = c.Bound
+			place := marginInterval(v.Rule, c.Interval)
+			if c.Step != "" {
+				place += " at " + c.Step
+			}
+			at = append(at, place)
+		}
+		then := "it cannot show that they are alike, so lean on nothing that is as small"
+		if biased {
+			then = "nothing is decided there"
+		}
+		if len(at) > 0 {
+			ws = append(ws, fmt.Sprintf("THE INSTRUMENT FAILED: two identical cells differ in %s by %s, where at most %s is allowed: %s",
+				v.Rule.Metric, strings.Join(at, ", "), marginText(v.Rule, bound), then))
+		}
 	}
 	return ws
 }

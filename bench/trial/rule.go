@@ -41,7 +41,7 @@ const (
 	More    Direction = "more"
 	Less    Direction = "less"
 	Same    Direction = "same"    // the whole interval lies within the margin
-	Unclear Direction = "unclear" // the interval reaches over the margin's edge, or there are too few blocks
+	Unclear Direction = "unclear" // none of these: a Reason says why
 )
 
 // Comparison is one question that comes out as a Direction.
@@ -51,13 +51,19 @@ type Comparison struct {
 	B         Selector `json:"b"`                   // unused by Against and Count
 	Reference float64  `json:"reference,omitempty"` // for Against and Count
 	Factors   []string `json:"factors,omitempty"`   // what a mixed result may depend on, e.g. "algorithm=HS256", "store=redis"
+	Group     string   `json:"group,omitempty"`     // the rule's group that it belongs to; empty where the rule has none
+}
+
+// Group is a part of a claim that is answered by itself: "supported for sessions
+// in a replica's memory, refuted for shared stores".
+type Group struct {
+	Name     string    `json:"name"`               // ends the words "supported for ..."
+	Supports Direction `json:"supports,omitempty"` // the rule's where empty
+	Margin   float64   `json:"margin,omitempty"`   // the rule's where 0
 }
 
 // Rule turns figures into a verdict. It is written into the run, with its hash,
-// before the first trial. The claim is supported when every comparison comes
-// out as Supports, refuted when every one comes out clearly otherwise, it
-// depends when both happen, and it is inconclusive when neither side is whole
-// because some are unclear.
+// before the first trial. What comes out is an [Answer].
 type Rule struct {
 	Claim      string       `json:"claim"` // "C01"
 	Statement  string       `json:"statement"`
@@ -68,6 +74,26 @@ type Rule struct {
 	Margin     float64      `json:"margin"` // below it a difference does not matter
 	MinBlocks  int          `json:"minBlocks"`
 	Compare    []Comparison `json:"compare"`
+	Groups     []Group      `json:"groups,omitempty"`
+	// Checked: true by construction. That it holds is no finding; the run makes sure that the servers do as they are built.
+	Checked bool `json:"checked,omitempty"`
+}
+
+// Of is the rule as it applies to one of its comparisons: what supports, and by
+// which margin, may be its group's own.
+func (r Rule) Of(c Comparison) Rule {
+	for _, g := range r.Groups {
+		if g.Name != c.Group {
+			continue
+		}
+		if g.Supports != "" {
+			r.Supports = g.Supports
+		}
+		if g.Margin > 0 {
+			r.Margin = g.Margin
+		}
+	}
+	return r
 }
 
 // Hash identifies the rule, so that a reader sees that it was not changed after the run.

@@ -230,6 +230,17 @@ func JourneyCounter(name string, v float64) Option {
 	return func(t *trial.Trial) { journey(t).Counters[name] = v }
 }
 
+// Lost sets what sticky.js counts: so many requests by so many users, and those
+// lost of them, which fall on all users as evenly as whole requests can.
+func Lost(users, requests, lost float64) Option {
+	return func(t *trial.Trial) {
+		for name, v := range map[string]float64{"authenticated_requests": requests, "lost_sessions": lost, "users_asked": users,
+			"users_who_lost": min(users, lost), "lost_by_user_squared": max(lost, lost*lost/users)} {
+			JourneyCounter(name, v)(t)
+		}
+	}
+}
+
 // JourneySamples sets the samples that a k6 script reported under a name.
 func JourneySamples(name string, vs ...float64) Option {
 	return func(t *trial.Trial) { journey(t).Samples[name] = vs }

@@ -112,9 +112,9 @@ func stick(t *trial.Trial, script *trial.Script, n noise) {
 	if arm.Of(s.Arm).Loses(s.Balancer) {
 		lost = math.Round(float64(requests) * n.near(1-1/float64(s.Replicas), 0.002))
 	}
-	for name, v := range map[string]float64{"authenticated_requests": float64(requests), "lost_sessions": lost,
-		"failed_requests": 0, "wrong_user": 0} {
-		JourneyCounter(name, v)(t)
+	Lost(float64(s.Users), float64(requests), lost)(t)
+	for _, name := range []string{"failed_requests", "wrong_user"} {
+		JourneyCounter(name, 0)(t)
 	}
 	served := requests - int(lost) // only a 2xx names its replica
 	for i := range s.Replicas {
@@ -128,13 +128,14 @@ func revoke(t *trial.Trial, n noise) {
 	s := t.Spec.Cells[0].System
 	life := s.Lifetime().Seconds()
 	var lags, remaining, bounds []float64
-	successes := 0.0
+	successes, letIn := 0.0, 0.0
 	for range s.Users {
 		left := life - n.near(0.12, 0.2)
 		lag, bound := 0.0, -1.0
 		if arm.Of(s.Arm).Family == arm.Token {
 			lag = max(0, left-math.Abs(n.near(0.005, 0.8)))
 			bound = math.Ceil(left)
+			letIn++
 			successes += math.Floor(lag / 0.010 * float64(s.Replicas))
 		} else {
 			left = -1 // a cookie does not tell
@@ -144,7 +145,7 @@ func revoke(t *trial.Trial, n noise) {
 	JourneySamples("revocation_lag_seconds", lags...)(t)
 	JourneySamples("remaining_life_seconds", remaining...)(t)
 	JourneySamples("declared_bound_seconds", bounds...)(t)
-	for name, v := range map[string]float64{"users_logged_out": float64(s.Users), "unauthorized_successes": successes,
+	for name, v := range map[string]float64{"users_logged_out": float64(s.Users), "unauthorized_successes": successes, "users_let_in": letIn,
 		"failed_requests": 0, "wrong_user": 0, "still_alive_users": 0} {
 		JourneyCounter(name, v)(t)
 	}
