@@ -16,7 +16,9 @@ func (s Simulation) Run() Simulated {
 			p.pools[i].cores = math.MaxInt
 		}
 	}
-	p.store.cores = s.StoreCores
+	for range max(s.Shards, 1) {
+		p.stores = append(p.stores, server{cores: s.StoreCores})
+	}
 	sum := 0.0
 	for _, share := range s.Shares {
 		sum += share
@@ -35,7 +37,7 @@ type play struct {
 	free     []int // positions of requests that have been answered
 	replicas []server
 	pools    []server // of connections to the store, by replica
-	store    server
+	stores   []server
 	upTo     []float64 // Shares, summed up
 	turn     int       // of RoundRobin
 }
@@ -45,6 +47,7 @@ type request struct {
 	asked   float64 // when it wanted a connection to the store
 	waited  float64 // for one, in seconds
 	replica int
+	store   int
 	back    bool // from the store
 }
 
@@ -114,11 +117,11 @@ func (p *play) step(e event) {
 			p.after(p.RoundTrip/2, crossed, e.id)
 		}
 	case crossed:
-		if p.store.take(e.id) {
+		if p.stores[r.store].take(e.id) {
 			p.after(p.time(p.Demand.Store), stored, e.id)
 		}
 	case stored:
-		if next, waits := p.store.leave(); waits {
+		if next, waits := p.stores[r.store].leave(); waits {
 			p.after(p.time(p.Demand.Store), stored, next)
 		}
 		p.after(p.RoundTrip/2, returned, e.id)
@@ -137,6 +140,9 @@ func (p *play) step(e event) {
 // arrive lets a new request come.
 func (p *play) arrive() {
 	r := request{arrived: p.now, replica: p.choose()}
+	if len(p.stores) > 1 {
+		r.store = p.rng.IntN(len(p.stores))
+	}
 	id := len(p.requests)
 	if n := len(p.free); n > 0 {
 		id, p.free = p.free[n-1], p.free[:n-1]

@@ -17,8 +17,9 @@ import (
 type Simulation struct {
 	Demand     Demand // of one request, on the mean
 	Replicas   int
-	StoreCores int     // of the store, all from one queue
-	Pool       int     // connections of one replica to the store; 0: as many as it wants
+	StoreCores int     // of a store, all from one queue
+	Shards     int     // stores alike, of which a request asks any with the same chance; 0 and 1 are one
+	Pool       int     // connections of one replica to all stores; 0: as many as it wants
 	RoundTrip  float64 // seconds between replica and store, there and back
 	Constant   bool    // demands are the same for every request; else they vary as an exponential's do
 
@@ -68,6 +69,8 @@ func (s Simulation) Check() error {
 		return fmt.Errorf("%d replicas: want at least 1", s.Replicas)
 	case s.Demand.Store > 0 && s.StoreCores < 1:
 		return fmt.Errorf("a store of %d cores: want at least 1", s.StoreCores)
+	case s.Shards < 0:
+		return fmt.Errorf("%d shards: want at least 1, or 0 for one store", s.Shards)
 	case s.Pool < 0:
 		return fmt.Errorf("a pool of %d connections: want at least 1, or 0 for no limit", s.Pool)
 	case !(s.RoundTrip >= 0) || math.IsInf(s.RoundTrip, 0):

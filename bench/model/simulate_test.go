@@ -44,6 +44,13 @@ func TestSimulatesMMc(t *testing.T) {
 	near(t, "mean", got.Mean(), 1+waits(4, 3.2)/(4-3.2), 0.03)
 }
 
+// Shards share the requests: 4 of one core at 3.2/s are 4 times M/M/1 at 0.8/s.
+func TestSimulatesShards(t *testing.T) {
+	got := simulate(t, Simulation{Demand: Demand{Replica: 1e-9, Store: 1}, Replicas: 2, StoreCores: 1, Shards: 4, Rate: 3.2,
+		Requests: 600_000, Seed: 7})
+	near(t, "mean", got.Mean(), 1/(1-0.8), 0.04)
+}
+
 // A pool in front of a store of many cores is M/M/c of the pool's connections, each held for a round trip and the store.
 func TestSimulatesPool(t *testing.T) {
 	s := Simulation{Demand: Demand{Replica: 1e-9, Store: 1}, Replicas: 1, StoreCores: 1000, Pool: 4, Rate: 3.2, Requests: 600_000, Seed: 4}
@@ -113,7 +120,8 @@ func TestSimulationRefuses(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(*Simulation){
 		"demand": func(s *Simulation) { s.Demand.Replica = 0 }, "replicas": func(s *Simulation) { s.Replicas = 0 },
-		"cores": func(s *Simulation) { s.StoreCores = 0 }, "pool": func(s *Simulation) { s.Pool = -1 },
+		"cores":  func(s *Simulation) { s.StoreCores = 0 },
+		"shards": func(s *Simulation) { s.Shards = -1 }, "pool": func(s *Simulation) { s.Pool = -1 },
 		"round trip": func(s *Simulation) { s.RoundTrip = math.NaN() }, "rate": func(s *Simulation) { s.Rate = 0 },
 		"shares": func(s *Simulation) { s.Shares = []float64{1} }, "requests": func(s *Simulation) { s.Requests = 0 },
 	} {

@@ -184,7 +184,8 @@ func TestVeryManyRequests(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	for _, d := range []Demand{{}, {Store: 1}, {Replica: -1}, {Replica: math.NaN()}, {Replica: 1, Store: math.Inf(1)}, {Balancer: -1, Replica: 1}} {
+	for _, d := range []Demand{{}, {Store: 1}, {Replica: -1}, {Replica: math.NaN()}, {Replica: 1, Store: math.Inf(1)},
+		{Balancer: -1, Replica: 1}} {
 		if d.Check() == nil {
 			t.Errorf("%+v passes as a demand", d)
 		}
