@@ -25,6 +25,15 @@ type series struct {
 	Points []point
 }
 
+// level is a horizontal line with its name.
+type level struct {
+	Name string
+	Y    float64
+}
+
+// ring marks a place where two lines cross.
+type ring struct{ X, Y float64 }
+
 // lineChart draws series over a shared x, with intervals as error bars.
 type lineChart struct {
 	XLabel, YLabel string
@@ -32,6 +41,11 @@ type lineChart struct {
 	Series         []series
 	Reference      float64 // a horizontal line, where not 0
 	FromZero       bool
+
+	// Log draws both axes logarithmically: for what grows with x, each doubling of which then counts alike.
+	Log    bool
+	Levels []level // named at their left end; with Log only
+	Rings  []ring
 }
 
 func (l lineChart) Height(width vg.Length) vg.Length { return max(min(width*0.52, 340), 270) }
@@ -49,6 +63,10 @@ func (l lineChart) Draw(c draw.Canvas) {
 	// What is drawn here is never negative, and one interval that is far wider
 	// than what all others are of must not flatten them.
 	ys.low, ys.high = max(ys.low, 0), min(ys.high, 1.6*estimates.high)
+	if l.Log {
+		l.drawLog(c, p)
+		return
+	}
 	if l.FromZero {
 		ys.add(0)
 	}
@@ -62,6 +80,25 @@ func (l lineChart) Draw(c draw.Canvas) {
 	p.X.Min, p.X.Max = p.X.Min-room, p.X.Max+room/2
 	p.X.Tick.Marker = plot.ConstantTicks(l.XTicks)
 	p.Add(gridLines{Y: true}, l)
+	p.Draw(c)
+}
+
+// drawLog draws with both axes logarithmic, over what is above 0.
+func (l lineChart) drawLog(c draw.Canvas, p *plot.Plot) {
+	ys := newSpan()
+	for _, s := range l.Series {
+		for _, pt := range s.Points {
+			ys.add(pt.Y.Estimate, pt.Y.Low, pt.Y.High)
+		}
+	}
+	for _, level := range l.Levels {
+		ys.add(level.Y)
+	}
+	p.Y.Min, p.Y.Max = ys.low/1.15, ys.high*1.15
+	p.X.Min, p.X.Max = l.XTicks[0].Value/1.06, l.XTicks[len(l.XTicks)-1].Value*1.03
+	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
+	p.X.Tick.Marker, p.Y.Tick.Marker = plot.ConstantTicks(l.XTicks), plot.ConstantTicks(logTicks(p.Y.Min, p.Y.Max))
+	p.Add(gridLines{X: true, Y: true}, l)
 	p.Draw(c)
 }
 
@@ -82,10 +119,18 @@ func (l lineChart) Plot(c draw.Canvas, p *plot.Plot) {
 		ref := draw.LineStyle{Color: muted, Width: 1, Dashes: []vg.Length{4, 3}}
 		c.StrokeLine2(ref, c.Min.X, y(l.Reference), c.Max.X, y(l.Reference))
 	}
+	for _, level := range l.Levels {
+		at := y(level.Y)
+		c.StrokeLine2(draw.LineStyle{Color: muted, Width: 1, Dashes: []vg.Length{4, 3}}, c.Min.X, at, c.Max.X, at)
+		put(c, textStyle(smallSize, muted), vg.Point{X: c.Min.X + 4, Y: at + 7}, level.Name)
+	}
 	var ends []vg.Length // of the lines, at the right
 	for i, s := range l.Series {
 		// Whiskers of different arms at one x stand a little apart.
 		shift := vg.Length(float64(i)-float64(len(l.Series)-1)/2) * 2.5
+		if l.Log { // where lines cross must show
+			shift = 0
+		}
 		var pts []vg.Point
 		for _, pt := range s.Points {
 			at := vg.Point{X: x(pt.X) + shift, Y: y(pt.Y.Estimate)}
@@ -99,6 +144,9 @@ func (l lineChart) Plot(c draw.Canvas, p *plot.Plot) {
 		} else {
 			ends = append(ends, 0)
 		}
+	}
+	for _, r := range l.Rings {
+		c.DrawGlyphNoClip(draw.GlyphStyle{Color: ink, Radius: 5, Shape: draw.RingGlyph{}}, vg.Point{X: x(r.X), Y: y(r.Y)})
 	}
 	style := textStyle(smallSize, ink)
 	for i, at := range spread(ends, 11.5, c.Min.Y, c.Max.Y) {
