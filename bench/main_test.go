@@ -348,3 +348,43 @@ func poll(t *testing.T, what string, done func() bool) {
 		}
 	}
 }
+
+// TestPlanOfTheReference sizes the committed run, as the README does: every arm it measured, each figure with trials of that run.
+func TestPlanOfTheReference(t *testing.T) {
+	const reference = "../results/reference"
+	args := []string{"plan", "--rate", "100000", "--users", "5000000", reference}
+	text, stderr, code := invoke(t, args...)
+	if code != 0 || stderr != "" {
+		t.Fatalf("status %d, %s", code, stderr)
+	}
+	stdout, stderr, code := invoke(t, append(args, "--json", "--out", t.TempDir())...)
+	if code != 0 || stderr != "" {
+		t.Fatalf("status %d, %s", code, stderr)
+	}
+	var p struct {
+		Arms []struct {
+			Arm    trial.Arm
+			Trials []string
+		}
+		Formulas map[string]string
+	}
+	if err := json.Unmarshal([]byte(stdout), &p); err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Arms) < 5 || p.Formulas["replicas"] == "" {
+		t.Errorf("%d arms, replicas by %q", len(p.Arms), p.Formulas["replicas"])
+	}
+	for _, a := range p.Arms {
+		if !strings.Contains(text, a.Arm.String()) && a.Arm != trial.Control {
+			t.Errorf("the table has no line of %s", a.Arm)
+		}
+		for _, key := range a.Trials {
+			if _, err := os.Stat(filepath.Join(reference, "trials", key+".json")); err != nil {
+				t.Errorf("%s rests on a trial that is not there: %v", a.Arm, err)
+			}
+		}
+		if len(a.Trials) == 0 {
+			t.Errorf("%s rests on no trial", a.Arm)
+		}
+	}
+}
