@@ -357,6 +357,15 @@ func TestPlanOfTheReference(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Fatalf("status %d, %s", code, stderr)
 	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rows, ok := strings.Cut(text, "─\n")
+	rows, _, more := strings.Cut(rows, "\n\n")
+	if !ok || !more || !strings.Contains(string(readme), rows) {
+		t.Errorf("README.md does not show what the reference says now; put this there:\n%s", text)
+	}
 	stdout, stderr, code := invoke(t, append(args, "--json", "--out", t.TempDir())...)
 	if code != 0 || stderr != "" {
 		t.Fatalf("status %d, %s", code, stderr)

@@ -38,6 +38,8 @@ type Measured struct {
 	Sessions float64  // that there were meanwhile
 	Pool     int      // connections of a replica to the store
 
+	beside []float64 // of Starts: CPU of a request of the control beside it, of all tiers, in µs; 0 where there was none
+
 	// Bytes of a request, of its answer, and of both between replica and store; N is 0 where they were not counted.
 	RequestBytes, ResponseBytes, StoreBytes trial.Interval
 }
@@ -69,6 +71,7 @@ func Read(run trial.Run, trials []trial.Trial, gobench string) (Basis, error) {
 		}
 		found[a].bytes(blocks, s)
 	}
+	level(slices.Collect(maps.Values(found)))
 	for _, a := range inOrder(slices.Collect(maps.Keys(found))) {
 		if len(found[a].Starts) == 0 {
 			b.Missing = append(b.Missing, fmt.Sprintf("%s: %v", a, why[a]))
@@ -139,7 +142,16 @@ func (m *Measured) add(b analysis.Block, s trial.Selector) error {
 	if err != nil {
 		return err
 	}
-	m.Starts = append(m.Starts, model.Start{Block: b.Number, Demand: d})
+	beside := 0.0
+	if len(at.Trial.Spec.Cells) > 1 {
+		whole, err := analysis.Value("cpu_us_per_request", b, s)
+		ratio, rerr := analysis.Value("cpu_vs_control", b, s)
+		if err := cmp.Or(err, rerr); err != nil {
+			return err
+		}
+		beside = whole / ratio
+	}
+	m.Starts, m.beside = append(m.Starts, model.Start{Block: b.Number, Demand: d}), append(m.beside, beside)
 	m.Trials = append(m.Trials, at.Trial.Key)
 	system := at.Spec().System
 	m.Pool, m.Sessions = system.Pool(), float64(system.Users+system.Resident)
@@ -149,6 +161,30 @@ func (m *Measured) add(b analysis.Block, s trial.Selector) error {
 		}
 	}
 	return nil
+}
+
+// level puts the starts of a block's duets on one level. What slows a start slows
+// the control beside it as much, in all tiers, so that control is a ruler: demands
+// are scaled by the mean control of the block over their own. What slows the whole
+// block stays in, for it is part of what is not known.
+func level(arms []*Measured) {
+	sum, n := map[int]float64{}, map[int]float64{}
+	for _, m := range arms {
+		for i, s := range m.Starts {
+			if m.beside[i] > 0 {
+				sum[s.Block] += m.beside[i]
+				n[s.Block]++
+			}
+		}
+	}
+	for _, m := range arms {
+		for i := range m.Starts {
+			if s := &m.Starts[i]; m.beside[i] > 0 {
+				f := sum[s.Block] / n[s.Block] / m.beside[i]
+				s.Demand = model.Demand{Balancer: f * s.Demand.Balancer, Replica: f * s.Demand.Replica, Store: f * s.Demand.Store}
+			}
+		}
+	}
 }
 
 // Metric is the name of the metric that a tier's demand is read by, in microseconds.

@@ -70,6 +70,35 @@ func TestReadControlsBesideArms(t *testing.T) {
 	}
 }
 
+// In a duet the control beside an arm is its ruler: a start that was twice as slow, control and all, says the same of the arm.
+func TestReadDuets(t *testing.T) {
+	var trials []trial.Trial
+	add := func(a trial.Arm, block int, slow, replica, store float64) {
+		duet := analysistest.Spec(Experiment, a, Step)
+		duet.Cells = append(duet.Cells, analysistest.Labelled(analysistest.Spec(Experiment, trial.Control, Step), "control").Cells...)
+		trials = append(trials, start(duet, block, slow*replica, slow*store,
+			analysistest.CPU(Step, trial.BalancerTier, slow*30), analysistest.Beside(
+				analysistest.CPU(Step, trial.BalancerTier, slow*30), analysistest.CPU(Step, trial.ReplicaTier, slow*50))))
+	}
+	add("session/redis", 1, 1, 100, 25)
+	add("jwt/HS256", 1, 2, 60, 0) // in one block, the mean of whose levels is 1.5
+	add("session/redis", 2, 3, 100, 25)
+	b, err := Read(trial.Run{Name: "duets"}, trials, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.Arms) != 2 { // the controls are not arms of their own here
+		t.Fatalf("%d arms: %+v", len(b.Arms), b.Arms)
+	}
+	redis, token := b.Arms[0].Starts, b.Arms[1].Starts
+	for _, x := range []struct{ got, want float64 }{{redis[0].Demand.Replica, 150e-6}, {redis[0].Demand.Store, 37.5e-6},
+		{redis[1].Demand.Replica, 300e-6}, {token[0].Demand.Replica, 90e-6}, {token[0].Demand.Balancer, 45e-6}} {
+		if math.Abs(x.got-x.want) > 1e-8 {
+			t.Errorf("a demand of %v s, want %v", x.got, x.want)
+		}
+	}
+}
+
 func TestReadSaysWhatToDo(t *testing.T) {
 	_, err := Read(trial.Run{Name: "empty"}, nil, "")
 	if err == nil || !strings.Contains(err.Error(), "bin/authbench run --experiments cost") {

@@ -27,6 +27,7 @@ const FarTimes = 100
 // formulas say how each figure of Sized is worked out, by its name in JSON. D is
 // the demand of a tier in CPU-seconds per request, by its mean over starts.
 var formulas = map[string]string{
+	"demands":          "mean over starts; of a duet's start, times the mean control of its block over the control beside it",
 	"logins":           "a second: --logins, or users / lifetime",
 	"sessions":         "max(users, logins x lifetime)",
 	"writes":           "of its session, by a request, in a shared store: none 0, every 1, throttled min(1, sessions / 60 s / rate)",
