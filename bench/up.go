@@ -16,41 +16,62 @@ import (
 	"authbench/bench/trial"
 )
 
+// systemFlags say which system to start.
+type systemFlags struct {
+	arm, balancer, kind string
+	lifetime            time.Duration
+	system              trial.System
+}
+
+// define adds the flags to a command, and returns their names.
+func (s *systemFlags) define(c *cobra.Command, which trial.Arm, behind trial.Balancer, replicas, users int) (names []string) {
+	f := c.Flags()
+	f.StringVar(&s.arm, "arm", string(which), "what to start: "+arm.Names())
+	f.StringVar(&s.balancer, "balancer", string(behind), "round_robin, least_conn, ip_hash, cookie_hash or sticky")
+	f.StringVar(&s.kind, "runtime", stack.KindAuto, "native, compose or auto, as for run")
+	f.IntVar(&s.system.Replicas, "replicas", replicas, "number of replicas")
+	f.IntVar(&s.system.Users, "users", users, "seeded accounts user-000000 and on")
+	f.DurationVar(&s.lifetime, "lifetime", time.Hour, "of a credential")
+	return []string{"arm", "balancer", "runtime", "replicas", "users", "lifetime"}
+}
+
+// read checks the flags.
+func (s *systemFlags) read() (kind string, of trial.System, err error) {
+	of = s.system
+	of.Arm = trial.Arm(s.arm)
+	if _, err = arm.Lookup(of.Arm); err != nil {
+		return "", of, usage(err)
+	}
+	if of.Balancer, err = trial.ParseBalancer(s.balancer); err != nil {
+		return "", of, usage(err)
+	}
+	if kind, err = stack.ParseKind(s.kind); err != nil {
+		return "", of, usage(err)
+	}
+	if of.Replicas < 1 || of.Replicas > 64 {
+		return "", of, usage(fmt.Errorf("--replicas %d: want 1 to 64", of.Replicas))
+	}
+	of.Server = map[string]string{trial.SettingLifetime: s.lifetime.String(), trial.SettingPool: "16"}
+	return kind, of, nil
+}
+
 func upCommand(stdout io.Writer) *cobra.Command {
-	var armName, balancerName, kind string
-	var s trial.System
-	var lifetime time.Duration
+	var flags systemFlags
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Start one arm behind nginx and leave it running until Ctrl-C, to look at by hand",
 		Example: "  bin/authbench up --arm session/redis --replicas 3\n" +
 			"  bin/authbench up --arm jwt/ES256 --balancer least_conn",
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) (err error) {
-			s.Arm = trial.Arm(armName)
-			if _, err = arm.Lookup(s.Arm); err != nil {
-				return usage(err)
+		RunE: func(c *cobra.Command, _ []string) error {
+			kind, of, err := flags.read()
+			if err != nil {
+				return err
 			}
-			if s.Balancer, err = trial.ParseBalancer(balancerName); err != nil {
-				return usage(err)
-			}
-			if kind, err = stack.ParseKind(kind); err != nil {
-				return usage(err)
-			}
-			if s.Replicas < 1 || s.Replicas > 64 {
-				return usage(fmt.Errorf("--replicas %d: want 1 to 64", s.Replicas))
-			}
-			s.Server = map[string]string{trial.SettingLifetime: lifetime.String(), trial.SettingPool: "16"}
-			return up(c.Context(), kind, s, stdout)
+			return up(c.Context(), kind, of, stdout)
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&armName, "arm", "session/redis", "what to start: "+arm.Names())
-	f.StringVar(&balancerName, "balancer", "round_robin", "round_robin, least_conn, ip_hash, cookie_hash or sticky")
-	f.StringVar(&kind, "runtime", stack.KindAuto, "native, compose or auto, as for run")
-	f.IntVar(&s.Replicas, "replicas", 3, "number of replicas")
-	f.IntVar(&s.Users, "users", 100, "seeded accounts user-000000 and on")
-	f.DurationVar(&lifetime, "lifetime", time.Hour, "of a credential")
+	flags.define(c, "session/redis", trial.RoundRobin, 3, 100)
 	return c
 }
 
@@ -65,30 +86,46 @@ func balancerSettings(b trial.Balancer) string {
 	return ""
 }
 
-func up(ctx context.Context, kind string, of trial.System, stdout io.Writer) (err error) {
+// startSystem starts a system for a step, by a runtime that it says to say. What
+// is returned first is to be closed in the end.
+func startSystem(ctx context.Context, kind string, of trial.System, step trial.Step, say io.Writer) (rt opened, s *stack.Stack, err error) {
 	kind, why, err := chooseRuntime(kind)
 	if err != nil {
-		return err
+		return rt, nil, err
 	}
 	if why != "" { // first: a runtime that does not open is one that was chosen for this reason
-		fmt.Fprintln(stdout, why)
+		fmt.Fprintln(say, why)
 	}
-	rt, err := openRuntime(ctx, kind, 1)
+	if rt, err = openRuntime(ctx, kind, 1); err != nil {
+		return rt, nil, err
+	}
+	for _, w := range rt.warnings() {
+		fmt.Fprintln(say, "warning:", w)
+	}
+	s, err = rt.Up(ctx, trial.CellSpec{Cell: trial.NewCell("arm", of.Arm), System: of, Steps: []trial.Step{step}})
+	if err != nil {
+		return rt, nil, errors.Join(err, rt.Close())
+	}
+	for _, w := range s.Warnings[len(rt.Warnings()):] {
+		fmt.Fprintln(say, "warning:", w)
+	}
+	return rt, s, nil
+}
+
+// bringDown ends a system, also when ctx is cancelled.
+func bringDown(ctx context.Context, s *stack.Stack) error {
+	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	return s.Down(down)
+}
+
+func up(ctx context.Context, kind string, of trial.System, stdout io.Writer) (err error) {
+	byHand := trial.Step{Name: "by hand", Script: &trial.Script{File: "browse.js"}} // whose users log in
+	rt, s, err := startSystem(ctx, kind, of, byHand, stdout)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rt.Close()) }()
-	for _, w := range rt.warnings() {
-		fmt.Fprintln(stdout, "warning:", w)
-	}
-	s, err := rt.Up(ctx, trial.CellSpec{Cell: trial.NewCell("arm", of.Arm), System: of,
-		Steps: []trial.Step{{Name: "by hand", Script: &trial.Script{File: "browse.js"}}}}) // whose users log in
-	if err != nil {
-		return err
-	}
-	for _, w := range s.Warnings[len(rt.Warnings()):] {
-		fmt.Fprintln(stdout, "warning:", w)
-	}
 	fmt.Fprintf(stdout, "%s, %d replicas, %s\n\n", of.Arm, of.Replicas, of.Balancer)
 	fmt.Fprintf(stdout, "  balancer   %s\n", s.URL)
 	for _, r := range s.Replicas {
@@ -117,7 +154,5 @@ func up(ctx context.Context, kind string, of trial.System, stdout io.Writer) (er
 		}
 		break
 	}
-	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	return s.Down(down)
+	return bringDown(ctx, s)
 }

@@ -144,6 +144,14 @@ func Names() string {
 	return strings.Join(names, ", ")
 }
 
+// Balancer is one behind which several replicas of the arm lose no user.
+func (k Kind) Balancer() trial.Balancer {
+	if k.State == Replica {
+		return trial.Sticky
+	}
+	return trial.RoundRobin
+}
+
 // Uses says whether a store stands beside the arm, and whether requests ask it.
 func (k Kind) Uses(store string) (there, asked bool) {
 	for _, u := range k.Stores {

@@ -180,7 +180,7 @@ func (p *performance) measure(ctx context.Context, i int, aims map[string]load.A
 }
 
 // search looks for a capacity with a step's only stream. What it returns is the
-// last try at the rate that it found, or at the lowest where none held.
+// last try that held the rate that was found, or one of the lowest where none did.
 func (p *performance) search(ctx context.Context, i int, aims map[string]load.Aim) (trial.Measurement, error) {
 	search := p.spec.Cells[0].Steps[i].Search
 	tries := map[float64]trial.Measurement{}
@@ -193,11 +193,13 @@ func (p *performance) search(ctx context.Context, i int, aims map[string]load.Ai
 		if err != nil {
 			return trial.Try{}, err
 		}
-		tries[rate] = ms[0]
 		r, _ := ms[0].Result("")
 		spoilt, limited := p.conductor.Instrument.Spoilt(&ms[0])
 		t := load.Judge(r, search.SLO, spoilt, limited)
 		t.Seconds = ms[0].Seconds
+		if _, ok := tries[rate]; !ok || t.Outcome == trial.Held {
+			tries[rate] = ms[0]
+		}
 		return t, namesUsers(r, ms[0].Step)
 	})
 	m, ok := tries[found.Holds]

@@ -76,12 +76,7 @@ func scaleCell(p Profile, a trial.Arm, n int) trial.CellSpec {
 }
 
 // balancerFor is the balancer with which an arm works behind several replicas.
-func balancerFor(a trial.Arm) trial.Balancer {
-	if arm.Of(a).State == arm.Replica {
-		return trial.Sticky
-	}
-	return trial.RoundRobin
-}
+func balancerFor(a trial.Arm) trial.Balancer { return arm.Of(a).Balancer() }
 
 func scaleRules(p Profile, tested []trial.Arm) []trial.Rule {
 	c03 := trial.Rule{Claim: "C03", Statement: "JWT scales better than sessions.", Metric: "efficiency_vs_control",

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,14 +25,8 @@ const (
 func (l *Load) Run(ctx context.Context) (*Result, error) {
 	s := l.settings
 	if s.WarmUp > 0 {
-		m, err := l.driver.Run(ctx, s.phase("warm-up", s.WarmUp))
-		switch {
-		case ctx.Err() != nil:
-			return nil, fmt.Errorf("nothing was measured yet: %w", ctx.Err())
-		case err != nil:
+		if _, err := l.warm(ctx, s.WarmUp); err != nil {
 			return nil, err
-		case m.Completed > 0 && m.Outcomes[trial.Transport] == m.Completed: // do not wait for more of it
-			return nil, fmt.Errorf("%s does not answer: %s", s.URL, strings.Join(m.Notes, "; "))
 		}
 	}
 	before, err := process.CPU(os.Getpid())

@@ -52,6 +52,24 @@ func (s *Stack) Target() trial.Target {
 	return trial.Target{URL: s.URL, Path: "/me", Credentials: s.Credentials, CheckUser: true}
 }
 
+// Room is how many CPUs each tier can use at most, of so many that the system
+// has: those of its components' budgets, and one for each nginx and Redis, which
+// serve requests on one thread.
+func (s *Stack) Room(cpus int) map[trial.Tier]float64 {
+	room := map[trial.Tier]float64{}
+	for _, c := range s.Components {
+		own := float64(cpus)
+		if c.name == "nginx" || c.name == "redis" {
+			own = 1
+		}
+		if budget := s.spec.System.Budgets[c.tier]; budget > 0 {
+			own = min(own, budget)
+		}
+		room[c.tier] = min(room[c.tier]+own, float64(cpus))
+	}
+	return room
+}
+
 // Died returns an error for each component that has ended by itself. What was
 // ended by [Component.Halt] is none; any other restart is a death.
 func (s *Stack) Died() error {
