@@ -27,6 +27,13 @@ func Estimate(values []float64) trial.Interval { return estimateOf(values, 0).in
 
 // estimate is the mean of a figure over n blocks, how much one block differs from
 // another, and how many degrees of freedom that is known with.
+//
+// Each effect has the spread that its own blocks show. Pooled over the comparisons
+// of a rule it would be known better, but they share arms, so that 12 comparisons
+// of 8 blocks are worth 37 degrees of freedom and not 84 (Box 1954): 10 %
+// narrower intervals where all arms are alike. Where one is three times as noisy,
+// as PostgreSQL's is, its comparisons are then wrong in 15 % of runs, and pooling
+// by store moves that to whichever token is.
 type estimate struct {
 	mean, sd float64
 	n        int

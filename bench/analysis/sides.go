@@ -136,11 +136,12 @@ func pick(all []*compared, positions []int) (picked []trial.Comparison) {
 }
 
 // separation says which factors part two groups of comparisons: one that has no
-// level in common if there is one, else a pair of factors, if there is one; nil
-// if there is none. Unclear ones must lie at other levels than both.
+// level in common if there is one, else, if nothing is unclear, a pair of factors;
+// nil if there is none. Unclear ones must lie at other levels than both; two
+// factors often name every comparison by itself, and would part whatever is clear.
 func separation(support, against, unclear []trial.Comparison) *trial.Separation {
 	keys := factorKeys(slices.Concat(support, against))
-	for size := 1; size <= 2; size++ {
+	for size := 1; size == 1 || size == 2 && len(unclear) == 0; size++ {
 		found := separators(keys, size, support, against, unclear)
 		if len(found) == 0 {
 			continue

@@ -81,7 +81,8 @@ func (c *Campaign) Check() error {
 			continue
 		}
 		jobs := p.Jobs(nil)
-		if err := errors.Join(decidable(e), answerable(e.Rules, jobs), analysis.CheckFigures(e.Figures, figures), drawable(e.Figures, jobs)); err != nil {
+		if err := errors.Join(decidable(e), answerable(e.Rules, jobs), analysis.CheckFigures(e.Figures, figures),
+			drawable(e.Figures, jobs)); err != nil {
 			errs = append(errs, fmt.Errorf("experiment %s: %w", e.Name, err))
 		}
 		for _, j := range jobs {

@@ -138,7 +138,10 @@ func (j Job) Seconds() float64 {
 			env := step.Script.Env
 			number := func(key string) float64 { v, _ := strconv.ParseFloat(env[key], 64); return v }
 			users := float64(j.Spec.Cells[0].System.Users)
-			s += 1.5 + (users+number("REQUESTS"))/3_000 + number("WATCH")*math.Ceil(users/max(1, number("SEATS")))
+			s += 1.5 + (users+number("REQUESTS"))/3_000
+			if watch := number("WATCH"); watch > 0 { // of the first round; in further ones a credential that ends at once is watched for a second
+				s += watch + 1.2*(math.Ceil(users/max(1, number("SEATS")))-1)
+			}
 		case step.Warmup:
 			s += 0.7 // by criterion, commonly far below its bound
 		case step.Search != nil:

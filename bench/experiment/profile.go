@@ -74,13 +74,13 @@ func Profiles() []Profile {
 		BenchTime:    "50ms", BenchCount: 6,
 	}
 	smoke := standard
-	smoke.Name, smoke.Resident, smoke.MinutesAtMost = "smoke", 10_000, 2
+	smoke.Name, smoke.Resident, smoke.MinutesAtMost = "smoke", 10_000, 3
 	smoke.CostBlocks, smoke.CostStepSeconds, smoke.CostLoads = 3, 0.5, nil
 	smoke.CostArms = []trial.Arm{"session/memory", "session/redis", "jwt/HS256", "jwt/ES256"}
 	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScaleStepSeconds = 2, []int{1, 2}, 0.5
 	smoke.ScaleArms = []trial.Arm{"session/redis", "jwt/HS256"}
-	smoke.StickyReplicas, smoke.StickyRequests, smoke.StickyUsers = []int{2}, 5_000, 400
-	smoke.RevokeBlocks, smoke.RevokeLifetimes = 2, []string{"2s"}
+	smoke.StickyReplicas, smoke.StickyUsers = []int{2}, 400
+	smoke.RevokeBlocks, smoke.RevokeUsers, smoke.RevokeLifetimes = 2, 320, []string{"2s"}
 	smoke.OutageArms, smoke.OutageFaults = []trial.Arm{"session/redis", "jwt/HS256"}, []string{"kill"}
 	smoke.BenchTime, smoke.BenchCount = "5ms", 2
 	full := standard

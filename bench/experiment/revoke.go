@@ -30,7 +30,7 @@ func Revoke(p Profile) Experiment {
 		Name:     "revoke",
 		Question: "How long does a credential work after log-out?",
 		Method: "k6: users log in and out through the balancer, then call /me with the old credential on each of three replicas directly, " +
-			"every 10 ms, or 100 ms where users are many, until it is dead everywhere. A user is let in by any 2xx to a request that began " +
+			"every 10 ms, or 200 ms where users are many, until it is dead everywhere. A user is let in by any 2xx to a request that began " +
 			"after the log-out's answer; the lag is the time from that answer to the last 2xx on any replica.",
 		Blocks: p.RevokeBlocks,
 		Trials: fixed(specs),
@@ -56,7 +56,7 @@ func revokeSessions() []trial.Arm { return append([]trial.Arm{inMemory}, shared(
 // holds three arms to it.
 const (
 	revokeSeats = 80
-	revokePoll  = 100 // ms
+	revokePoll  = 200 // ms
 )
 
 // revokeTokenUsers are how many of a token arm do in each block: each lives until

@@ -162,17 +162,19 @@ func stickiness(r trial.Rule) []world {
 	return []world{
 		{trial.Supported, "no store keeps them", with(figure{cells: "session", value: 0.5}),
 			"Supported for shared stores: holds in all 6 comparisons"},
-		{trial.Refuted, "no session is lost", nil, "Refuted for sessions in a replica's memory, which lose 1 - 1/N of the requests: does not hold in all "},
+		{trial.Refuted, "no session is lost", nil,
+			"Refuted for sessions in a replica's memory, which lose 1 - 1/N of the requests: does not hold in all "},
 		{trial.Refuted, "memory loses some, and not as many as replicas do not know them", figures{{cells: "session/memory", value: 0.05}},
 			"Refuted for sessions in a replica's memory"},
-		{trial.Partly, "shared stores lose none", expected, "Supported for sessions in a replica's memory, which lose 1 - 1/N of the requests: holds in all " +
-			"6 comparisons"},
+		{trial.Partly, "shared stores lose none", expected,
+			"Supported for sessions in a replica's memory, which lose 1 - 1/N of the requests: holds in all 6 comparisons"},
 		{trial.Partly, "Redis loses as many as it keeps", with(figure{cells: "session/redis", value: 0.5}),
 			"Depends for shared stores: holds in 3 of 6 comparisons and does not in 3; depends on store: yes with redis; no with postgres."},
 		{trial.Partly, "PostgreSQL loses as much as the margin allows", with(figure{cells: "session/postgres", value: r.Margin}),
-			"Not decided for shared stores: unclear in 3 of 6 comparisons (3 clearly against the claim), such as session/postgres, round_robin, N=2: "},
+			"Not decided for shared stores: unclear in 3 of 6 comparisons (3 clearly against the claim), such as session/postgres"},
 		{trial.NotDecided, "all lose about as much as a margin allows", figures{{cells: "session", value: r.Margin},
-			{cells: "session/memory N=2", value: 0.52}, {cells: "session/memory N=3", value: third + 0.02}, {cells: "session/memory N=4", value: 0.77}},
+			{cells: "session/memory N=2", value: 0.52}, {cells: "session/memory N=3", value: third + 0.02},
+			{cells: "session/memory N=4", value: 0.77}},
 			"No number of blocks would decide it: of session/"},
 	}
 }
@@ -182,7 +184,8 @@ func sharing(r trial.Rule) []world {
 	return []world{
 		{trial.Supported, "no balancer keeps unshared sessions", figures{{cells: "session/memory", value: 0.5}},
 			"Supported for memory behind a balancer without stickiness: holds in all "},
-		{trial.Refuted, "every balancer keeps them", nil, "Refuted for memory behind one with it, while replicas neither die nor are added: does not"},
+		{trial.Refuted, "every balancer keeps them", nil,
+			"Refuted for memory behind one with it, while replicas neither die nor are added: does not"},
 		{trial.Partly, "balancers that know the client keep them",
 			figures{{cells: "session/memory round_robin", value: 0.5}, {cells: "session/memory least_conn", value: 0.5}},
 			"Refuted for memory behind one with it, while replicas neither die nor are added: does not hold in all 9 comparisons alike."},

@@ -80,7 +80,8 @@ func TestStickyCountsLostSessions(t *testing.T) {
 		t.Errorf("lost %.3f behind three replicas that share nothing, want 2/3", share)
 	}
 	// each of 8 users asked 375 times: what a user lost adds up, and its squares say that all lost alike
-	if c := j.Counters; c["users_asked"] != 8 || c["users_who_lost"] != 8 || c["lost_by_user_squared"] < c["lost_sessions"]*c["lost_sessions"]/8 ||
+	if c := j.Counters; c["users_asked"] != 8 || c["users_who_lost"] != 8 ||
+		c["lost_by_user_squared"] < c["lost_sessions"]*c["lost_sessions"]/8 ||
 		c["lost_by_user_squared"] > 8*375*375 {
 		t.Errorf("by user: %v", c)
 	}

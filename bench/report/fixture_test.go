@@ -135,8 +135,9 @@ func smallVerdicts() []trial.Verdict {
 		return trial.Finding{Comparison: trial.Comparison{Name: name, Factors: factors}, Interval: i, A: i, Outcome: o, P: 0.01}
 	}
 	verdicts := []trial.Verdict{
-		{Rule: rule("C18", "JWTs enlarge requests.", "request_bytes", trial.Ratio, trial.More, 0.05), Judgement: trial.Judgement{Answer: trial.Supported, For: []int{0}},
-			Findings: []trial.Finding{finding("jwt/HS256 vs session/redis", interval(2.6, 2.5, 2.7, 3), trial.More)}},
+		{Rule: rule("C18", "JWTs enlarge requests.", "request_bytes", trial.Ratio, trial.More, 0.05),
+			Judgement: trial.Judgement{Answer: trial.Supported, For: []int{0}},
+			Findings:  []trial.Finding{finding("jwt/HS256 vs session/redis", interval(2.6, 2.5, 2.7, 3), trial.More)}},
 		{Rule: rule("C01", "Sessions load the server, JWT is lighter.", "auth_cpu_us", trial.Difference, trial.Less, 5),
 			Judgement: trial.Judgement{Answer: trial.Depends, For: []int{0}, Against: []int{1},
 				DependsOn: &trial.Separation{Factors: []string{"store"}, Yes: [][]string{{"redis"}}, No: [][]string{{"memory"}}}},
@@ -149,7 +150,8 @@ func smallVerdicts() []trial.Verdict {
 			Judgement: trial.Judgement{Answer: trial.Supported, For: []int{0}},
 			Findings:  []trial.Finding{finding("jwt/HS256", interval(0, 0, 0.001, 3000), trial.Same)}},
 		{Rule: rule("C10", "Sessions end at once.", "revocation_lag_max_seconds", trial.Against, trial.Same, 0.1),
-			Judgement: trial.Judgement{Answer: trial.Refuted, Against: []int{0}}, Findings: []trial.Finding{finding("session/redis", interval(0.8, 0.7, 0.9, 3), trial.More)}},
+			Judgement: trial.Judgement{Answer: trial.Refuted, Against: []int{0}},
+			Findings:  []trial.Finding{finding("session/redis", interval(0.8, 0.7, 0.9, 3), trial.More)}},
 		{Rule: rule("C03", "JWT scales easily, sessions badly.", "efficiency_vs_control", trial.Ratio, trial.More, 0.1),
 			Judgement: trial.Judgement{Answer: trial.NotMeasured, Unclear: []int{0}},
 			Findings: []trial.Finding{{Comparison: trial.Comparison{Name: "jwt/HS256 vs session/redis at N=4"},
