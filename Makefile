@@ -56,8 +56,8 @@ up: setup ## start replicas, nginx and stores and leave them running for a look 
 	bin/authbench up $(if $(RUNTIME),--runtime $(RUNTIME))
 
 .PHONY: compare
-compare: named-A named-B tools-compare build ## compare two runs: make compare A=results/one B=results/two
-	bin/authbench compare "$(A)" "$(B)"
+compare: named-A named-B tools-compare build ## compare two runs: make compare A=results/one B=results/two FLAGS=--all
+	bin/authbench compare "$(A)" "$(B)" $(FLAGS)
 
 .PHONY: report
 report: named-RUN build ## make charts and report of a run anew: make report RUN=results/one

@@ -76,8 +76,8 @@ func shell(t *testing.T, dir string, env []string, line string, args ...string) 
 // the environment names other folders, other modules and another system.
 func TestMakeGoesItsOwnWay(t *testing.T) {
 	root, env := checkout(t), misled(t)
-	out, err := shell(t, root, env, "make compare A=results/reference B=results/reference")
-	if err != nil || !strings.Contains(out, "geomean") {
+	out, err := shell(t, root, env, "make compare A=results/reference B=results/reference FLAGS=--benchstat")
+	if err != nil || !strings.Contains(out, "geomean") || !strings.Contains(out, "An effect counts from 5 % on.") {
 		t.Fatalf("make compare: %v\n%s", err, out)
 	}
 	out, err = shell(t, root, env, `bash servers/mutants/run.sh token-short-mac`)

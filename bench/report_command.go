@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -67,19 +66,4 @@ func terminalWidth(w io.Writer) int {
 		}
 	}
 	return 120
-}
-
-func compareCommand(stdout io.Writer) *cobra.Command {
-	return &cobra.Command{
-		Use:   "compare A B",
-		Short: "Compare two runs, figure by figure, with benchstat",
-		Args:  cobra.ExactArgs(2),
-		RunE: func(c *cobra.Command, args []string) error {
-			bin, err := binDir()
-			if err != nil {
-				return err
-			}
-			return report.Compare(c.Context(), stdout, filepath.Join(bin, "benchstat"), trial.Folder(args[0]), trial.Folder(args[1]))
-		},
-	}
 }

@@ -18,13 +18,15 @@ import (
 
 // TestScripts runs the command lines in testdata/script: what a person types,
 // what is printed and with which status it ends, one file a topic. Besides the
-// commands of package testscript they have
+// commands of package testscript and $REFERENCE, the committed run, they have
 //
-//	fails ARGS...    authbench with ARGS ends with status 1 and nothing on standard output
-//	usage ARGS...    likewise with status 2
-//	says TEXT        the last authbench's standard error is this line after its name, and no more
-//	measured FOLDER  makes a run of the experiment revoke; $TRIAL is the name of one of its trials
-//	held FOLDER      has another process, $HOLDER, measure into a folder
+//	fails ARGS...          authbench with ARGS ends with status 1 and nothing on standard output
+//	usage ARGS...          likewise with status 2
+//	says TEXT              the last authbench's standard error is this line after its name, and no more
+//	ends STATUS ARGS...    authbench with ARGS ends with this status, whatever it prints
+//	measured FOLDER [LAG]  makes a run of the experiment revoke; $TRIAL is the name of one of its trials. With LAG, sessions
+//	                       live for so many seconds after log-out
+//	held FOLDER            has another process, $HOLDER, measure into a folder
 func TestScripts(t *testing.T) {
 	program := authbench(t)
 	testscript.Run(t, testscript.Params{
@@ -32,16 +34,32 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", filepath.Dir(program)+":"+os.Getenv("PATH"))
 			env.Setenv("HOLDER", strconv.Itoa(os.Getpid()))
-			return nil
+			reference, err := filepath.Abs("../results/reference")
+			env.Setenv("REFERENCE", reference)
+			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"fails":    func(ts *testscript.TestScript, _ bool, args []string) { refused(ts, exitFailure, args) },
 			"usage":    func(ts *testscript.TestScript, _ bool, args []string) { refused(ts, exitUsage, args) },
 			"says":     says,
+			"ends":     ends,
 			"measured": measured,
 			"held":     held,
 		},
 	})
+}
+
+func ends(ts *testscript.TestScript, _ bool, args []string) {
+	status := 0
+	err := ts.Exec("authbench", args[1:]...)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		status = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if fmt.Sprint(status) != args[0] {
+		ts.Fatalf("status %d, want %s", status, args[0])
+	}
 }
 
 func refused(ts *testscript.TestScript, status int, args []string) {
@@ -75,6 +93,13 @@ func measured(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(f.WriteRun(run))
 	for _, t := range trials {
 		if t.Spec.Experiment == asked {
+			if samples := t.Steps[0].Journey.Samples["revocation_lag_seconds"]; len(args) > 1 && samples[0] == 0 {
+				lag, err := strconv.ParseFloat(args[1], 64)
+				ts.Check(err)
+				for i := range samples {
+					samples[i] = lag * (1 + 0.001*float64(t.Block))
+				}
+			}
 			ts.Check(f.WriteTrial(t))
 			ts.Setenv("TRIAL", t.Key)
 		}

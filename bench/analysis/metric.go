@@ -27,6 +27,12 @@ type Metric struct {
 	many bool
 	// overControl: what an arm has more than the control; of the control itself it is noise.
 	overControl bool
+	// bursts: its events come together, so that one trial says little of the next.
+	bursts bool
+	// faulty: says something of a step with a fault alone.
+	faulty bool
+	// derived: made of figures that are there themselves, or of the cell's settings, so that two runs are not compared by it.
+	derived bool
 	// quantile of a latency's percentile.
 	quantile float64
 	// clusters of the chances, and the sum of their events squared; nil where each chance stands for itself.
@@ -163,7 +169,7 @@ func workMetrics() []Metric {
 			value: perRequest(func(x sample) (float64, error) { return perCompleted(x, float64(x.SentBytes)) })},
 		{Name: "response_bytes", Title: "Answer size at the client's socket", Unit: "bytes", Better: trial.Less,
 			value: perRequest(func(x sample) (float64, error) { return perCompleted(x, float64(x.ReceivedBytes)) })},
-		counted(Metric{Name: "error_share", Title: "Share of requests without success", Unit: "share", Better: trial.Less},
+		counted(Metric{Name: "error_share", Title: "Share of requests without success", Unit: "share", Better: trial.Less, bursts: true},
 			func(b Block, s trial.Selector) (float64, float64, error) {
 				x, err := b.sample(s)
 				if err != nil {

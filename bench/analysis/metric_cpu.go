@@ -22,7 +22,8 @@ func serving() []trial.Tier {
 func cpuMetrics() []Metric {
 	metrics := []Metric{
 		{Name: "cpu_us_per_request", Title: "CPU per request", Unit: "µs", Aspect: trial.CPUTotal, value: cpu(serving()...)},
-		{Name: "cpu_vs_control", Title: "CPU per request relative to the control", Unit: "share", Aspect: trial.CPUTotal, value: relative},
+		{Name: "cpu_vs_control", Title: "CPU per request relative to the control", Unit: "share", Aspect: trial.CPUTotal, derived: true,
+			value: relative},
 		{Name: "auth_cpu_us", Title: "CPU per request over the control", Unit: "µs", Aspect: trial.CPUTotal, value: overControl(serving()...)},
 	}
 	for _, tier := range serving() {
@@ -33,7 +34,7 @@ func cpuMetrics() []Metric {
 				Aspect: trial.CPUSplit, value: overControl(tier)})
 	}
 	metrics = append(metrics, Metric{Name: "replica_cores_per_store_core", Title: "Replica cores that one store core feeds", Unit: "cores",
-		Aspect: trial.CPUSplit, value: coresPerStoreCore})
+		Aspect: trial.CPUSplit, derived: true, value: coresPerStoreCore})
 	for i := range metrics {
 		metrics[i].Better, metrics[i].overControl = trial.Less, strings.HasPrefix(metrics[i].Name, "auth_")
 	}

@@ -22,9 +22,9 @@ func journeyMetrics() []Metric {
 		{Name: "revocation_lag_share", Title: "Revocation lag as a share of the life left at log-out", Unit: "share", Better: trial.Less,
 			Aspect: trial.WallClock, value: lagShare, resolution: poll, censored: halfAlive},
 		{Name: "life_left_seconds", Title: "Life left to a credential at log-out, longest",
-			Unit: "s", Better: trial.Less, Aspect: trial.WallClock, value: lifeLeft},
+			Unit: "s", Better: trial.Less, Aspect: trial.WallClock, derived: true, value: lifeLeft},
 		{Name: "expected_lost_share", Title: "Share of requests lost if one of N replicas holds the session", Unit: "share", Better: trial.Less,
-			Aspect: trial.Counts, value: expectedLoss},
+			Aspect: trial.Counts, derived: true, value: expectedLoss},
 	}
 }
 

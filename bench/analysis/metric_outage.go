@@ -11,10 +11,10 @@ import (
 func outageMetrics() []Metric {
 	return []Metric{
 		counted(Metric{Name: "outage_availability", Title: "Share of valid users' requests answered 2xx during the fault",
-			Unit: "share", Better: trial.More, Aspect: trial.Counts},
+			Unit: "share", Better: trial.More, Aspect: trial.Counts, bursts: true, faulty: true},
 			during(trial.Success)),
 		counted(Metric{Name: "outage_refused_share", Title: "Share of valid users' requests answered 401 during the fault",
-			Unit: "share", Better: trial.Less, Aspect: trial.Counts},
+			Unit: "share", Better: trial.Less, Aspect: trial.Counts, bursts: true, faulty: true},
 			during(trial.Refused)),
 		counted(Metric{Name: "unauthorized_success_share", Title: "Share of requests answered 2xx that should have been refused",
 			Unit: "share", Better: trial.Less, Aspect: trial.Counts}, unauthorized),

@@ -81,7 +81,19 @@ func evaluate[T any](t *testing.T, ctx context.Context, script string) T {
 func TestPageInABrowser(t *testing.T) {
 	run, trials, verdicts := wholeRun(t)
 	f := rendered(t, run, trials, verdicts, gobenchOutput(t))
-	path, err := filepath.Abs(f.Path("report.html"))
+	charts := len(everyChart(run)) - 1 // the summary is the verdicts themselves
+	lookAt(t, f.Path("report.html"), charts, func(t *testing.T, ctx context.Context) {
+		if n := evaluate[int](t, ctx, `document.querySelectorAll("article.verdict").length`); n != len(run.Rules) {
+			t.Errorf("%d verdicts are shown, the run has %d rules", n, len(run.Rules))
+		}
+	})
+}
+
+// lookAt opens a page in a browser on a desk, in the dark and on a telephone: it
+// fits, shows so many charts and asks for nothing from outside.
+func lookAt(t *testing.T, name string, charts int, more func(t *testing.T, ctx context.Context)) {
+	t.Helper()
+	path, err := filepath.Abs(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,13 +112,11 @@ func TestPageInABrowser(t *testing.T) {
 			if err := chromedp.Do(ctx, chromedp.EmulateViewport(c.width, c.height), chromedp.Navigate(address)); err != nil {
 				t.Fatal(err)
 			}
-			if n := evaluate[int](t, ctx, `document.querySelectorAll("article.verdict").length`); n != len(run.Rules) {
-				t.Errorf("%d verdicts are shown, the run has %d rules", n, len(run.Rules))
-			}
+			more(t, ctx)
 			shown := evaluate[int](t, ctx, `[...document.querySelectorAll("figure svg")].map(s => s.getBoundingClientRect()).
 				filter(r => r.width > 300 && r.height > 100).length`)
-			if want := len(everyChart(run)) - 1; shown != want { // the summary is the verdicts themselves
-				t.Errorf("%d charts are visible, want %d", shown, want)
+			if shown != charts {
+				t.Errorf("%d charts are visible, want %d", shown, charts)
 			}
 			if w := evaluate[int64](t, ctx, `document.documentElement.scrollWidth`); w > c.width {
 				t.Errorf("the page is %d pixels wide on a screen of %d", w, c.width)

@@ -18,11 +18,12 @@ type point struct {
 	Y trial.Interval
 }
 
-// series is a line of points with its name at its right end.
+// series is a line of points with its name at its right end, if it has one.
 type series struct {
 	Name   string
 	Colour color.NRGBA
 	Points []point
+	Before bool // of the earlier of two runs: dashed
 }
 
 // level is a horizontal line with its name.
@@ -107,6 +108,9 @@ func (l lineChart) GlyphBoxes(*plot.Plot) []plot.GlyphBox {
 	style := textStyle(smallSize, ink)
 	var boxes []plot.GlyphBox
 	for _, s := range l.Series {
+		if s.Name == "" {
+			continue
+		}
 		boxes = append(boxes, plot.GlyphBox{X: 1, Y: 0.5,
 			Rectangle: vg.Rectangle{Max: vg.Point{X: 28 + style.Width(s.Name), Y: 1}}})
 	}
@@ -124,7 +128,8 @@ func (l lineChart) Plot(c draw.Canvas, p *plot.Plot) {
 		c.StrokeLine2(draw.LineStyle{Color: muted, Width: 1, Dashes: []vg.Length{4, 3}}, c.Min.X, at, c.Max.X, at)
 		put(c, textStyle(smallSize, muted), vg.Point{X: c.Min.X + 4, Y: at + 7}, level.Name)
 	}
-	var ends []vg.Length // of the lines, at the right
+	var named []series
+	var ends []vg.Length // of the named lines, at the right
 	for i, s := range l.Series {
 		// Whiskers of different arms at one x stand a little apart.
 		shift := vg.Length(float64(i)-float64(len(l.Series)-1)/2) * 2.5
@@ -138,11 +143,13 @@ func (l lineChart) Plot(c draw.Canvas, p *plot.Plot) {
 			whiskerY(c, s.Colour, at.X, y(pt.Y.Low), y(pt.Y.High))
 			dotAt(c, s.Colour, at, 2.8)
 		}
-		c.StrokeLines(lineStyle(s.Colour, 1.6), pts)
-		if len(pts) > 0 {
-			ends = append(ends, pts[len(pts)-1].Y)
-		} else {
-			ends = append(ends, 0)
+		stroke := lineStyle(s.Colour, 1.6)
+		if s.Before {
+			stroke.Dashes = []vg.Length{4, 3}
+		}
+		c.StrokeLines(stroke, pts)
+		if len(pts) > 0 && s.Name != "" {
+			named, ends = append(named, s), append(ends, pts[len(pts)-1].Y)
 		}
 	}
 	for _, r := range l.Rings {
@@ -150,10 +157,7 @@ func (l lineChart) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 	style := textStyle(smallSize, ink)
 	for i, at := range spread(ends, 11.5, c.Min.Y, c.Max.Y) {
-		s := l.Series[i]
-		if len(s.Points) == 0 {
-			continue
-		}
+		s := named[i]
 		last := x(s.Points[len(s.Points)-1].X)
 		c.StrokeLine2(lineStyle(s.Colour, 0.7), last+8, ends[i], c.Max.X+20, at)
 		c.StrokeLine2(lineStyle(s.Colour, 2), c.Max.X+20, at, c.Max.X+25, at)

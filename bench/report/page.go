@@ -12,16 +12,19 @@ import (
 	"authbench/bench/trial"
 )
 
-//go:embed page.html page.css
+//go:embed page.html comparison.html table.html page.css
 var pageFiles embed.FS
 
 // pageText renders report.html: one file that asks for nothing from outside.
-func pageText(doc document) ([]byte, error) {
+func pageText(doc document) ([]byte, error) { return renderPage("page.html", doc) }
+
+// renderPage fills one of this package's templates.
+func renderPage(name string, doc any) ([]byte, error) {
 	css, err := pageFiles.ReadFile("page.css")
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
-	t, err := template.New("page.html").Funcs(template.FuncMap{
+	t, err := template.New(name).Funcs(template.FuncMap{
 		"strongest":  strongest,
 		"mark":       outcomeMark,
 		"effect":     effect,
@@ -37,16 +40,13 @@ func pageText(doc document) ([]byte, error) {
 		"doubts":     joinDoubts,
 		"sides":      sides,
 		"chart":      chart,
-	}).ParseFS(pageFiles, "page.html")
+		"css":        func() template.CSS { return template.CSS(css) },
+	}).ParseFS(pageFiles, name, "table.html")
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
 	var b bytes.Buffer
-	err = t.Execute(&b, struct {
-		document
-		CSS template.CSS
-	}{doc, template.CSS(css)})
-	if err != nil {
+	if err := t.Execute(&b, doc); err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
 	return b.Bytes(), nil

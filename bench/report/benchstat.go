@@ -9,8 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 
 	"golang.org/x/perf/benchfmt"
 
@@ -21,11 +19,11 @@ import (
 // benchFile is a run in Go's benchmark format.
 const benchFile = "bench.txt"
 
-// Compare writes benchstat's table of two runs: B against A, a row for each
+// Benchstat writes benchstat's table of two runs: B against A, a row for each
 // cell. benchstat is the path of its binary.
-func Compare(ctx context.Context, w io.Writer, benchstat string, a, b trial.Folder) error {
+func Benchstat(ctx context.Context, w io.Writer, benchstat string, a, b trial.Folder) error {
 	if _, err := exec.LookPath(benchstat); err != nil {
-		return fmt.Errorf("compare: no benchstat at %s: run make setup, which builds it", benchstat)
+		return fmt.Errorf("no benchstat at %s: run make setup, which builds it", benchstat)
 	}
 	args := []string{
 		"-ignore", "commit,profile,cpu,goos,goarch", // runs are compared across these; the files say which
@@ -37,19 +35,19 @@ func Compare(ctx context.Context, w io.Writer, benchstat string, a, b trial.Fold
 	for i, f := range []trial.Folder{a, b} {
 		var err error
 		if names[i], err = benchNames(f); err != nil {
-			return fmt.Errorf("compare: %w", err)
+			return err
 		}
 		args = append(args, labels[i]+"="+f.Path(benchFile))
 	}
 	if !overlap(names[0], names[1]) {
-		return fmt.Errorf("compare: %s and %s have no figure in common: compare runs of the same experiments and arms", a, b)
+		return fmt.Errorf("%s and %s have no figure in common: compare runs of the same experiments and arms", a, b)
 	}
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, benchstat, args...)
 	cmd.Env = process.Environment()
 	cmd.Stdout, cmd.Stderr = w, &stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("compare: benchstat: %w: %s", err, oneLine(stderr.String()))
+		return fmt.Errorf("benchstat: %w: %s", err, oneLine(stderr.String()))
 	}
 	return nil
 }
@@ -92,15 +90,4 @@ func overlap(a, b map[string]bool) bool {
 		}
 	}
 	return false
-}
-
-// runLabels head the columns: the folders' own names where they tell them apart.
-func runLabels(a, b trial.Folder) [2]string {
-	clean := func(f trial.Folder) string {
-		return strings.NewReplacer("=", "_", ",", "_").Replace(oneLine(filepath.Base(filepath.Clean(string(f)))))
-	}
-	if x, y := clean(a), clean(b); x != y {
-		return [2]string{x, y}
-	}
-	return [2]string{"A", "B"}
 }

@@ -11,7 +11,7 @@ import (
 	"authbench/bench/trial"
 )
 
-func TestCompareShowsWhatChanged(t *testing.T) {
+func TestBenchstatShowsWhatChanged(t *testing.T) {
 	benchstat := filepath.Join("..", "..", "bin", "benchstat")
 	if _, err := os.Stat(benchstat); err != nil {
 		t.Fatalf("%v: make setup builds it", err)
@@ -26,7 +26,7 @@ func TestCompareShowsWhatChanged(t *testing.T) {
 	run.Commit, run.Profile, run.Machine.CPU = "another", "full", "Other CPU"
 	after := rendered(t, run, trials, verdicts, gobenchOutput(t))
 	var b bytes.Buffer
-	if err := Compare(t.Context(), &b, benchstat, before, after); err != nil {
+	if err := Benchstat(t.Context(), &b, benchstat, before, after); err != nil {
 		t.Fatal(err)
 	}
 	out := b.String()
@@ -40,7 +40,7 @@ func TestCompareShowsWhatChanged(t *testing.T) {
 	}
 }
 
-func TestCompareSaysWhatToDo(t *testing.T) {
+func TestBenchstatSaysWhatToDo(t *testing.T) {
 	run, trials, verdicts := smallRun()
 	whole := rendered(t, run, trials, verdicts, "")
 	self, err := os.Executable()
@@ -58,7 +58,7 @@ func TestCompareSaysWhatToDo(t *testing.T) {
 		"no second run": {self, whole, empty, []string{string(empty), "authbench report"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := Compare(context.Background(), &bytes.Buffer{}, c.binary, c.a, c.b)
+			err := Benchstat(context.Background(), &bytes.Buffer{}, c.binary, c.a, c.b)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -72,7 +72,7 @@ func TestCompareSaysWhatToDo(t *testing.T) {
 }
 
 // benchstat shows one column for two runs of which one holds nothing, and ends well.
-func TestCompareNeedsTwoSides(t *testing.T) {
+func TestBenchstatNeedsTwoSides(t *testing.T) {
 	benchstat := filepath.Join("..", "..", "bin", "benchstat")
 	run, trials, verdicts := smallRun()
 	whole := rendered(t, run, trials, verdicts, "")
@@ -91,7 +91,7 @@ func TestCompareNeedsTwoSides(t *testing.T) {
 		}
 		for _, pair := range [][2]trial.Folder{{whole, other}, {other, whole}} {
 			var b bytes.Buffer
-			err := Compare(t.Context(), &b, benchstat, pair[0], pair[1])
+			err := Benchstat(t.Context(), &b, benchstat, pair[0], pair[1])
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), string(other)) || b.Len() > 0 {
 				t.Errorf("%s: %v, printed %q; want an error that names the folder and holds %q", name, err, b.String(), c.want)
 			}
@@ -99,7 +99,7 @@ func TestCompareNeedsTwoSides(t *testing.T) {
 	}
 }
 
-func TestCompareTakesAnyPath(t *testing.T) {
+func TestBenchstatTakesAnyPath(t *testing.T) {
 	run, trials, verdicts := smallRun()
 	text := []byte(contents(t, rendered(t, run, trials, verdicts, ""), benchFile))
 	benchstat, err := filepath.Abs(filepath.Join("..", "..", "bin", "benchstat"))
@@ -112,7 +112,7 @@ func TestCompareTakesAnyPath(t *testing.T) {
 			t.Fatal(err)
 		}
 		var b bytes.Buffer
-		if err := Compare(t.Context(), &b, benchstat, f, "other"); err != nil || strings.Count(b.String(), "request-B/req") != 2 {
+		if err := Benchstat(t.Context(), &b, benchstat, f, "other"); err != nil || strings.Count(b.String(), "request-B/req") != 2 {
 			t.Errorf("%q: %v\n%s", f, err, b.String())
 		}
 	}
