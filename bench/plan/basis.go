@@ -65,7 +65,7 @@ func Read(run trial.Run, trials []trial.Trial, gobench string) (Basis, error) {
 			found[a] = &Measured{Arm: a}
 		}
 		for _, block := range blocks {
-			if err := found[a].add(block, s); err != nil {
+			if err := found[a].add(block, s); err != nil && why[a] == nil {
 				why[a] = err
 			}
 		}
@@ -131,6 +131,9 @@ func (m *Measured) add(b analysis.Block, s trial.Selector) error {
 		v, err := analysis.Value(Metric(tier), b, s)
 		if err != nil {
 			return err
+		}
+		if tier == trial.StoreTier && v == 0 {
+			return fmt.Errorf("its store is said to have used no CPU")
 		}
 		us[tier] = v
 	}

@@ -105,6 +105,10 @@ func TestReadSaysWhatToDo(t *testing.T) {
 		t.Errorf("of a run without the experiment it says %v", err)
 	}
 	doubted := start(analysistest.Spec(Experiment, "jwt/ES256", Step), 1, 150, 0, analysistest.Doubt("stolen CPU", trial.CPUSplit))
+	idle := start(analysistest.Spec(Experiment, "session/redis", Step), 1, 100, 0)
+	if _, err := Read(trial.Run{Name: "idle"}, []trial.Trial{idle}, ""); err == nil || !strings.Contains(err.Error(), "no CPU") {
+		t.Errorf("of a store that is asked and uses no CPU it says %v", err)
+	}
 	if _, err := Read(trial.Run{Name: "doubted"}, []trial.Trial{doubted}, ""); err == nil || !strings.Contains(err.Error(), "stolen CPU") {
 		t.Errorf("of a run whose trials are all in doubt it says %v", err)
 	}

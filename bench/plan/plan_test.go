@@ -281,7 +281,7 @@ func TestCheckNamesFlagValueAndWhatToDo(t *testing.T) {
 		"--headroom 0: want a share":                   func(t *Target) { t.Headroom = 0 },
 		"--store-memory 0: want GiB":                   func(t *Target) { t.StoreMemory = 0 },
 		"--price-node -1: want the price":              func(t *Target) { t.PriceNode = -1 },
-		"--price-store +Inf: want the price":           func(t *Target) { t.PriceStore = math.Inf(1) },
+		"--price-store +Inf: want at most 1e+12":       func(t *Target) { t.PriceStore = math.Inf(1) },
 		"--lifetime 0s: want how long":                 func(t *Target) { t.Lifetime = 0 },
 		"--rtt -1ms: want the round trip":              func(t *Target) { t.RoundTrip = -time.Millisecond },
 		"--cores 0: want cores":                        func(t *Target) { t.Cores = 0 },

@@ -76,6 +76,9 @@ func (t Target) Check() error {
 		{"price-node", t.PriceNode, 0, most, false, "the price of a node for an hour, 0 or more"},
 		{"price-store", t.PriceStore, 0, most, false, "the price of a store's core for an hour, 0 or more"},
 	} {
+		if n.value > most && n.high == most {
+			return fmt.Errorf("--%s %v: want at most %v", n.flag, n.value, most)
+		}
 		if !(n.value >= n.low) || n.value > n.high || n.open && n.value == n.low {
 			return fmt.Errorf("--%s %v: want %s", n.flag, n.value, n.want)
 		}

@@ -106,9 +106,27 @@ func roughly(v float64) string {
 // wholes writes a number of whole things; one that is certain has no limits.
 func wholes(i trial.Interval) string {
 	if i.Low == i.High {
-		return figureOf(i, number)
+		return figureOf(i, compact)
 	}
-	return interval(i, number)
+	return interval(i, compact)
+}
+
+// compact writes what is large in thousands, millions or more, so that columns
+// hold it, and of what is next to nothing no more than that.
+func compact(v float64) string {
+	switch {
+	case v > 0 && v < 0.001:
+		return "<" + nbsp + "0.001"
+	case v >= 1e12:
+		return number(v/1e12) + "T"
+	case v >= 1e9:
+		return number(v/1e9) + "G"
+	case v >= 1e6:
+		return number(v/1e6) + "M"
+	case v >= 1e5:
+		return number(v/1e3) + "k"
+	}
+	return number(v)
 }
 
 // marked is a mark with the number it has below a table.
@@ -154,7 +172,7 @@ func planTaken(p plan.Plan, marks marked) table {
 		case a.Store != "" && a.Stores.High == a.StoreCores.High: // one core each
 			store = wholes(a.Stores) + " " + storeNames[a.Store]
 		case a.Store != "" && a.Stores.Estimate > 1:
-			store = number(a.Stores.Estimate) + " " + storeNames[a.Store] + ", " + wholes(a.StoreCores)
+			store = compact(a.Stores.Estimate) + " " + storeNames[a.Store] + ", " + wholes(a.StoreCores)
 		case a.Store != "":
 			store = storeNames[a.Store] + ", " + wholes(a.StoreCores)
 		case arm.Of(a.Arm).State == arm.Replica:
@@ -176,19 +194,19 @@ func planHeld(p plan.Plan) table {
 	for _, a := range p.Arms {
 		memory, connections, store, feeds, p99 := absent, absent, absent, absent, absent
 		if a.StoreBytes.Estimate > 0 {
-			memory = number(a.StoreBytes.Estimate/(1<<30)) + " GiB"
+			memory = compact(a.StoreBytes.Estimate/(1<<30)) + " GiB"
 		}
 		if a.Store != "" {
-			connections = number(a.ConnectionsInUse) + " / " + number(a.ConnectionsOpen)
+			connections = compact(a.ConnectionsInUse) + " / " + compact(a.ConnectionsOpen)
 			feeds = interval(a.ReplicasPerStore, number)
 		}
 		if a.StoreBits > 0 {
-			store = number(a.StoreBits / 1e9)
+			store = compact(a.StoreBits / 1e9)
 		}
 		if a.P99 > 0 {
 			p99 = strconv.FormatFloat(a.P99*1e3, 'f', 1, 64)
 		}
-		t.Rows = append(t.Rows, []string{armLabel(a.Arm), memory, connections, number(a.ClientBits / 1e9), store, feeds, p99})
+		t.Rows = append(t.Rows, []string{armLabel(a.Arm), memory, connections, compact(a.ClientBits / 1e9), store, feeds, p99})
 	}
 	return t
 }

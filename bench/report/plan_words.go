@@ -29,10 +29,10 @@ func planNotes(p plan.Plan, marks marked) (notes []string) {
 		rates.add(a.MeasuredRate)
 	}
 	notes = append(notes,
-		fmt.Sprintf("- Measured at %s requests/s, when balancer, replica and store kept %s to %s of a core busy. A request takes less CPU "+
+		fmt.Sprintf("- Measured at %s requests/s, when balancer, replica and store of an arm used %s to %s of a core. A request takes less CPU "+
 			"in a busier system, so these figures are high rather than low.", number(rates.high), percent(low.low), percent(high.high)),
-		fmt.Sprintf("- A log-in takes %s ms of CPU on a replica%s; a session %s.", interval(scaled(p.Login.Interval, 1e3), number),
-			source(p.Login), sessionWords(p)))
+		fmt.Sprintf("- A log-in takes %s ms of CPU%s: %s cores of every arm's replicas but the control's. A session takes %s.",
+			interval(scaled(p.Login.Interval, 1e3), number), source(p.Login), number(p.Logins*p.Login.Estimate), sessionWords(p)))
 	if t.RoundTrip > 0 {
 		notes = append(notes, fmt.Sprintf("- The round trip of %s takes no CPU. A request that asks the store takes that much longer and, by "+
 			"Little's law, %s connections more are in use: rate x round trip.", levelText(t.RoundTrip.String()),
