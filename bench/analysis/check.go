@@ -8,15 +8,12 @@ import (
 	"authbench/bench/trial"
 )
 
-// CheckRule says why a rule decides nothing in so many planned blocks, whatever
-// is measured: that is known before the first trial.
-func CheckRule(r trial.Rule, blocks int) error {
+// CheckRule says why a rule decides nothing, whatever is measured and however
+// often: that is known before the first trial.
+func CheckRule(r trial.Rule) error {
 	m, err := check(r)
 	if err != nil {
 		return err
-	}
-	if need := needed(r); blocks < need {
-		return fmt.Errorf("%d planned blocks cannot answer it: it needs %d", blocks, need)
 	}
 	for _, c := range r.Compare {
 		if err := decidable(r.Of(c), m, c); err != nil {
@@ -26,8 +23,9 @@ func CheckRule(r trial.Rule, blocks int) error {
 	return nil
 }
 
-// needed is the least number of blocks with figures: one has no spread.
-func needed(r trial.Rule) int {
+// BlocksNeeded is the least number of blocks whose figures a rule answers from:
+// its own, and 2 where an effect needs an interval, for one has no spread.
+func BlocksNeeded(r trial.Rule) int {
 	if r.Contrast == trial.Count {
 		return max(1, r.MinBlocks)
 	}

@@ -71,7 +71,7 @@ func (f *compared) pair(m Metric, blocks []Block) {
 	if contrast == trial.Ratio && e.n > 0 {
 		f.Interval.Estimate, f.Interval.Low, f.Interval.High = math.Exp(f.Interval.Estimate), math.Exp(f.Interval.Low), math.Exp(f.Interval.High)
 	}
-	if f.few(len(blocks), e.n, needed(f.rule), missing) {
+	if f.few(len(blocks), e.n, BlocksNeeded(f.rule), missing) {
 		return
 	}
 	f.tested, f.chances = true, e.tests(margin)
@@ -118,7 +118,7 @@ func (f *compared) count(m Metric, blocks []Block) {
 		}
 		tallies = append(tallies, t)
 	}
-	if f.few(len(blocks), len(tallies), needed(f.rule), missing) && len(tallies) == 0 {
+	if f.few(len(blocks), len(tallies), BlocksNeeded(f.rule), missing) && len(tallies) == 0 {
 		return
 	}
 	t, ref := pooled(tallies).independent(), f.Comparison.Reference

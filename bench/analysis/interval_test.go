@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"authbench/bench/trial"
@@ -89,6 +90,24 @@ func TestMoreBlocks(t *testing.T) {
 	}
 	if got := (estimate{mean: 1, sd: 2, n: 4, df: 3}).more(1, alpha); got != 0 {
 		t.Errorf("on the edge: %d, want none", got)
+	}
+	// the least number that is enough, whatever the effect: with one block less the chance to decide is lower
+	random := rand.New(rand.NewPCG(7, 8))
+	for range 200 {
+		e := estimate{mean: random.NormFloat64(), sd: 0.1 + random.Float64(), n: 2 + random.IntN(6)}
+		margin := 0.5 * random.Float64()
+		more := e.more(margin, alpha)
+		if more == 0 {
+			continue
+		}
+		reach := func(n int) float64 {
+			d := student(float64(n - 1))
+			return (d.Quantile(0.975) + d.Quantile(0.8)) * e.sd / math.Sqrt(float64(n))
+		}
+		gap, n := math.Abs(math.Abs(e.mean)-margin), e.n+more
+		if more < 1 || reach(n) > gap || more > 1 && reach(n-1) <= gap {
+			t.Errorf("%+v, margin %v: %d more", e, margin, more)
+		}
 	}
 	// 3/n below 1 % takes 299 chances: six blocks of 50.
 	if got := (tally{events: 0, chances: 100}).more(2, 0, 0.01); got != 4 {

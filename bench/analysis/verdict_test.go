@@ -487,42 +487,45 @@ func TestARuleThatNothingCanDecideIsRefused(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		rule   trial.Rule
-		blocks int
 		change func(*trial.Rule)
 		want   string // "" is fine
 	}{
-		{"counts in one block", lost, 1, func(*trial.Rule) {}, ""},
-		{"an effect in three", cpu, 3, func(*trial.Rule) {}, ""},
-		{"a lag against 0", lag, 3, func(*trial.Rule) {}, ""},
-		{"more or less, by any margin", cpu, 3, func(r *trial.Rule) { r.Margin = 0 }, ""},
-		{"less than a half", lost, 1, func(r *trial.Rule) {
+		{"counts in one block", lost, func(*trial.Rule) {}, ""},
+		{"an effect in three", cpu, func(*trial.Rule) {}, ""},
+		{"a lag against 0", lag, func(*trial.Rule) {}, ""},
+		{"more or less, by any margin", cpu, func(r *trial.Rule) { r.Margin = 0 }, ""},
+		{"less than a half", lost, func(r *trial.Rule) {
 			r.Supports, r.Compare[0].Reference, r.Compare[1].Reference = trial.Less, 0.5, 0.5
 		}, ""},
-		{"an effect in one block", cpu, 1, func(r *trial.Rule) { r.MinBlocks = 0 }, "1 planned blocks cannot answer it: it needs 2"},
-		{"fewer than the rule wants", cpu, 2, func(*trial.Rule) {}, "2 planned blocks cannot answer it: it needs 3"},
-		{"exactly the same", cpu, 3, func(r *trial.Rule) { r.Supports, r.Margin = trial.Same, 0 },
+		{"exactly the same", cpu, func(r *trial.Rule) { r.Supports, r.Margin = trial.Same, 0 },
 			"HS256: the same within a margin of 0, which no number of blocks can show"},
-		{"a share above all", lost, 1, func(r *trial.Rule) { r.Compare[0].Reference = 1.5 },
+		{"a share above all", lost, func(r *trial.Rule) { r.Compare[0].Reference = 1.5 },
 			"HS256: a reference of 1.5, which lost_session_share cannot reach"},
-		{"a lag below 0", lag, 3, func(r *trial.Rule) { r.Compare[1].Reference = -1 }, "ES256: a reference of -1"},
-		{"less than none", lost, 1, func(r *trial.Rule) { r.Supports = trial.Less },
+		{"a lag below 0", lag, func(r *trial.Rule) { r.Compare[1].Reference = -1 }, "ES256: a reference of -1"},
+		{"less than none", lost, func(r *trial.Rule) { r.Supports = trial.Less },
 			"HS256: less than 0 by more than 0.01, which lost_session_share cannot be"},
-		{"more than 99 %", lost, 1, func(r *trial.Rule) { r.Compare[0].Reference = 0.99 }, "HS256: more than 0.99 by more than 0.01"},
-		{"whatever comes out", lost, 1, func(r *trial.Rule) { r.Margin = 0 }, "more is all that can come out with a margin of 0"},
-		{"a group's own margin", lost, 1, func(r *trial.Rule) {
+		{"more than 99 %", lost, func(r *trial.Rule) { r.Compare[0].Reference = 0.99 }, "HS256: more than 0.99 by more than 0.01"},
+		{"whatever comes out", lost, func(r *trial.Rule) { r.Margin = 0 }, "more is all that can come out with a margin of 0"},
+		{"a group's own margin", lost, func(r *trial.Rule) {
 			r.Groups = []trial.Group{{Name: "g", Supports: trial.Same}}
 			r.Margin, r.Compare[0].Group, r.Compare[1].Group = 0, "g", "g"
 		}, "the same within a margin of 0"},
-		{"a group that is not there", lost, 1, func(r *trial.Rule) {
+		{"a group that is not there", lost, func(r *trial.Rule) {
 			r.Groups, r.Compare[0].Group = []trial.Group{{Name: "g"}}, "g"
 		}, `ES256 is of the group "", which the rule does not have`},
 	} {
 		r := c.rule
 		r.Compare = slices.Clone(r.Compare)
 		c.change(&r)
-		err := analysis.CheckRule(r, c.blocks)
+		err := analysis.CheckRule(r)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+	cpu.MinBlocks = 0
+	for want, r := range map[int]trial.Rule{1: lost, 2: cpu, 3: lag} {
+		if got := analysis.BlocksNeeded(r); got != want {
+			t.Errorf("a %s needs %d blocks, want %d", r.Contrast, got, want)
 		}
 	}
 }

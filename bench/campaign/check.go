@@ -11,12 +11,21 @@ import (
 	"authbench/bench/trial"
 )
 
-// decidable says which rule decides nothing, whatever its trials show.
+// decidable says which rules decide nothing, whatever their trials show.
 func decidable(e experiment.Experiment) (err error) {
+	var short []string
+	need := 0
 	for _, r := range e.Rules {
-		if wrong := analysis.CheckRule(r, e.Blocks); wrong != nil {
+		if wrong := analysis.CheckRule(r); wrong != nil {
 			err = errors.Join(err, fmt.Errorf("the rule of %s: %w", r.Claim, wrong))
 		}
+		if n := analysis.BlocksNeeded(r); e.Blocks < n {
+			short, need = append(short, r.Claim), max(need, n)
+		}
+	}
+	if len(short) > 0 {
+		err = errors.Join(err, fmt.Errorf("%s cannot be answered from fewer than %d blocks: plan more than %d (%s_blocks in a --config file)",
+			strings.Join(short, ", "), need, e.Blocks, e.Name))
 	}
 	return err
 }
