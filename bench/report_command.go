@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -26,8 +27,12 @@ func reportCommand(stdout io.Writer) *cobra.Command {
 	}
 }
 
+// reportMemory is what a report takes at most, in bytes, if that is enough for what it shows.
+const reportMemory = 450 << 20
+
 // writeReport derives everything that is shown from what was measured.
 func writeReport(folder trial.Folder, stdout io.Writer) error {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(reportMemory))
 	run, trials, err := folder.Read()
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -104,13 +105,22 @@ func Value(name string, b Block, s trial.Selector) (float64, error) {
 	return m.value(b.For(m.Aspect), s)
 }
 
+// byName is Metrics, made once: a report looks them up by the hundred thousand.
+var byName = sync.OnceValue(func() map[string]Metric {
+	all := map[string]Metric{}
+	for _, m := range Metrics() {
+		all[m.Name] = m
+	}
+	return all
+})
+
 // Lookup finds a metric by its name. The error lists the known ones.
 func Lookup(name string) (Metric, error) {
+	if m, ok := byName()[name]; ok {
+		return m, nil
+	}
 	var known []string
 	for _, m := range Metrics() {
-		if m.Name == name {
-			return m, nil
-		}
 		known = append(known, m.Name)
 	}
 	return Metric{}, fmt.Errorf("unknown metric %q: want one of %s", name, strings.Join(known, ", "))

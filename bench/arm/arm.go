@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"authbench/bench/trial"
 )
@@ -102,6 +103,9 @@ func All() []Kind {
 	}
 }
 
+// catalogue is All, made once: a report looks arms up by the hundred thousand.
+var catalogue = sync.OnceValue(All)
+
 // carriers are the suffixes that make an arm travel another way.
 var carriers = []Carrier{Header, Cookie}
 
@@ -114,7 +118,7 @@ func Lookup(name trial.Arm) (Kind, error) {
 			carrier = c
 		}
 	}
-	for _, k := range All() {
+	for _, k := range catalogue() {
 		switch {
 		case k.Name != base || carrier != "" && k.Family == Control:
 		case carrier == "":

@@ -3,6 +3,7 @@ package trial
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -10,31 +11,70 @@ import (
 
 // Histogram counts durations from 1 microsecond to 2 minutes in nanoseconds with
 // three significant digits. In a file it is HdrHistogram's compressed V2
-// encoding in base64, which other HDR tools read too. Its size does not depend
-// on how much it has counted. Not safe for concurrent use.
-type Histogram struct{ h *hdrhistogram.Histogram }
+// encoding in base64, which other HDR tools read too. Not safe for concurrent use.
+//
+// While it counts it takes the same 200 kB however much that is. One that was read
+// from a file stays as it stands there until it is asked, and then keeps what is
+// not 0: a run has tens of thousands.
+type Histogram struct {
+	h       *hdrhistogram.Histogram // nil of one that was read, until it counts more
+	encoded string                  // as read; empty once it is decoded
+	bars    bars                    // as decoded
+}
 
 const (
 	histogramLowest  = int64(time.Microsecond)
 	histogramHighest = int64(2 * time.Minute)
+
+	histogramBegin = "HISTFAAA" // of every compressed V2 encoding
 )
 
 // NewHistogram returns an empty one.
-func NewHistogram() *Histogram {
-	return &Histogram{hdrhistogram.New(histogramLowest, histogramHighest, 3)}
+func NewHistogram() *Histogram { return &Histogram{h: emptyHistogram()} }
+
+func emptyHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(histogramLowest, histogramHighest, 3)
 }
 
 // Record counts one duration; beyond the bounds it is counted at the bound.
 func (h *Histogram) Record(d time.Duration) {
+	h.open()
 	_ = h.h.RecordValue(min(max(int64(d), 0), histogramHighest))
 }
 
 // Merge adds the counts of other. Percentiles are read from merged histograms,
 // never averaged.
 func (h *Histogram) Merge(other *Histogram) {
-	if other != nil {
-		h.h.Merge(other.h)
+	if other == nil {
+		return
 	}
+	h.open()
+	if other.h != nil {
+		h.h.Merge(other.h)
+		return
+	}
+	other.decode()
+	other.bars.into(h.h)
+}
+
+// open makes it ready to count.
+func (h *Histogram) open() {
+	if h.h != nil {
+		return
+	}
+	h.decode()
+	h.h = emptyHistogram()
+	h.bars.into(h.h)
+	h.bars = bars{}
+}
+
+// decode turns the encoding into bars. One that cannot be decoded counts nothing.
+func (h *Histogram) decode() {
+	if h.encoded == "" {
+		return
+	}
+	h.bars, _ = decodeBars(h.encoded)
+	h.encoded = ""
 }
 
 // Count is how many durations were counted.
@@ -42,28 +82,48 @@ func (h *Histogram) Count() int64 {
 	if h == nil {
 		return 0
 	}
-	return h.h.TotalCount()
+	if h.h != nil {
+		return h.h.TotalCount()
+	}
+	h.decode()
+	return h.bars.total()
 }
 
 // Quantile is the duration below which the share q (0..1) of the counts lies;
 // 0 for an empty histogram.
 func (h *Histogram) Quantile(q float64) time.Duration {
-	if h.Count() == 0 {
+	switch n := h.Count(); {
+	case n == 0:
 		return 0
+	case h.h != nil:
+		return time.Duration(h.h.ValueAtQuantile(q * 100))
+	default:
+		from, to := h.bars.span(h.bars.below(max(1, int64(q*float64(n)+0.5))))
+		if q <= 0 {
+			return time.Duration(from)
+		}
+		return time.Duration(to)
 	}
-	return time.Duration(h.h.ValueAtQuantile(q * 100))
 }
 
 // Max is the longest duration counted.
 func (h *Histogram) Max() time.Duration {
-	if h.Count() == 0 {
+	switch {
+	case h.Count() == 0:
 		return 0
+	case h.h != nil:
+		return time.Duration(h.h.Max())
 	}
-	return time.Duration(h.h.Max())
+	_, to := h.bars.span(len(h.bars.count) - 1)
+	return time.Duration(to)
 }
 
 // MarshalJSON writes the compressed encoding as a string.
 func (h *Histogram) MarshalJSON() ([]byte, error) {
+	if h.encoded != "" {
+		return json.Marshal(h.encoded)
+	}
+	h.open()
 	b, err := h.h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
 	if err != nil {
 		return nil, fmt.Errorf("encode histogram: %w", err)
@@ -77,10 +137,9 @@ func (h *Histogram) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return fmt.Errorf("histogram: %w", err)
 	}
-	d, err := hdrhistogram.Decode([]byte(s))
-	if err != nil {
-		return fmt.Errorf("decode histogram: %w", err)
+	if !strings.HasPrefix(s, histogramBegin) {
+		return fmt.Errorf("decode histogram: want it to begin with %s, as HdrHistogram's compressed V2 encoding does", histogramBegin)
 	}
-	h.h = d
+	*h = Histogram{encoded: s}
 	return nil
 }

@@ -3,6 +3,8 @@ package trial_test
 import (
 	"encoding/json"
 	"errors"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -181,6 +183,87 @@ func TestRunGuardsItsRules(t *testing.T) {
 	if _, err := f.ReadRun(); !errors.Is(err, trial.ErrDamaged) || !strings.Contains(err.Error(), "C01") {
 		t.Errorf("a changed rule: %v; want ErrDamaged that names the claim", err)
 	}
+}
+
+// A histogram that was read tells the same as the one that was written, and goes
+// on counting.
+func TestHistogramIsTheSameWhenRead(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, n := range []int{0, 1, 2, 10, 1000, 50_000} {
+		h := trial.NewHistogram()
+		for range n {
+			h.Record(time.Duration(math.Exp(random.Float64()*22)) + time.Duration(random.IntN(2))*time.Minute)
+		}
+		b, err := json.Marshal(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read, merged trial.Histogram
+		if err := errors.Join(json.Unmarshal(b, &read), json.Unmarshal(b, &merged)); err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range []float64{0, 0.001, 0.1, 0.25, 0.5, 0.9, 0.99, 0.999, 1} {
+			if got, want := read.Quantile(q), h.Quantile(q); got != want {
+				t.Errorf("%d durations, quantile %g: %v when read, %v before", n, q, got, want)
+			}
+		}
+		if read.Count() != h.Count() || read.Max() != h.Max() {
+			t.Errorf("%d durations: %d of at most %v when read, %d of at most %v before", n, read.Count(), read.Max(), h.Count(), h.Max())
+		}
+		for _, again := range []*trial.Histogram{&read, &merged} {
+			if c, err := json.Marshal(again); err != nil || string(c) != string(b) {
+				t.Errorf("%d durations: written again it differs, %v", n, err)
+			}
+			again.Merge(h)
+			again.Record(time.Second)
+			if again.Count() != 2*h.Count()+1 || again.Max() < h.Max() {
+				t.Errorf("%d durations, merged with themselves and one more: %d, at most %v", n, again.Count(), again.Max())
+			}
+		}
+		twice := trial.NewHistogram()
+		twice.Merge(h)
+		var other trial.Histogram
+		if err := json.Unmarshal(b, &other); err != nil {
+			t.Fatal(err)
+		}
+		twice.Merge(&other)
+		if twice.Count() != 2*h.Count() || twice.Quantile(0.5) != h.Quantile(0.5) && n > 2 {
+			t.Errorf("%d durations: merged with what was read %d, median %v; want %d and %v", n, twice.Count(), twice.Quantile(0.5),
+				2*h.Count(), h.Quantile(0.5))
+		}
+	}
+}
+
+func TestWhatIsNoHistogram(t *testing.T) {
+	for _, text := range []string{`""`, `"x"`, `"HISTFAA"`, `7`} {
+		var h trial.Histogram
+		if err := json.Unmarshal([]byte(text), &h); err == nil {
+			t.Errorf("%s was read as a histogram", text)
+		}
+	}
+}
+
+// FuzzHistogram reads anything that begins like a histogram: whatever follows, it must count something or nothing.
+func FuzzHistogram(f *testing.F) {
+	h := trial.NewHistogram()
+	for i := range 100 {
+		h.Record(time.Duration(i) * time.Millisecond)
+	}
+	b, err := json.Marshal(h)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(`"HISTFAAAAB542pJpmSzMwMAgzgABzFDqBQMDg/SHvg0M9h8gIhMAAAAA//8="`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var h trial.Histogram
+		if json.Unmarshal(b, &h) != nil {
+			return
+		}
+		if n, q := h.Count(), h.Quantile(0.5); n < 0 || n == 0 && q != 0 {
+			t.Errorf("%s: %d durations, median %v", b, n, q)
+		}
+	})
 }
 
 func TestHistogramMergesAndClamps(t *testing.T) {
