@@ -220,7 +220,7 @@ func (o *capacityOptions) ofArm(ctx context.Context, say io.Writer) (found *solo
 		return nil, usage(err)
 	}
 	defer l.Close()
-	fmt.Fprintf(say, "%s, %d replicas (%s), %d users\n", of.Arm, of.Replicas, of.Balancer, of.Users)
+	fmt.Fprintf(say, "%s, replicas: %d, balancer: %s\n%v\n", of.Arm, of.Replicas, of.Balancer, o.settings)
 	if o.hunt.Ceiling, err = o.ceiling(ctx, l, s, say); err != nil {
 		return nil, err
 	}
@@ -246,7 +246,7 @@ func (o *capacityOptions) ofTarget(ctx context.Context, say io.Writer) (found *s
 		return nil, usage(err)
 	}
 	defer l.Close()
-	fmt.Fprintf(say, "%s, %d credentials\n", o.target, len(o.settings.Credentials))
+	fmt.Fprintln(say, o.settings)
 	if stack.FindProgram("nginx") == "" {
 		fmt.Fprintln(say, "the generator's ceiling is not measured, as nginx is not installed: the search ends where it uses most of a CPU")
 	} else if o.hunt.Ceiling, err = o.ceilingOfSite(ctx, l, say); err != nil {

@@ -45,7 +45,7 @@ func TestCapacityOfAnyServer(t *testing.T) {
 func TestCapacityOfAnArm(t *testing.T) {
 	starts(t, "nginx and Redis")
 	f, said := capacityOf(t, "--arm", "session/redis", "--runtime", "native", "--replicas", "2", "--users", "200")
-	if !strings.Contains(said, "session/redis, 2 replicas (round_robin), 200 users") || f.Credentials != 200 || f.Sources != 16 {
+	if !strings.Contains(said, "session/redis, replicas: 2, balancer: round_robin\n") || f.Credentials != 200 || f.Sources != 16 {
 		t.Errorf("%+v\n%s", f, said)
 	}
 	used := map[trial.Tier]float64{}

@@ -194,7 +194,7 @@ func (p *performance) search(ctx context.Context, i int, aims map[string]load.Ai
 			return trial.Try{}, err
 		}
 		r, _ := ms[0].Result("")
-		spoilt, limited := p.conductor.Instrument.Spoilt(&ms[0])
+		spoilt, limited := p.conductor.Instrument.Spoilt(&ms[0], search.SLO)
 		t := load.Judge(r, search.SLO, spoilt, limited)
 		t.Seconds = ms[0].Seconds
 		if _, ok := tries[rate]; !ok || t.Outcome == trial.Held {

@@ -30,6 +30,9 @@ const (
 // clockJumpBound is how far the wall clock may part from the monotonic one over a trial.
 const clockJumpBound = 50 * time.Millisecond
 
+// lateShare of a latency may be the pacer's own lag.
+const lateShare = 0.25
+
 // smallestDoubtTicks are rounding, whatever their share: the kernel counts
 // stolen and busy time in ticks of 10 ms.
 const smallestDoubtTicks = 3
@@ -62,7 +65,7 @@ func DoubtRules() []trial.DoubtRule {
 		rule(latePacer, trial.CPUTotal, 0.020, "s, p99 of the pacer's lag", "late starts come in bunches, and bunches are served cheaper"),
 		rule(latePacer, trial.CPUSplit, 0.005, "s, p99 of the pacer's lag", "the same, between tiers"),
 		rule(latePacer, trial.Median, 0.25, "of the step's own median", "latency counts from the intended start"),
-		rule(latePacer, trial.Tail, 0.25, "of the step's own p99", "latency counts from the intended start"),
+		rule(latePacer, trial.Tail, lateShare, "of the step's own p99", "latency counts from the intended start"),
 		rule(busyPacer, trial.Median, 0.80, share, "the generator would be measured"),
 		rule(busyPacer, trial.Tail, 0.80, share, "the generator would be measured"),
 		rule(busyPacer, trial.Rate, 0.80, share, "the generator would be measured"),
@@ -109,10 +112,14 @@ func (in Instrument) doubts(m *trial.Measurement, expect trial.Expect, cells int
 
 // Spoilt says why the rate or the tail of latency that a step showed may not be
 // the system's own, "" if nothing speaks against it, and whether that is because
-// the generator was at its ceiling.
-func (in Instrument) Spoilt(m *trial.Measurement) (why string, limited bool) {
+// the generator was at its ceiling. A late pacer counts by the SLO that is at
+// stake where latency itself is far below it.
+func (in Instrument) Spoilt(m *trial.Measurement, slo trial.SLO) (why string, limited bool) {
 	var texts []string
 	for _, d := range in.causes(m, 1) {
+		if d.Cause == latePacer && d.Amount <= lateShare*slo.P99Milliseconds/1000 {
+			continue
+		}
 		if slices.Contains(d.Spoils, trial.Tail) || slices.Contains(d.Spoils, trial.Rate) {
 			texts = append(texts, d.Text)
 			limited = limited || d.Cause == busyPacer

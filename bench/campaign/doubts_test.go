@@ -128,20 +128,29 @@ func TestATryIsSpoiltByTheMachineAndLimitedByTheGenerator(t *testing.T) {
 	for _, c := range []struct {
 		steal     int64
 		generator float64
+		p99, lag  time.Duration
 		spoilt    string
 		limited   bool
 	}{
-		{0, 5, "", false},
-		{25, 5, "2 % of the system's CPU time was stolen", false},
-		{0, 9, "the generator used 90 % of its CPU", true},
-		{25, 9, "2 % of the system's CPU time was stolen; the generator used 90 % of its CPU", true},
+		{0, 5, time.Millisecond, 0, "", false},
+		{25, 5, time.Millisecond, 0, "2 % of the system's CPU time was stolen", false},
+		{0, 9, time.Millisecond, 0, "the generator used 90 % of its CPU", true},
+		{25, 9, time.Millisecond, 0, "2 % of the system's CPU time was stolen; the generator used 90 % of its CPU", true},
+		{0, 5, time.Millisecond, 20 * time.Millisecond, "", false}, // a lag that no p99 of 100 ms comes from
+		{0, 5, time.Millisecond, 40 * time.Millisecond, "the generator started late: pacer lag p99 40.01ms", false},
+		{0, 5, 150 * time.Millisecond, 40 * time.Millisecond, "the generator started late: pacer lag p99 40.01ms", false},
+		{0, 5, 200 * time.Millisecond, 40 * time.Millisecond, "", false}, // without it p99 would be over 100 ms, too
 	} {
+		latency, lag := trial.NewHistogram(), trial.NewHistogram()
+		latency.Record(c.p99)
+		lag.Record(c.lag)
 		m := trial.Measurement{
 			Streams: map[string]*trial.StreamResult{trial.Main: {Stream: trial.Stream{Pacing: trial.Pacing{Mode: trial.Open}},
-				Completed: 9, Outcomes: map[string]int64{trial.Failed: 9}}}, // which the system did
+				Completed: 9, Outcomes: map[string]int64{trial.Failed: 9}, // which the system did
+				Latency: map[string]*trial.Histogram{trial.Success: latency}, PacerLag: lag}},
 			Usage: trial.Usage{Seconds: 10, CPU: map[trial.Tier]float64{trial.GeneratorTier: c.generator, trial.ReplicaTier: 4},
 				Ticks: map[string]trial.CPUTicks{"cpu1": {Busy: 400, Steal: c.steal, Total: 1000}}}}
-		if why, limited := in.Spoilt(&m); why != c.spoilt || limited != c.limited {
+		if why, limited := in.Spoilt(&m, trial.SLO{P99Milliseconds: 100}); why != c.spoilt || limited != c.limited {
 			t.Errorf("%+v: %q, %v", c, why, limited)
 		}
 	}

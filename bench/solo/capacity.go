@@ -21,7 +21,7 @@ type Hunt struct {
 	// Spoilt says why the rate or the tail of latency that a try shows may not be the
 	// server's own, "" if nothing speaks against it, and whether that is because the
 	// generator was at its ceiling.
-	Spoilt func(*trial.Measurement) (why string, limited bool)
+	Spoilt func(*trial.Measurement, trial.SLO) (why string, limited bool)
 	Tell   func(trial.Try)        // hears of each try as it ends
 	Room   map[trial.Tier]float64 // CPUs that each tier can use at most; none where nothing is known of tiers
 }
@@ -125,7 +125,7 @@ func (l *Load) search(ctx context.Context, h Hunt) (trial.Capacity, map[float64]
 		}
 		m := trial.Measurement{Step: "try", Started: started, Seconds: took.Seconds(), Streams: map[string]*trial.StreamResult{trial.Main: r},
 			Usage: usage}
-		why, limited := h.Spoilt(&m)
+		why, limited := h.Spoilt(&m, h.SLO)
 		t := load.Judge(r, h.SLO, why, limited)
 		t.Seconds = took.Seconds()
 		if _, ok := tries[rate]; !ok || t.Outcome == trial.Held {

@@ -43,7 +43,7 @@ const quotaTry = 200 * time.Millisecond
 // hunt is a search whose tries are judged by errors: no machine takes so long.
 func (q *quota) hunt() Hunt {
 	return Hunt{Search: trial.Search{Steps: 40, SLO: trial.SLO{P99Milliseconds: 9000}}, Meter: q, Tell: func(trial.Try) {},
-		Spoilt: func(*trial.Measurement) (string, bool) { return "", false },
+		Spoilt: func(*trial.Measurement, trial.SLO) (string, bool) { return "", false },
 		Room:   map[trial.Tier]float64{trial.ReplicaTier: 1, trial.BalancerTier: 1, trial.StoreTier: 1}}
 }
 
@@ -109,7 +109,7 @@ func TestTheGeneratorsCeiling(t *testing.T) {
 		!strings.Contains(f.Failure().Error(), "the generator's own ceiling") {
 		t.Errorf("%v, %+v", err, f)
 	}
-	h.Spoilt = func(*trial.Measurement) (string, bool) { return "5 % was stolen", false }
+	h.Spoilt = func(*trial.Measurement, trial.SLO) (string, bool) { return "5 % was stolen", false }
 	nobody.requests, h.Meter = 0, nobody
 	if rate, why, err := l.Ceiling(t.Context(), serve(t, nobody.ServeHTTP), h); rate != 0 || err != nil || !strings.Contains(why, "5 % was stolen") {
 		t.Errorf("on a machine that spoils: %v/s, %q, %v", rate, why, err)

@@ -88,7 +88,11 @@ func TellTry(w io.Writer, t trial.Try) {
 // WriteText writes what was found for a person, who has seen the tries.
 func (f *Found) WriteText(w io.Writer) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "capacity    %s, with %s\n", f.Capacity, f.Search.SLO)
+	label := "capacity"
+	if f.Capacity.End == trial.Undecided {
+		label = "undecided"
+	}
+	fmt.Fprintf(&b, "%-12s%s, with %s\n", label, f.Capacity, f.Search.SLO)
 	fmt.Fprintf(&b, "            %s\n", f.Capacity.Why)
 	if k := f.Knee; k != nil {
 		fmt.Fprintf(&b, "\nat %g/s    p50 %.3f ms, p99 %.3f ms, max %.3f ms\n", k.Rate, k.Latency.P50, k.Latency.P99, k.Latency.Max)

@@ -168,16 +168,19 @@ func (r *Result) asked() string {
 	if r.Mode == trial.Closed {
 		what = fmt.Sprintf("closed loop with %d requests in flight", r.Closed)
 	}
-	who := fmt.Sprintf("%d credentials", r.Credentials)
-	switch r.Credentials {
-	case 0:
-		who = "no credential"
-	case 1:
-		who = "one credential"
-	}
 	when := fmt.Sprintf("%.1f s", r.Seconds)
 	if r.WarmUp > 0 {
 		when += fmt.Sprintf(" after %g s of warm-up", r.WarmUp)
 	}
-	return fmt.Sprintf("%s, %d connections, %s, %s", what, r.Connections, who, when)
+	return fmt.Sprintf("%s, %d connections, %s, %s", what, r.Connections, who(r.Credentials), when)
+}
+
+func who(credentials int) string {
+	switch credentials {
+	case 0:
+		return "no credential"
+	case 1:
+		return "one credential"
+	}
+	return fmt.Sprintf("%d credentials", credentials)
 }

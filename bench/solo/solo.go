@@ -33,6 +33,11 @@ type Settings struct {
 	Credentials []trial.Credential
 }
 
+// String is what is loaded, in a few words.
+func (s Settings) String() string {
+	return fmt.Sprintf("%s, %d connections, %s", s.URL, s.Connections, who(len(s.Credentials)))
+}
+
 // example is what an error shows a good URL by.
 const example = "http://127.0.0.1:8080/me"
 
