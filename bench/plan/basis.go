@@ -51,12 +51,14 @@ type Basis struct {
 	Missing []string            // arms that the run tried and of which no trial counts, each with the reason
 	Login   Constant            // CPU of one log-in's password hash, in seconds
 	Session map[string]Constant // bytes of one session, by the store it is in
+
+	draws, requests int // of a bootstrap and of a simulation
 }
 
 // Read takes from a run what a plan rests on. gobench is what its Go
 // micro-benchmarks printed; it may be empty.
 func Read(run trial.Run, trials []trial.Trial, gobench string) (Basis, error) {
-	b := Basis{Run: run}
+	b := Basis{Run: run, draws: 1000, requests: 40_000}
 	blocks := analysis.Blocks(trials, Experiment)
 	found, why := map[trial.Arm]*Measured{}, map[trial.Arm]error{}
 	for _, s := range selectors(blocks) {

@@ -48,7 +48,6 @@ type Curve struct {
 }
 
 const (
-	draws    = 1000
 	inFlight = 16 // of curves and crossings, for each replica: enough to keep it busy
 	curveEnd = 256
 	// A simulation of this many replicas and more would take seconds.
@@ -78,7 +77,7 @@ func (b Basis) draw() (model.Draws, error) {
 	for _, m := range b.Arms {
 		starts = append(starts, m.Starts)
 	}
-	return model.Draw(starts, draws, b.Run.Seed)
+	return model.Draw(starts, b.draws, b.Run.Seed)
 }
 
 func (b Basis) sizes(t Target, drawn model.Draws) (all []Sized) {
@@ -130,19 +129,19 @@ func (b Basis) size(t Target, drawn model.Draws, i int, m Measured) Sized {
 			return l.coresOfOne() * d.ReplicasPerStoreCore() / (1 + l.writing())
 		})
 	}
-	s.P99 = mean.p99(b.Run.Seed, m.Pool, s)
+	s.P99 = b.p99(mean, m.Pool, s)
 	s.Marks = marks(mean, m, s)
 	return s
 }
 
 // p99 is the simulated 99th percentile of latency in seconds, or 0 where there are too many replicas for it.
-func (l load) p99(seed uint64, pool int, s Sized) float64 {
+func (b Basis) p99(l load, pool int, s Sized) float64 {
 	replicas := int(s.Replicas.Estimate)
 	if replicas > simulatedReplicas {
 		return 0
 	}
 	sim := model.Simulation{Demand: l.demand, Replicas: replicas, Pool: pool * max(1, int(s.Stores.Estimate)),
-		RoundTrip: l.RoundTrip.Seconds(), Rate: l.Rate, Requests: max(40_000, 200*replicas), Seed: seed}
+		RoundTrip: l.RoundTrip.Seconds(), Rate: l.Rate, Requests: max(b.requests, 200*replicas), Seed: b.Run.Seed}
 	sim.Demand.Store *= 1 + l.writing()
 	if s.Store != "" {
 		sim.Shards = int(s.Stores.Estimate)
@@ -150,7 +149,7 @@ func (l load) p99(seed uint64, pool int, s Sized) float64 {
 	}
 	if l.kind.State == arm.Replica { // else any replica will do
 		if users := int(min(l.sessions(), 1e6)); users > 0 {
-			sim.Shares = model.StickyShares(users, replicas, 0, seed)
+			sim.Shares = model.StickyShares(users, replicas, 0, b.Run.Seed)
 		}
 	}
 	return sim.Run().Quantile(0.99)

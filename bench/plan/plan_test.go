@@ -18,7 +18,7 @@ const us = 1e-6
 
 // paper is a basis made by hand: four starts an arm, which differ a little.
 func paper() Basis {
-	b := Basis{Run: trial.Run{Name: "paper", Seed: 7}, Session: map[string]Constant{}}
+	b := Basis{Run: trial.Run{Name: "paper", Seed: 7}, Session: map[string]Constant{}, draws: 200, requests: 10_000}
 	exact := func(v float64) trial.Interval { return trial.Interval{Estimate: v, Low: v, High: v, N: 6} }
 	b.Login = Constant{Interval: trial.Interval{Estimate: 0.05, Low: 0.04, High: 0.06, N: 6}}
 	b.Session["redis"], b.Session["memory"] = Constant{Interval: exact(400)}, Constant{Interval: exact(200)}
