@@ -95,8 +95,7 @@ func planned(folder trial.Folder, t plan.Target) (plan.Plan, error) {
 	return plan.Make(basis, t)
 }
 
-// planFolder is the run that is named, or else the newest that can be planned
-// from: of the same format, with the experiment cost, and ended.
+// planFolder is the run that is named, or else the newest that can be planned from.
 func planFolder(args []string) (trial.Folder, error) {
 	if len(args) > 0 {
 		return trial.Folder(args[0]), nil
@@ -108,25 +107,28 @@ func planFolder(args []string) (trial.Folder, error) {
 	if wd, err := os.Getwd(); err == nil && wd == project {
 		project = "" // names are shorter
 	}
-	manifests, err := filepath.Glob(filepath.Join(project, "results", "*", "run.json"))
+	return newestRun(filepath.Join(project, "results"))
+}
+
+// newestRun is the run among results that began last, of those of the format of
+// today that measured what a plan needs and have ended; or else the reference.
+func newestRun(results string) (trial.Folder, error) {
+	manifests, err := filepath.Glob(filepath.Join(results, "*", "run.json"))
 	if err != nil {
 		return "", err
 	}
-	reference := trial.Folder(filepath.Join(project, "results", referenceRun))
-	var newest trial.Folder
+	newest := trial.Folder(filepath.Join(results, referenceRun))
 	var begun time.Time
 	for _, m := range manifests {
 		folder := trial.Folder(filepath.Dir(m))
 		run, err := folder.ReadRun()
-		if err != nil || folder == reference || run.Status == "running" || !slices.Contains(run.Experiments, plan.Experiment) {
+		if err != nil || filepath.Base(string(folder)) == referenceRun || run.Status == "running" ||
+			!slices.Contains(run.Experiments, plan.Experiment) {
 			continue
 		}
-		if newest == "" || run.Started.After(begun) {
+		if run.Started.After(begun) {
 			newest, begun = folder, run.Started
 		}
-	}
-	if newest == "" {
-		return reference, nil
 	}
 	return newest, nil
 }
