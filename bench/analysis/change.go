@@ -44,7 +44,7 @@ type Gap string
 const (
 	OtherRate Gap = "offered at other rates"
 	FewOfBoth Gap = "fewer than 2 blocks in a run"
-	NoFigure  Gap = "left out of one run by doubts"
+	NoFigure  Gap = "left out by doubts"
 )
 
 // Change is how one figure of a run B stands to the same figure of a run A.

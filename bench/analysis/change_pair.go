@@ -100,12 +100,8 @@ func (p figurePair) change(minEffect, shift float64) (c Change, ok bool) {
 		c.Basis = OfCounts
 	}
 	switch {
-	case len(as)+len(bs) == 0:
-		return c, false
-	case len(as) == 0:
-		return c.leftOut(NoFigure), x.spoiled()
-	case len(bs) == 0:
-		return c.leftOut(NoFigure), y.spoiled()
+	case len(as) == 0 || len(bs) == 0: // it is there in both, but for doubts, or in one of them not at all
+		return c.leftOut(NoFigure), (len(as) > 0 || x.spoiled()) && (len(bs) > 0 || y.spoiled())
 	case x.m.Aspect == trial.Counts && flat(as) && flat(bs):
 		return c.exactly(as[0], bs[0], minEffect), true
 	}

@@ -230,7 +230,8 @@ func changeOf(t *testing.T, c analysis.Changes, metric string) analysis.Change {
 func TestCountsAreComparedExactly(t *testing.T) {
 	run := func(blocks int, bytes, operations float64) analysis.Measured {
 		return alone(blocks, func(int) []analysistest.Option {
-			return []analysistest.Option{analysistest.Bytes("load=common", bytes, 262), analysistest.Counter("load=common", "redis_commands", operations)}
+			return []analysistest.Option{analysistest.Bytes("load=common", bytes, 262),
+				analysistest.Counter("load=common", "redis_commands", operations)}
 		})
 	}
 	for name, c := range map[string]struct {
@@ -302,7 +303,8 @@ func TestWhatCannotBeComparedSaysWhy(t *testing.T) {
 		"like rates":     {run(3, 1000), run(3, 1200), ""},
 		"few blocks":     {run(3, 1000), run(1, 1000), analysis.FewOfBoth},
 		"doubts":         {run(3, 1000), run(3, 1000, spoiled), analysis.NoFigure},
-		"doubts in both": {run(3, 1000, spoiled), run(3, 1000), analysis.NoFigure},
+		"doubts before":  {run(3, 1000, spoiled), run(3, 1000), analysis.NoFigure},
+		"doubts in both": {run(3, 1000, spoiled), run(3, 1000, spoiled), analysis.NoFigure},
 	} {
 		x := changeOf(t, analysis.CompareRuns(c.a, c.b, minEffect), "cpu_us_balancer")
 		if x.Gap != c.want || (x.Outcome == analysis.NotCompared) != (c.want != "") {
@@ -357,11 +359,16 @@ func TestDifferencesThatMatter(t *testing.T) {
 		"nginx":   {func(r *analysis.Measured) { r.Run.Software[1].Version = "1.30.0" }, "version of nginx: 1.22.1 in A, 1.30.0 in B"},
 		"Redis": {func(r *analysis.Measured) { r.Run.Software = slices.Delete(r.Run.Software, 2, 3) },
 			"version of redis: 7.0.15 in A, none in B"},
-		"durability": {func(r *analysis.Measured) { r.Run.PostgreSQL = map[string]string{"fsync": "off"} }, "PostgreSQL's fsync: none in A, off in B"},
-		"load":       {func(r *analysis.Measured) { set(r, "Users", 3) }, "profile's users: 10000 in A, 3 in B"},
-		"steps":      {func(r *analysis.Measured) { set(r, "CostStepSeconds", 99) }, "profile's cost_step_seconds: " + costSeconds + " in A, 99 in B"},
-		"blocks":     {func(r *analysis.Measured) { set(r, "CostBlocks", 20) }, ""},
-		"arms":       {func(r *analysis.Measured) { set(r, "CostArms", []string{"jwt/HS256"}) }, ""},
+		"durability": {func(r *analysis.Measured) { r.Run.PostgreSQL = map[string]string{"fsync": "off"} },
+			"PostgreSQL's fsync: none in A, off in B"},
+		"load": {func(r *analysis.Measured) { set(r, "Users", 3) }, "profile's users: 10000 in A, 3 in B"},
+		"steps": {func(r *analysis.Measured) { set(r, "CostStepSeconds", 99) },
+			"profile's cost_step_seconds: " + costSeconds + " in A, 99 in B"},
+		"a setting of a newer build, at what an older one did": {func(r *analysis.Measured) { set(r, "Newer", 0) }, ""},
+		"a setting of a newer build": {func(r *analysis.Measured) { set(r, "Newer", 5) },
+			"profile's newer: none in A, 5 in B"},
+		"blocks": {func(r *analysis.Measured) { set(r, "CostBlocks", 20) }, ""},
+		"arms":   {func(r *analysis.Measured) { set(r, "CostArms", []string{"jwt/HS256"}) }, ""},
 		"load of what A alone measured": {func(r *analysis.Measured) {
 			set(r, "RevokeSeconds", 3)
 			r.Run.Experiments = slices.DeleteFunc(r.Run.Experiments, func(e string) bool { return e == "revoke" })

@@ -113,6 +113,10 @@ func loadSettings(r, other trial.Run) map[string]string {
 			ofOne && !(slices.Contains(r.Experiments, experiment) && slices.Contains(other.Experiments, experiment)) {
 			continue
 		}
+		switch v {
+		case "", 0.0, false: // as one that an older build did not have
+			continue
+		}
 		switch v.(type) {
 		case string, float64, bool:
 			found[name] = fmt.Sprint(v)

@@ -187,11 +187,17 @@ func tallyOf(cs []analysis.Change) string {
 // notes say what the table rests on.
 func (c Comparison) notes() (lines []string) {
 	ch := c.Changes
-	lines = append(lines, fmt.Sprintf("%s: %s.", plural(len(ch.All), "figure", "figures"), tallyOf(ch.All)),
-		fmt.Sprintf("An effect counts from %s on. Brackets hold 95%s%% intervals of one figure alone. %s on chance: with Holm's correction over "+
-			"them, at most 5%s%% of comparisons of two runs of the same code show a change at all.",
-			percent(ch.MinEffect), nbsp, plural(ch.Chances, "figure rests", "figures rest"), nbsp))
-	lines = append(lines, machineNote(ch))
+	lines = append(lines, fmt.Sprintf("%s: %s.", plural(len(ch.All), "figure", "figures"), tallyOf(ch.All)))
+	lines = append(lines, notCompared(ch.All)...)
+	effects := fmt.Sprintf("An effect counts from %s on. Brackets hold 95%s%% intervals of one figure alone.", percent(ch.MinEffect), nbsp)
+	if ch.Chances > 0 {
+		effects += fmt.Sprintf(" %s on chance: with Holm's correction over them, at most 5%s%% of comparisons of two runs of the same code "+
+			"show a change at all.", plural(ch.Chances, "figure rests", "figures rest"), nbsp)
+	}
+	lines = append(lines, effects)
+	if slices.ContainsFunc(ch.All, func(x analysis.Change) bool { return x.Gap == "" && x.Basis == analysis.OverBlocks && !x.Exact }) {
+		lines = append(lines, machineNote(ch))
+	}
 	for _, side := range []struct {
 		name string
 		only []string
@@ -208,6 +214,30 @@ func (c Comparison) notes() (lines []string) {
 	return lines
 }
 
+// notCompared says how many figures were not, by cause, and what that leaves.
+func notCompared(all []analysis.Change) (lines []string) {
+	var causes []string
+	for _, gap := range []analysis.Gap{analysis.OtherRate, analysis.NoFigure, analysis.FewOfBoth} {
+		n := 0
+		for _, x := range all {
+			if x.Gap == gap {
+				n++
+			}
+		}
+		if n > 0 {
+			causes = append(causes, fmt.Sprintf("%d %s", n, gap))
+		}
+	}
+	if len(causes) == 0 {
+		return nil
+	}
+	timed := slices.ContainsFunc(all, func(x analysis.Change) bool { return x.Gap == "" && x.Basis != analysis.OfCounts })
+	if lines = append(lines, "Not compared: "+strings.Join(causes, ", ")+"."); !timed {
+		lines = append(lines, "Nothing but counts could be compared: this says nothing of CPU and of latency.")
+	}
+	return lines
+}
+
 // machineNote says what the machine did between the runs.
 func machineNote(ch analysis.Changes) string {
 	if !ch.MachineKnown {
@@ -220,12 +250,14 @@ func machineNote(ch analysis.Changes) string {
 			took = strings.Replace(took, "more", "less", 1)
 		}
 	}
-	return "nginx, which is the same in both runs, took " + took + ": what rests on blocks, not on a control beside it, counts only beyond that."
+	return "nginx, which is the same in both runs, took " + took + ": what rests on blocks, not on a control beside it, counts only " +
+		"beyond that."
 }
 
 // headline names a run.
 func headline(name string, r trial.Run) string {
-	return fmt.Sprintf("%s: profile %s, commit %s, %s, %s", name, r.Profile, r.Commit, r.Started.UTC().Format("2006-01-02 15:04 MST"), r.Status)
+	return fmt.Sprintf("%s: profile %s, commit %s, %s, %s", name, r.Profile, r.Commit,
+		r.Started.UTC().Format("2006-01-02 15:04 MST"), r.Status)
 }
 
 // experiments are those that both runs have figures of, in A's order.

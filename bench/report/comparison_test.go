@@ -88,6 +88,28 @@ func TestGoldenComparison(t *testing.T) {
 	}
 }
 
+// What a noisy machine left out is counted, and nobody takes silence for an answer.
+func TestAComparisonSaysWhatItCouldNotCompare(t *testing.T) {
+	run, trials, _ := smallRun()
+	for i := range trials {
+		trials[i].Doubt(trial.Doubt{Cause: "noise", Spoils: trial.Aspects()[1:], Text: "noise"})
+	}
+	f := stored(t, run, trials)
+	c, err := NewComparison(f, f, 0.05)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := c.Terminal(&b, 120, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"left out by doubts.\n", "Nothing but counts could be compared"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, b.String())
+		}
+	}
+}
+
 // page writes a comparison's page and returns its folder.
 func page(t *testing.T, c Comparison) trial.Folder {
 	t.Helper()
@@ -101,7 +123,8 @@ func page(t *testing.T, c Comparison) trial.Folder {
 func TestComparisonPageSaysWhatTheTerminalSays(t *testing.T) {
 	c := twoRuns(t)
 	text := contents(t, page(t, c), ComparisonPage)
-	for _, want := range []string{"after against before", "kernel: 6.1 in A, 6.18 in B", "ba9876543210", "cost, jwt/HS256, load=common: CPU per request",
+	for _, want := range []string{"after against before", "kernel: 6.1 in A, 6.18 in B", "ba9876543210",
+		"cost, jwt/HS256, load=common: CPU per request",
 		"Run B is interrupted", "Only in B: scale.", "jwt/HS256, A</text>", "A is paler."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)
@@ -138,7 +161,8 @@ func TestChartsAreOverlaid(t *testing.T) {
 			case rowChart:
 				one := single[i].Drawing.(rowChart)
 				if len(d.Rows) != 2*len(one.Rows) || !strings.HasSuffix(d.Rows[0].Label, ", A") || d.Rows[1].Label != "B" {
-					t.Errorf("%s: %d rows, the first %q and %q; want two for each of %d", f.ID, len(d.Rows), d.Rows[0].Label, d.Rows[1].Label, len(one.Rows))
+					t.Errorf("%s: %d rows, the first %q and %q; want two for each of %d", f.ID, len(d.Rows),
+						d.Rows[0].Label, d.Rows[1].Label, len(one.Rows))
 				}
 				before, _ := a.drawn(e)[i].Drawing.(rowChart).xRange()
 				_, after := one.xRange()
