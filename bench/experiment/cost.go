@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -40,20 +41,24 @@ func Cost(p Profile) Experiment {
 	tested := p.CostArms
 	all := append([]trial.Arm{trial.Control}, tested...)
 	var calibrate []trial.Spec
-	for _, a := range all {
-		calibrate = append(calibrate, costDuet(p, a,
-			trial.Step{Name: "warm-up", Warmup: true, Seconds: 1, Streams: p.open(tryingRate)},
-			trial.Step{Name: tryingStep, Seconds: 1, Streams: p.open(tryingRate)},
-		))
+	common := fmt.Sprintf("%g/s", p.CostRate)
+	if p.CostRate == 0 {
+		for _, a := range all {
+			calibrate = append(calibrate, costDuet(p, a,
+				trial.Step{Name: "warm-up", Warmup: true, Seconds: 1, Streams: p.open(tryingRate)},
+				trial.Step{Name: tryingStep, Seconds: 1, Streams: p.open(tryingRate)},
+			))
+		}
+		common = fmt.Sprintf("that at which the heaviest pair should keep one CPU %d %% busy, from CPU per request at %d/s in a "+
+			"calibration trial", commonLoad, tryingRate)
 	}
 	return Experiment{
 		Name:     "cost",
 		Question: "What does authenticating one request cost?",
 		Method: fmt.Sprintf("Duets: one replica of the arm behind its nginx and one of the control behind another stand side by side and get the "+
-			"same open-loop Poisson arrivals at the same moment; each pair is started afresh for every block. The common rate is that at which the "+
-			"heaviest pair should keep one CPU %d %% busy, from CPU per request at %d/s in a calibration trial. CPU by tier per successful "+
-			"request over the control's beside it, as a share of the control's, given in microseconds at the control's quietest level.",
-			commonLoad, tryingRate),
+			"same open-loop Poisson arrivals at the same moment; each pair is started afresh for every block. The common rate is %s. "+
+			"CPU by tier per successful request over the control's beside it, as a share of the control's, given in microseconds at the control's "+
+			"quietest level.", common),
 		Blocks:    p.CostBlocks,
 		Calibrate: calibrate,
 		Trials:    func(done []trial.Trial) ([]trial.Spec, error) { return costTrials(p, all, done) },
@@ -78,9 +83,36 @@ func costCell(p Profile, a trial.Arm, steps ...trial.Step) trial.CellSpec {
 	return c
 }
 
-// costTrials derives the rates from the calibration trials: CPU time tells how
-// many requests a CPU serves, and no noise can poison it as it does throughput.
+// costTrials measures every arm at the same rates.
 func costTrials(p Profile, all []trial.Arm, done []trial.Trial) ([]trial.Spec, error) {
+	common := p.CostRate
+	if common == 0 {
+		demand, err := heaviestDemand(all, done)
+		if err != nil {
+			return nil, err
+		}
+		common = float64(commonLoad) / 100 / demand
+	}
+	rate := func(percent int) float64 { return round2(common * float64(percent) / commonLoad) }
+	atCommon := p.open(cmp.Or(p.CostRate, rate(commonLoad))) // one that is set is kept to its last digit
+	steps := []trial.Step{
+		{Name: "warm-up", Warmup: true, Seconds: 1.5, Streams: atCommon},
+		{Name: commonStep, Seconds: p.CostStepSeconds, Streams: atCommon},
+	}
+	for _, l := range p.CostLoads {
+		steps = append(steps, trial.Step{Name: loadStep(l), Seconds: p.CostStepSeconds, Streams: p.open(rate(l))})
+	}
+	var specs []trial.Spec
+	for _, a := range all {
+		specs = append(specs, costDuet(p, a, steps...))
+	}
+	return specs, nil
+}
+
+// heaviestDemand is the CPU-seconds per request of the arm that needs most, with
+// its control, in the calibration trials: CPU time tells how many requests a CPU
+// serves, and no noise can poison it as it does throughput.
+func heaviestDemand(all []trial.Arm, done []trial.Trial) (float64, error) {
 	demands := map[trial.Arm]float64{} // CPU-seconds per request of an arm and its control together
 	for _, t := range done {
 		demand := 0.0
@@ -102,23 +134,11 @@ func costTrials(p Profile, all []trial.Arm, done []trial.Trial) ([]trial.Spec, e
 	heaviest := 0.0
 	for _, a := range all {
 		if demands[a] == 0 {
-			return nil, fmt.Errorf("cost: no calibration of arm %s served a request: see its trial's warnings", a)
+			return 0, fmt.Errorf("cost: no calibration of arm %s served a request: see its trial's warnings", a)
 		}
 		heaviest = max(heaviest, demands[a])
 	}
-	rate := func(percent int) float64 { return round2(float64(percent) / 100 / heaviest) }
-	steps := []trial.Step{
-		{Name: "warm-up", Warmup: true, Seconds: 1.5, Streams: p.open(rate(commonLoad))},
-		{Name: commonStep, Seconds: p.CostStepSeconds, Streams: p.open(rate(commonLoad))},
-	}
-	for _, l := range p.CostLoads {
-		steps = append(steps, trial.Step{Name: loadStep(l), Seconds: p.CostStepSeconds, Streams: p.open(rate(l))})
-	}
-	var specs []trial.Spec
-	for _, a := range all {
-		specs = append(specs, costDuet(p, a, steps...))
-	}
-	return specs, nil
+	return heaviest, nil
 }
 
 func costRules(tested []trial.Arm) []trial.Rule {

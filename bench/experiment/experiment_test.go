@@ -285,6 +285,37 @@ func TestEveryTrialOfCostIsADuet(t *testing.T) {
 	}
 }
 
+// With a rate of its own a run needs no calibration, and offers what any other
+// with that rate does.
+func TestAFixedRateNeedsNoCalibration(t *testing.T) {
+	p, err := experiment.ParseProfile("standard")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.CostRate, p.CostLoads = 1250, []int{30}
+	e := experiment.Cost(p)
+	specs, err := e.Trials(nil)
+	if err != nil || len(e.Calibrate) > 0 || len(specs) != len(p.CostArms)+1 {
+		t.Fatalf("%d trials after %d of calibration: %v", len(specs), len(e.Calibrate), err)
+	}
+	for _, s := range specs {
+		for _, c := range s.Cells {
+			for _, step := range c.Steps {
+				want := 1250.0
+				if step.Name == "load=30%" {
+					want = 630 // of 60 %, to two digits
+				}
+				if got := step.Streams[0].Pacing.Rate; got != want {
+					t.Errorf("%s, %s: %g requests/s, want %g", c, step.Name, got, want)
+				}
+			}
+		}
+	}
+	if !strings.Contains(e.Method, "The common rate is 1250/s.") {
+		t.Errorf("the method does not say the rate: %s", e.Method)
+	}
+}
+
 func TestStepsAreShuffledButSetUpFirst(t *testing.T) {
 	p := plans(t, "standard")[0]
 	jobs, _ := pretend(t, p, allGood)

@@ -26,6 +26,7 @@ type Profile struct {
 
 	MinutesAtMost float64 `yaml:"minutes_at_most"` // no trial begins later, and what is left can be resumed; 0 sets no limit
 
+	CostRate        float64     `yaml:"cost_rate"` // requests/s at the common load, the same in every run; 0: what calibration finds
 	CostBlocks      int         `yaml:"cost_blocks"`
 	CostStepSeconds float64     `yaml:"cost_step_seconds"`
 	CostLoads       []int       `yaml:"cost_loads"` // percent of a CPU that the heaviest duet keeps busy, below those of the common rate
@@ -138,6 +139,7 @@ func (p *Profile) Check() error {
 	atLeast("connections", float64(p.Connections), 1)
 	atLeast("sources", float64(p.Sources), 1)
 	atLeast("minutes_at_most", p.MinutesAtMost, 0)
+	atLeast("cost_rate", p.CostRate, 0)
 	atLeast("cost_blocks", float64(p.CostBlocks), 1)
 	atLeast("cost_step_seconds", p.CostStepSeconds, 0.1)
 	atLeast("scale_blocks", float64(p.ScaleBlocks), 1)
