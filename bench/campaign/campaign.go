@@ -223,6 +223,11 @@ func (c *Campaign) carryOut(ctx context.Context, m Maker, e experiment.Experimen
 		if c.Limit > 0 && c.Now().Sub(begun) >= c.Limit {
 			return errLate
 		}
+		if job.Block > 0 {
+			if err := c.predict(e); err != nil {
+				return err
+			}
+		}
 		left, seconds := c.Left()
 		c.Progress.step(job.Spec.String(), len(c.Trials)+1, len(c.Trials)+left, seconds)
 		t, err := c.make(ctx, m, plan, job)
@@ -238,6 +243,26 @@ func (c *Campaign) carryOut(ctx context.Context, m Maker, e experiment.Experimen
 			c.Progress.Say("in doubt, attempt %d: %s: %s", t.Attempt, t.Spec, strings.Join(t.Remarks(), "; "))
 		}
 	}
+}
+
+// predict writes down what an experiment's calibration trials predict, once and
+// before the first trial that can check it: one that is resumed keeps what it has.
+func (c *Campaign) predict(e experiment.Experiment) error {
+	var calibration []trial.Trial
+	for _, t := range c.Trials {
+		switch {
+		case t.Spec.Experiment != e.Name:
+		case t.Block > 0:
+			return nil
+		case t.Status == trial.OK:
+			calibration = append(calibration, t)
+		}
+	}
+	if e.Predict == nil || slices.ContainsFunc(c.Run.Predictions, func(p trial.Prediction) bool { return p.Experiment == e.Name }) {
+		return nil
+	}
+	c.Run.Predictions = append(c.Run.Predictions, e.Predict(calibration)...)
+	return c.Folder.WriteRun(c.Run)
 }
 
 // make makes one trial. One that is interrupted or fails is aborted: kept for

@@ -32,6 +32,10 @@ type Experiment struct {
 	// verdict. An error says which calibration is missing.
 	Trials func(calibration []trial.Trial) ([]trial.Spec, error)
 
+	// Predict says what trials of blocks will show, given the calibration trials; nil
+	// predicts nothing.
+	Predict func(calibration []trial.Trial) []trial.Prediction
+
 	Rules   []trial.Rule
 	Figures []trial.Figure // in the order in which a report shows them
 	Advice  []trial.Advice // for the answers that have any
@@ -78,6 +82,14 @@ func fixed(specs []trial.Spec) func([]trial.Trial) ([]trial.Spec, error) {
 func (p Profile) system(a trial.Arm, replicas int, b trial.Balancer, lifetime time.Duration) trial.System {
 	return trial.System{Arm: a, Replicas: replicas, Balancer: b, Users: p.Users,
 		Server: map[string]string{trial.SettingLifetime: lifetime.String(), trial.SettingPool: "16"}}
+}
+
+// resident gives a cell the sessions that its shared store holds.
+func (p Profile) resident(c trial.CellSpec) trial.CellSpec {
+	if arm.Of(c.System.Arm).State == arm.Shared {
+		c.System.Resident = p.Resident
+	}
+	return c
 }
 
 // stream asks for /me with valid credentials over the profile's connections.

@@ -29,6 +29,7 @@ type Run struct {
 	Rules       []Rule          `json:"rules"`
 	RuleHashes  []string        `json:"ruleHashes"`
 	DoubtRules  []DoubtRule     `json:"doubtRules"` // what leaves a measurement out, and of which figures
+	Predictions []Prediction    `json:"predictions,omitempty"`
 	Machine     Machine         `json:"machine"`
 	Software    []Software      `json:"software"`
 	// its settings as the server states them: durability is part of what is measured
