@@ -70,19 +70,24 @@ func checkFigure(f trial.Figure) error {
 			return err
 		}
 	}
-	across := f.Chart == trial.Lines || f.Chart == trial.Grid
+	across := f.Chart == trial.Lines || f.Chart == trial.Grid || f.Chart == trial.Model
+	modelled := f.Chart == trial.Model || f.Chart == trial.Crossings
 	switch {
 	case f.Title == "":
 		return errors.New("no title: want the question that it answers")
 	case len(f.Metrics) == 0:
 		return errors.New("no metric: want at least one")
+	case modelled != (f.Modelled != nil):
+		return fmt.Errorf("%s, and what is modelled: want both or neither", f.Chart)
+	case modelled && (f.Modelled.Replicas < 2 || len(f.Modelled.StoreCores) == 0):
+		return fmt.Errorf("a model of %d replicas, stores of %v cores: want at least 2, and one size of a store", f.Modelled.Replicas, f.Modelled.StoreCores)
 	case f.Along != "" && len(f.Metrics) != 1:
 		return fmt.Errorf("%d metrics along %s: want one", len(f.Metrics), f.Along)
 	case f.Of.Step == "" && f.Along == "":
 		return errors.New("no step: want one, or a factor of steps to go along")
 	case across && f.Along == "":
 		return fmt.Errorf("%s along no factor: want one", f.Chart)
-	case !across && f.Chart != trial.Table && f.Along != "":
+	case !across && f.Chart != trial.Table && f.Chart != trial.Crossings && f.Along != "":
 		return fmt.Errorf("%s along %s: want lines, a grid or a table", f.Chart, f.Along)
 	case !slices.Contains([]string{"", "ms"}, f.Unit):
 		return fmt.Errorf("unknown unit %q: want ms, or none for the metric's own", f.Unit)

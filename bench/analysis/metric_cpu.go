@@ -23,7 +23,7 @@ func cpuMetrics() []Metric {
 	metrics := []Metric{
 		{Name: "cpu_us_per_request", Title: "CPU per request", Unit: "µs", Aspect: trial.CPUTotal, value: cpu(serving()...)},
 		{Name: "cpu_vs_control", Title: "CPU per request relative to the control", Unit: "share", Aspect: trial.CPUTotal, derived: true,
-			value: relative},
+			value: relative(serving()...)},
 		{Name: "auth_cpu_us", Title: "CPU per request over the control", Unit: "µs", Aspect: trial.CPUTotal, value: overControl(serving()...)},
 	}
 	for _, tier := range serving() {
@@ -33,13 +33,16 @@ func cpuMetrics() []Metric {
 			Metric{Name: "auth_cpu_us_" + string(tier), Title: fmt.Sprintf("CPU per request over the control, %s", tier), Unit: "µs",
 				Aspect: trial.CPUSplit, value: overControl(tier)})
 	}
-	metrics = append(metrics, Metric{Name: "replica_cores_per_store_core", Title: "Replica cores that one store core feeds", Unit: "cores",
-		Aspect: trial.CPUSplit, derived: true, value: coresPerStoreCore})
+	metrics = append(metrics,
+		Metric{Name: "store_cpu_vs_control", Title: "Store CPU per request relative to the control's whole", Unit: "share",
+			Aspect: trial.CPUSplit, derived: true, value: relative(trial.StoreTier)},
+		Metric{Name: "store_cores_per_replica_core", Title: "Store cores that one replica core uses", Unit: "cores",
+			Aspect: trial.CPUSplit, derived: true, value: perRequest(storePerReplica)})
 	for i := range metrics {
 		metrics[i].Better, metrics[i].overControl = trial.Less, strings.HasPrefix(metrics[i].Name, "auth_")
 	}
-	metrics[len(metrics)-1].Better = trial.More
-	return metrics
+	return append(metrics, Metric{Name: "replica_cores_per_store_core", Title: "Replica cores that one store core feeds", Unit: "cores",
+		Better: trial.More, Aspect: trial.CPUSplit, derived: true, value: perRequest(replicasPerStore)})
 }
 
 // cpu sums the microseconds of some tiers per success. A tier that was not read
@@ -98,37 +101,48 @@ func overControl(tiers ...trial.Tier) func(Block, trial.Selector) (float64, erro
 	}
 }
 
-// relative is an arm's whole CPU per request over the control's: 1.5 is half as much again.
-func relative(b Block, s trial.Selector) (float64, error) {
-	own, base, err := b.withControl(s)
-	if err != nil {
-		return 0, err
-	}
-	more, err := cpuOf(own, serving()...)
-	if err != nil {
-		return 0, fmt.Errorf("%s, %s: %w", cellName(s), s.Step, err)
-	}
-	less, err := cpuOf(base, serving()...)
-	if err != nil {
-		return 0, fmt.Errorf("control: %w", err)
-	}
-	return more / less, nil
-}
-
-// coresPerStoreCore is D(replicas) / D(store), of demands in one step: so many
-// replica cores use up one core of the store. What slows the step slows both.
-func coresPerStoreCore(b Block, s trial.Selector) (float64, error) {
-	return perRequest(func(x sample) (float64, error) {
-		replicas, err := cpuOf(x, trial.ReplicaTier)
+// relative is what some tiers of an arm use per request over the control's
+// whole: of all tiers, 1.5 is half as much again.
+func relative(tiers ...trial.Tier) func(Block, trial.Selector) (float64, error) {
+	return func(b Block, s trial.Selector) (float64, error) {
+		own, base, err := b.withControl(s)
 		if err != nil {
 			return 0, err
 		}
-		store, err := cpuOf(x, trial.StoreTier)
-		if err == nil && store <= 0 {
-			err = fmt.Errorf("no store is asked")
+		used, err := cpuOf(own, tiers...)
+		if err != nil {
+			return 0, fmt.Errorf("%s, %s: %w", cellName(s), s.Step, err)
 		}
-		return replicas / store, err
-	})(b, s)
+		whole, err := cpuOf(base, serving()...)
+		if err != nil {
+			return 0, fmt.Errorf("control: %w", err)
+		}
+		return used / whole, nil
+	}
+}
+
+// storePerReplica is D(store) / D(replicas), of demands in one step: so much of a
+// store core does a busy replica core use. What slows the step slows both. It is 0
+// where no store is asked.
+func storePerReplica(x sample) (float64, error) {
+	replicas, err := cpuOf(x, trial.ReplicaTier)
+	if err != nil {
+		return 0, err
+	}
+	store, err := cpuOf(x, trial.StoreTier)
+	if err == nil && replicas <= 0 {
+		err = fmt.Errorf("the replicas used no CPU")
+	}
+	return store / replicas, err
+}
+
+// replicasPerStore is its inverse: so many replica cores use up one of the store.
+func replicasPerStore(x sample) (float64, error) {
+	share, err := storePerReplica(x)
+	if err == nil && share <= 0 {
+		err = fmt.Errorf("no store is asked")
+	}
+	return 1 / share, err
 }
 
 // withControl is a cell's step and the control's that it is held against: beside

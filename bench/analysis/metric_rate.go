@@ -7,10 +7,10 @@ import (
 	"authbench/bench/trial"
 )
 
-// rateMetrics are how fast and how much: latency, throughput, capacity, and how
-// throughput grows with replicas.
+// rateMetrics are how fast and how much: latency, throughput, capacity, and what
+// is kept busy by it.
 func rateMetrics() []Metric {
-	return []Metric{
+	metrics := []Metric{
 		{Name: "latency_p50_us", Title: "Latency, median", Unit: "µs", Better: trial.Less, Aspect: trial.Median, quantile: 0.50,
 			value: latency(0.50)},
 		{Name: "latency_p99_us", Title: "Latency, 99th percentile", Unit: "µs", Better: trial.Less, Aspect: trial.Tail, quantile: 0.99,
@@ -22,7 +22,16 @@ func rateMetrics() []Metric {
 		{Name: "efficiency", Title: "Efficiency X(N) / (N X(1))", Unit: "share", Better: trial.More, Aspect: trial.Rate, value: efficiency},
 		{Name: "efficiency_vs_control", Title: "Efficiency relative to the control", Unit: "share", Better: trial.More, Aspect: trial.Rate,
 			value: efficiencyVsControl},
+		{Name: "throughput_per_store_cpu", Title: "Throughput for each CPU of the store's budget", Unit: "requests/s", Better: trial.More,
+			Aspect: trial.Rate, derived: true, value: ofStep(overBudget(throughput))},
+		{Name: "store_budget_used", Title: "Share of its budget that the store used", Unit: "share", Better: trial.Less,
+			Aspect: trial.CPUSplit, derived: true, value: ofStep(overBudget(cores(trial.StoreTier)))},
 	}
+	for _, tier := range serving() {
+		metrics = append(metrics, Metric{Name: "cores_" + string(tier), Title: fmt.Sprintf("CPUs kept busy, %s", tier), Unit: "CPUs",
+			Better: trial.Less, Aspect: trial.CPUSplit, derived: true, value: ofStep(cores(tier))})
+	}
+	return metrics
 }
 
 // latency is a percentile of one trial's successes. Over blocks these are
@@ -56,6 +65,32 @@ func capacity(x sample) (float64, error) {
 		return 0, fmt.Errorf("the search found no rate that holds the SLO")
 	}
 	return x.Stream.Pacing.Rate, nil
+}
+
+// overBudget is a figure of a step for each CPU of its store's budget.
+func overBudget(f func(sample) (float64, error)) func(sample) (float64, error) {
+	return func(x sample) (float64, error) {
+		budget := x.at.Spec().System.Budgets[trial.StoreTier]
+		if budget <= 0 {
+			return 0, fmt.Errorf("the store has no budget")
+		}
+		v, err := f(x)
+		return v / budget, err
+	}
+}
+
+// cores is how many CPUs a tier kept busy.
+func cores(tier trial.Tier) func(sample) (float64, error) {
+	return func(x sample) (float64, error) {
+		used, ok := x.Usage.CPU[tier]
+		if !ok {
+			return 0, fmt.Errorf("the CPU of tier %s was not read%s", tier, unreadCPU(x.Usage))
+		}
+		if x.Usage.Seconds <= 0 {
+			return 0, fmt.Errorf("the CPU of tier %s was read over no time", tier)
+		}
+		return used / x.Usage.Seconds, nil
+	}
 }
 
 // efficiency is X(N) / (N X(1)) of the same cell but for the number of replicas.

@@ -53,6 +53,39 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+func TestStoreMetrics(t *testing.T) {
+	limited := at.Spec("cost", "session/redis", "open", "closed")
+	limited.Cells[0].System.Budgets = map[trial.Tier]float64{trial.StoreTier: 0.2}
+	limited.Cells[0].Steps[1].Streams[0].Pacing = trial.Pacing{Mode: trial.Closed, Concurrency: 8}
+	var options []at.Option
+	for _, step := range []string{"open", "closed"} {
+		options = append(options, at.Throughput(step, 4000), at.CPU(step, trial.ReplicaTier, 60), at.CPU(step, trial.StoreTier, 15),
+			at.CPU(step, trial.BalancerTier, 25))
+	}
+	b := block(t, at.Trial(limited, 1, options...), at.Trial(at.Spec("cost", "none", "open"), 1, at.CPU("open", trial.BalancerTier, 25),
+		at.CPU("open", trial.ReplicaTier, 50)), at.Trial(at.Spec("cost", "jwt/HS256", "open"), 1, at.CPU("open", trial.ReplicaTier, 60)))
+	for name, want := range map[string]float64{"store_cores_per_replica_core": 0.25, "replica_cores_per_store_core": 4, "store_cpu_vs_control": 0.2} {
+		if got, err := analysis.Value(name, b, trial.Of("session/redis", "open")); err != nil || math.Abs(got-want) > 1e-9 {
+			t.Errorf("%s = %v, %v; want %v", name, got, err, want)
+		}
+	}
+	for name, want := range map[string]float64{"throughput_per_store_cpu": 20_000, "store_budget_used": 0.3, "cores_store": 0.06,
+		"cores_replicas": 0.24, "cores_balancer": 0.1} {
+		if got, err := analysis.Value(name, b, trial.Of("session/redis", "closed")); err != nil || math.Abs(got-want) > 1e-9 {
+			t.Errorf("%s = %v, %v; want %v", name, got, err, want)
+		}
+	}
+	if got, err := analysis.Value("store_cores_per_replica_core", b, trial.Of("jwt/HS256", "open")); err != nil || got != 0 {
+		t.Errorf("an arm that asks no store uses %v of one, %v", got, err)
+	}
+	for _, c := range []struct{ metric, step, want string }{{"replica_cores_per_store_core", "open", "no store is asked"},
+		{"throughput_per_store_cpu", "open", "the store has no budget"}} {
+		if v, err := analysis.Value(c.metric, b, trial.Of("jwt/HS256", c.step)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, %v; want an error with %q", c.metric, v, err, c.want)
+		}
+	}
+}
+
 func TestTheControlIsTheOneBehindTheSameBalancer(t *testing.T) {
 	cell := func(arm trial.Arm, b trial.Balancer, us float64) trial.Trial {
 		s := at.In("cost", trial.NewCell("arm", arm, "balancer", b), phase)

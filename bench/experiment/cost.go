@@ -30,6 +30,10 @@ const besideLabel = "control"
 // sharedSecret is the arm that those of a public key are held against.
 const sharedSecret trial.Arm = "jwt/HS256"
 
+// fewReplicas are as many as a store core must feed for its ceiling to be far: a
+// service of so many replica cores for each core of its store has no worry of it.
+const fewReplicas = 16
+
 // Cost asks what authenticating one request costs: CPU by tier over the control,
 // store operations, bytes, latency; every arm, one replica, no CPU budgets.
 //
@@ -76,11 +80,7 @@ func costDuet(p Profile, a trial.Arm, steps ...trial.Step) trial.Spec {
 }
 
 func costCell(p Profile, a trial.Arm, steps ...trial.Step) trial.CellSpec {
-	c := trial.CellSpec{Cell: trial.NewCell("arm", a), System: p.system(a, 1, trial.RoundRobin, time.Hour), Steps: steps}
-	if arm.Of(a).State == arm.Shared {
-		c.System.Resident = p.Resident
-	}
-	return c
+	return p.resident(trial.CellSpec{Cell: trial.NewCell("arm", a), System: p.system(a, 1, trial.RoundRobin, time.Hour), Steps: steps})
 }
 
 // costTrials measures every arm at the same rates.
@@ -151,6 +151,26 @@ func costRules(tested []trial.Arm) []trial.Rule {
 		Contrast: trial.Difference, Supports: trial.More, Margin: 5}
 	c18 := trial.Rule{Claim: "C18", Statement: "JWTs enlarge requests.", Metric: "request_bytes",
 		Contrast: trial.Ratio, Supports: trial.More, Margin: 0.05, Checked: true}
+	c03 := trial.Rule{Claim: "C03", Statement: "JWT scales easily, sessions badly.", Metric: "store_cores_per_replica_core",
+		Contrast: trial.Against, Supports: trial.More, Margin: 0.1 / fewReplicas, Groups: kindsOf(tested)}
+	for i, g := range c03.Groups {
+		if g.Name == allTokens { // no ceiling: no share of a store worth speaking of
+			c03.Groups[i].Supports, c03.Groups[i].Margin = trial.Same, 0.01
+		}
+	}
+	for _, a := range tested {
+		c := trial.Comparison{Name: a.String(), A: trial.Of(a, commonStep), Factors: factors(a), Group: kindOf(a)}
+		if c.Group != allTokens {
+			c.Reference = 1.0 / fewReplicas
+		}
+		c03.Compare = append(c03.Compare, c)
+	}
+	c22 := trial.Rule{Claim: "C22", Statement: "PostgreSQL is too slow for sessions.", Metric: "store_cpu_vs_control",
+		Contrast: trial.Ratio, Supports: trial.More, Margin: 1} // more than twice the CPU of Redis
+	if slices.Contains(tested, inRedis) && slices.Contains(tested, inPostgres) {
+		c22.Compare = append(c22.Compare, trial.Comparison{Name: fmt.Sprintf("%s vs %s", inPostgres, inRedis),
+			A: trial.Of(inPostgres, commonStep), B: trial.Of(inRedis, commonStep), Factors: factors(inPostgres)})
+	}
 	for _, t := range tokens {
 		for _, s := range sessions {
 			c01.Compare = append(c01.Compare, trial.Comparison{
@@ -166,10 +186,7 @@ func costRules(tested []trial.Arm) []trial.Rule {
 				A: trial.Of(t, commonStep), B: trial.Of(sharedSecret, commonStep), Factors: factors(t)})
 		}
 	}
-	rules := []trial.Rule{c01, c02, c16, c18}
-	if len(c16.Compare) == 0 {
-		rules = []trial.Rule{c01, c02, c18}
-	}
+	rules := slices.DeleteFunc([]trial.Rule{c01, c02, c03, c16, c18, c22}, func(r trial.Rule) bool { return len(r.Compare) == 0 })
 	return finish("cost", rules...)
 }
 
@@ -218,6 +235,12 @@ var costAdvice = []trial.Advice{
 	{Claim: "C02", Answer: trial.Refuted, Side: trial.ForBoth,
 		Text: "do not count on a JWT check without a store: here verifications did go to one."},
 	{Claim: "C02", Answer: trial.Depends, Side: trial.ForBoth, Text: "whether a JWT check goes to the store depends. Without it: %s."},
+	{Claim: "C03", Answer: trial.Supported, Side: trial.ForTokens,
+		Text: "you add replicas without end: no verification measured used a store, and every session store is used up by a few replica cores."},
+	{Claim: "C03", Answer: trial.Refuted, Side: trial.ForBoth,
+		Text: "scaling out is no reason for JWT: a core of every session store feeds many replica cores, and verifying a JWT uses a store too."},
+	{Claim: "C03", Answer: trial.Partly, Side: trial.ForBoth,
+		Text: "ask what your store has left before you add replicas, and whether you have a store at all. A ceiling for sessions, and none for JWT: %s."},
 	{Claim: "C16", Answer: trial.Supported, Side: trial.ForTokens,
 		Text: "you take HS256 where the verifiers may hold the secret: every public-key algorithm measured cost more CPU to verify. " +
 			"Where they may not, a public key is worth its price."},
@@ -230,4 +253,8 @@ var costAdvice = []trial.Advice{
 	{Claim: "C18", Answer: trial.Refuted, Side: trial.ForBoth,
 		Text: "request size is no reason against JWT: no token measured made requests larger."},
 	{Claim: "C18", Answer: trial.Depends, Side: trial.ForBoth, Text: "request size depends. A JWT's is larger: %s."},
+	{Claim: "C22", Answer: trial.Supported, Side: trial.ForSessions,
+		Text: "their store is Redis where it is what limits: PostgreSQL took more than twice its CPU for each request."},
+	{Claim: "C22", Answer: trial.Refuted, Side: trial.ForSessions,
+		Text: "PostgreSQL is there already: it took at most twice the CPU of Redis for each request."},
 }

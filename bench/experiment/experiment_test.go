@@ -130,7 +130,7 @@ func TestTrialsInDoubtAreRepeatedWithinBounds(t *testing.T) {
 	}{
 		"a doubt that touches no rule": {
 			func(experiment.Job) []trial.Aspect {
-				return []trial.Aspect{trial.Tail, trial.CPUSplit, trial.WallClock}
+				return []trial.Aspect{trial.Tail, trial.Rate, trial.WallClock}
 			},
 			func(t *testing.T, attempts map[string]int, _ []experiment.Job) {
 				for cell, n := range attempts {

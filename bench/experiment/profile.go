@@ -33,11 +33,14 @@ type Profile struct {
 	CostArms        []trial.Arm `yaml:"cost_arms"`  // besides the control
 
 	ScaleBlocks          int         `yaml:"scale_blocks"`
-	ScaleReplicas        []int       `yaml:"scale_replicas"`
-	ScaleArms            []trial.Arm `yaml:"scale_arms"`         // besides the control
-	ScaleStepSeconds     float64     `yaml:"scale_step_seconds"` // of the closed loop, and of each try of the search
-	ScaleSearchSteps     int         `yaml:"scale_search_steps"` // tries at most of a search for the capacity; 0 makes none
-	ScaleReplicaCPU      float64     `yaml:"scale_replica_cpu"`  // budget of one replica, in CPUs
+	ScaleArms            []trial.Arm `yaml:"scale_arms"`            // besides the control
+	ScaleGrowthReplicas  int         `yaml:"scale_growth_replicas"` // that are set against 1, of arm and control
+	ScaleRate            float64     `yaml:"scale_rate"`            // of either of these, requests/s in all
+	ScaleReplicas        []int       `yaml:"scale_replicas"`        // of the small model
+	ScaleStepSeconds     float64     `yaml:"scale_step_seconds"`    // of every step, and of each try of the search
+	ScaleSearchSteps     int         `yaml:"scale_search_steps"`    // tries at most of a search for the capacity; 0 makes none
+	ScaleReplicaCPU      float64     `yaml:"scale_replica_cpu"`     // budget of one replica of the small model, in CPUs; 1 where CPUs are many
+	ScaleStoreCPU        float64     `yaml:"scale_store_cpu"`       // of its store; twice as much where the store is to be the bottleneck
 	ScaleP99Milliseconds float64     `yaml:"scale_p99_milliseconds"`
 
 	StickyBlocks    int              `yaml:"sticky_blocks"`
@@ -65,9 +68,9 @@ func Profiles() []Profile {
 		Name: "standard", Users: 10_000, Resident: 100_000, Connections: 64, Sources: 16,
 		CostBlocks: 8, CostStepSeconds: 1.5, CostLoads: []int{30},
 		CostArms:    []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/RS256", "jwt/ES256", "jwt/EdDSA"},
-		ScaleBlocks: 4, ScaleReplicas: []int{1, 2, 4}, ScaleStepSeconds: 1,
+		ScaleBlocks: 4, ScaleGrowthReplicas: 8, ScaleRate: 500, ScaleReplicas: []int{1, 4}, ScaleStepSeconds: 1,
 		ScaleArms:       []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
-		ScaleReplicaCPU: 0.1, ScaleP99Milliseconds: 250,
+		ScaleReplicaCPU: 0.1, ScaleStoreCPU: 0.1, ScaleP99Milliseconds: 250,
 		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000, StickyUsers: 3_000, StickyBalancers: trial.Balancers(),
 		RevokeBlocks: 3, RevokeUsers: 420, RevokeLifetimes: []string{"2s", "3s"},
 		OutageBlocks: 1, OutageArms: []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256"},
@@ -78,8 +81,8 @@ func Profiles() []Profile {
 	smoke.Name, smoke.Resident, smoke.MinutesAtMost = "smoke", 10_000, 3
 	smoke.CostBlocks, smoke.CostStepSeconds, smoke.CostLoads = 3, 0.5, nil
 	smoke.CostArms = []trial.Arm{"session/memory", "session/redis", "jwt/HS256", "jwt/ES256"}
-	smoke.ScaleBlocks, smoke.ScaleReplicas, smoke.ScaleStepSeconds = 2, []int{1, 2}, 0.5
-	smoke.ScaleArms = []trial.Arm{"session/redis", "jwt/HS256"}
+	smoke.ScaleBlocks, smoke.ScaleGrowthReplicas, smoke.ScaleReplicas, smoke.ScaleStepSeconds = 2, 2, []int{1, 2}, 0.5
+	smoke.ScaleArms = []trial.Arm{inRedis}
 	smoke.StickyReplicas, smoke.StickyUsers = []int{2}, 400
 	smoke.RevokeBlocks, smoke.RevokeUsers, smoke.RevokeLifetimes = 2, 320, []string{"2s"}
 	smoke.OutageArms, smoke.OutageFaults = []trial.Arm{"session/redis", "jwt/HS256"}, []string{"kill"}
@@ -88,7 +91,7 @@ func Profiles() []Profile {
 	full.Name = "full"
 	full.CostBlocks, full.CostStepSeconds, full.CostLoads = 24, 3, []int{15, 30, 45}
 	full.CostArms = append(slices.Clone(standard.CostArms), "session/cookie")
-	full.ScaleBlocks, full.ScaleStepSeconds, full.ScaleSearchSteps = 8, 5, 40
+	full.ScaleBlocks, full.ScaleReplicas, full.ScaleStepSeconds, full.ScaleSearchSteps = 8, []int{1, 2, 4, 8}, 5, 40
 	full.StickyBlocks, full.StickyRequests = 5, 20_000
 	full.RevokeBlocks, full.RevokeLifetimes = 6, []string{"2s", "5s", "15s"}
 	full.OutageBlocks, full.OutageFaults = 5, []string{"kill", "hang", "cut", "slow"}
@@ -144,7 +147,10 @@ func (p *Profile) Check() error {
 	atLeast("cost_step_seconds", p.CostStepSeconds, 0.1)
 	atLeast("scale_blocks", float64(p.ScaleBlocks), 1)
 	atLeast("scale_step_seconds", p.ScaleStepSeconds, 0.1)
+	atLeast("scale_growth_replicas", float64(p.ScaleGrowthReplicas), 2)
+	atLeast("scale_rate", p.ScaleRate, 1)
 	atLeast("scale_replica_cpu", p.ScaleReplicaCPU, 0.1) // a quota under 10 ms in 100 ms lies
+	atLeast("scale_store_cpu", p.ScaleStoreCPU, 0.1)
 	atLeast("scale_p99_milliseconds", p.ScaleP99Milliseconds, 1)
 	atLeast("sticky_blocks", float64(p.StickyBlocks), 1)
 	atLeast("sticky_requests", float64(p.StickyRequests), 100)
@@ -166,7 +172,7 @@ func (p *Profile) Check() error {
 	atLeast("the length of scale_arms", float64(len(p.ScaleArms)), 1)
 	atLeast("the length of cost_arms", float64(len(p.CostArms)), 1)
 	if !slices.Contains(p.ScaleReplicas, 1) || slices.Max(p.ScaleReplicas) < 2 {
-		errs = append(errs, fmt.Errorf("scale_replicas is %v: it needs 1, which efficiency is measured from, and something above it",
+		errs = append(errs, fmt.Errorf("scale_replicas is %v: it needs 1, which the others are predicted from, and something above it",
 			p.ScaleReplicas))
 	}
 	if slices.Contains(p.StickyReplicas, 1) {
@@ -196,7 +202,7 @@ func (p *Profile) Check() error {
 	}
 	atLeast("the length of sticky_replicas", float64(len(p.StickyReplicas)), 1)
 	atLeast("the length of revoke_lifetimes", float64(len(p.RevokeLifetimes)), 1)
-	for _, n := range slices.Concat(p.ScaleReplicas, p.StickyReplicas) {
+	for _, n := range append(slices.Concat(p.ScaleReplicas, p.StickyReplicas), p.ScaleGrowthReplicas) {
 		if n < 1 || n > 64 {
 			errs = append(errs, fmt.Errorf("a replica count of %d: want 1 to 64", n))
 		}

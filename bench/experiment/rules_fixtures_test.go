@@ -41,8 +41,10 @@ type value func(j experiment.Job, step string) float64
 // values. Counts get so many chances; 0 is what the cell itself asks for.
 func (r tested) trials(chances float64, v value) (done []trial.Trial) {
 	set := map[string]func(j experiment.Job, chances float64, v value) []at.Option{
-		"auth_cpu_us": setCPU, "store_operations_per_request": setOperations, "request_bytes": setBytes, "efficiency_vs_control": setEfficiency,
-		"lost_session_share": setLost, "let_in_user_share": setLetIn, "revocation_lag_share": setLagShare,
+		"auth_cpu_us": setCPU, "store_operations_per_request": setOperations, "request_bytes": setBytes,
+		"store_cores_per_replica_core": setStoreShare, "store_cpu_vs_control": setStoreCPU, "cpu_vs_control": setGrowth,
+		"throughput_per_store_cpu": setBottleneck,
+		"lost_session_share":       setLost, "let_in_user_share": setLetIn, "revocation_lag_share": setLagShare,
 		"outage_availability": setAvailability,
 	}[r.Metric]
 	if set == nil {
@@ -102,17 +104,50 @@ func setBytes(j experiment.Job, _ float64, v value) (os []at.Option) {
 	return os
 }
 
-// setEfficiency lets the control itself lose a tenth with the second replica and later ones.
-func setEfficiency(j experiment.Job, _ float64, v value) []at.Option {
-	const one = 100_000.0 // a second, from one replica
-	x := one
-	if n := float64(cell(j.Spec).System.Replicas); n > 1 {
-		x = one * n * 0.9
-		if cell(j.Spec).System.Arm != trial.Control {
-			x *= v(j, "saturation")
+// setStoreShare slows replicas and store alike.
+func setStoreShare(j experiment.Job, _ float64, v value) (os []at.Option) {
+	noise := 1 + 0.09*math.Abs(turn(j.Block))
+	for _, step := range measured(j) {
+		os = append(os, at.Throughput(step, 10_000), at.CPU(step, trial.ReplicaTier, 60*noise), at.CPU(step, trial.StoreTier, 60*noise*v(j, step)))
+	}
+	return os
+}
+
+// setStoreCPU and setGrowth set what an arm uses over the control beside it, which noise slows with it.
+func setStoreCPU(j experiment.Job, _ float64, v value) []at.Option {
+	return overBeside(j, v, trial.StoreTier)
+}
+
+func setGrowth(j experiment.Job, _ float64, v value) []at.Option {
+	return overBeside(j, v, trial.ReplicaTier)
+}
+
+func overBeside(j experiment.Job, v value, tier trial.Tier) (os []at.Option) {
+	if len(j.Spec.Cells) < 2 {
+		return nil
+	}
+	control := 75 * (1 + 0.09*math.Abs(turn(j.Block)))
+	for _, step := range measured(j) {
+		spent := func(replicas, of float64) (os []at.Option) {
+			os = append(os, at.Throughput(step, 10_000))
+			for _, t := range []trial.Tier{trial.BalancerTier, trial.ReplicaTier, trial.StoreTier} {
+				os = append(os, at.CPU(step, t, 0))
+			}
+			return append(os, at.CPU(step, trial.ReplicaTier, replicas), at.CPU(step, tier, of))
+		}
+		os = append(append(os, spent(0, control*v(j, step))...), at.Beside(spent(control, 0)[:5]...))
+	}
+	return os
+}
+
+// setBottleneck serves this many for each CPU of the store's budget, and so much faster than any machine that rounding does not show.
+func setBottleneck(j experiment.Job, _ float64, v value) (os []at.Option) {
+	for _, step := range measured(j) {
+		if cpus := cell(j.Spec).System.Budgets[trial.StoreTier]; cpus > 0 {
+			os = append(os, at.Throughput(step, 1e6*cpus*v(j, step)))
 		}
 	}
-	return []at.Option{at.Throughput("saturation", x)}
+	return os
 }
 
 // setLost spreads what is lost over all users: as many as the cell has, or as
@@ -154,7 +189,7 @@ func turn(block int) float64 { return []float64{0, 1, -1, 0}[block%4] }
 func words(spec trial.Spec, step string) []string {
 	s := cell(spec).System
 	return []string{string(arm.Of(s.Arm).Family), s.Arm.String(), string(s.Balancer), fmt.Sprintf("N=%d", s.Replicas), s.Lifetime().String(),
-		step, cell(spec).Cell.Get("fault")}
+		step, cell(spec).Cell.Get("fault"), "store_cpu=" + cell(spec).Cell.Get("store_cpu")}
 }
 
 func (f figure) fits(words []string) bool {

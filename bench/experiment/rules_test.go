@@ -219,8 +219,11 @@ func TestWithoutItsTrialsNoRuleIsClear(t *testing.T) {
 		if r.MinBlocks == 1 {
 			few, fewAnswer = nothing, trial.NotMeasured
 		}
-		if len(r.Groups) > 0 { // the other group stands
+		switch {
+		case len(r.Groups) > 0: // the other group stands
 			lackAnswer = trial.Partly
+		case len(r.Compare) == 1:
+			lackAnswer = trial.NotMeasured
 		}
 		for _, c := range []struct {
 			lack   string
@@ -231,7 +234,7 @@ func TestWithoutItsTrialsNoRuleIsClear(t *testing.T) {
 			{"any trial", nil, trial.NotMeasured, nothing},
 			{"its last block", keep(trials, func(t trial.Trial) bool { return t.Block < r.MinBlocks }), fewAnswer, few},
 			{"one comparison's cell", keep(trials, func(t trial.Trial) bool { return !first.A.Matches(cell(t.Spec)) }), lackAnswer,
-				"such as " + first.Name + ": 0 of the "},
+				first.Name + ": 0 of the "},
 		} {
 			if v := verdict(t, r.Rule, c.trials); v.Answer != c.answer || !strings.Contains(told(v), c.why) {
 				t.Errorf("%s without %s: %s, %s\nwant %s, and in it: %s", r.Claim, c.lack, v.Answer, told(v), c.answer, c.why)

@@ -30,7 +30,8 @@ type figure struct {
 // worlds hold, for each claim, every way in which its rule can come out.
 var worlds = map[string]func(trial.Rule) []world{
 	"C01": lighter, "C02": noDatabase, "C03": scales, "C05": stickiness, "C06": sharing,
-	"C10": atOnce, "C11": untilExpiry, "C16": publicKey, "C18": enlarge, "C23": totalOutage,
+	"C04": storeLimits, "C10": atOnce, "C11": untilExpiry, "C16": publicKey, "C18": enlarge, "C22": slowPostgres, "C23": totalOutage,
+	"C40": dearer,
 }
 
 // worldsOf lists those of a rule's claim.
@@ -130,26 +131,67 @@ func enlarge(trial.Rule) []world {
 	}
 }
 
-// C03, efficiency X(N) / (N X(1)) as a share of the control's: JWT scales easily, sessions badly.
+// C03, cores of a store that a replica core uses: JWT scales easily, sessions badly.
 func scales(trial.Rule) []world {
 	return []world{
-		{trial.Supported, "sessions waste half of what is added", figures{{cells: "session", value: 0.5}, {cells: "jwt", value: 1}},
-			"Holds in all "},
-		{trial.Refuted, "both grow as the control does", figures{{cells: "session", value: 1}, {cells: "jwt", value: 1}},
-			"Does not hold in all "},
-		{trial.Refuted, "tokens waste half", figures{{cells: "session", value: 1}, {cells: "jwt", value: 0.5}}, "Does not hold in all "},
-		{trial.Depends, "only PostgreSQL is a bottleneck",
-			figures{{cells: "session", value: 1}, {cells: "jwt", value: 1}, {cells: "session/postgres", value: 0.5}},
-			"depends on store: yes with postgres; no with memory, redis"},
-		{trial.Depends, "ES256 wastes half too",
-			figures{{cells: "session", value: 0.5}, {cells: "jwt", value: 1}, {cells: "jwt/ES256", value: 0.5}},
-			"depends on algorithm: yes with HS256; no with ES256"},
-		{trial.NotDecided, "Redis was measured badly",
-			figures{{cells: "session", value: 0.5}, {cells: "jwt", value: 1}, {cells: "session/redis", value: 0.8, spread: 0.3}},
-			"(4 clearly for the claim), such as jwt/HS256 vs session/redis at N=4: "},
-		{trial.Partly, "only PostgreSQL is a bottleneck, and Redis was measured badly",
-			figures{{cells: "session", value: 1}, {cells: "jwt", value: 1}, {cells: "session/postgres", value: 0.5},
-				{cells: "session/redis", value: 0.8, spread: 0.3}}, "Decided in 4 of 6 comparisons: holds for "},
+		{trial.Supported, "four replicas use up any session store", figures{{cells: "session", value: 0.25}},
+			"Supported for JWT: holds in all 4 comparisons"},
+		{trial.Refuted, "tokens are looked up, and sessions hardly", figures{{cells: "session", value: 0.01}, {cells: "jwt", value: 0.25}},
+			"Refuted for JWT: does not hold in all 4 comparisons"},
+		{trial.Partly, "who asks no store has no ceiling", figures{{cells: "session", value: 0.25}, {cells: "session/memory"}},
+			"Refuted for sessions that ask no store"},
+		{trial.Partly, "Redis feeds very many replicas", figures{{cells: "session", value: 0.5}, {cells: "session/redis", value: 0.02}},
+			"Depends for sessions in a shared store: holds in 1 of 2 comparisons and does not in 1; depends on store: yes with postgres; no with redis"},
+		{trial.Partly, "PostgreSQL was measured badly",
+			figures{{cells: "session", value: 0.25}, {cells: "session/memory"}, {cells: "session/postgres", value: 0.07, spread: 0.05}},
+			"Not decided for sessions in a shared store: unclear in 1 of 2 comparisons"},
+		{trial.NotDecided, "all use about as much as the margin allows",
+			figures{{cells: "session", value: 1.0 / 16, spread: 0.03}, {cells: "jwt", value: 0.01, spread: 0.005}},
+			"Not decided for JWT: unclear in 4 of 4 comparisons"},
+	}
+}
+
+// C04, successes for each CPU of the store's budget: the shared store is the bottleneck.
+func storeLimits(trial.Rule) []world {
+	return []world{
+		{trial.Supported, "twice the store serves twice as many", figures{{cells: "session", value: 1}},
+			"Supported for session/redis: holds in "},
+		{trial.Refuted, "twice the store serves no more", figures{{cells: "session", value: 1}, {cells: "session store_cpu=0.2", value: 0.5}},
+			"Refuted for session/postgres: does not hold in "},
+		{trial.Refuted, "twice the store serves half as many again",
+			figures{{cells: "session", value: 1}, {cells: "session store_cpu=0.2", value: 0.75}}, "Refuted for session/redis: does not hold in "},
+		{trial.Partly, "the machine cannot use more of Redis", figures{{cells: "session", value: 1}, {cells: "session/redis store_cpu=0.2", value: 0.52}},
+			"Refuted for session/redis: does not hold in "},
+		{trial.NotDecided, "both were measured badly", figures{{cells: "session", value: 1}, {cells: "session store_cpu=0.2", value: 0.93, spread: 0.1}},
+			"Not decided for session/redis: unclear in "},
+	}
+}
+
+// C22, the store's CPU as a share of the control's whole: PostgreSQL is too slow for sessions.
+func slowPostgres(trial.Rule) []world {
+	return []world{
+		{trial.Supported, "PostgreSQL takes four times as much", figures{{cells: "session/redis", value: 0.2}, {cells: "session/postgres", value: 0.8}},
+			"Holds in "},
+		{trial.Refuted, "it takes half as much again", figures{{cells: "session/redis", value: 0.2}, {cells: "session/postgres", value: 0.3}},
+			"Does not hold in "},
+		{trial.NotDecided, "it was measured badly", figures{{cells: "session/redis", value: 0.2}, {cells: "session/postgres", value: 0.4, spread: 0.2}},
+			"Unclear in the one comparison, session/postgres vs session/redis: "},
+	}
+}
+
+// C40, CPU per request over the control's: every replica that is added makes a request dearer.
+func dearer(r trial.Rule) []world {
+	one := figure{cells: "N=1", value: 1.5}
+	return []world{
+		{trial.Supported, "replicas tell each other everything", figures{one, {cells: "N=8", value: 3}}, "Supported for JWT: holds in both comparisons"},
+		{trial.Refuted, "replicas know nothing of each other", figures{one, {cells: "N=8", value: 1.5}},
+			"Refuted for sessions in a shared store: does not hold in both comparisons"},
+		{trial.Refuted, "many are cheaper", figures{one, {cells: "N=8", value: 1}}, "Refuted for JWT: does not hold in both comparisons"},
+		{trial.Partly, "only shared stores are fought for",
+			figures{one, {cells: "N=8", value: 1.5}, {cells: "session/redis N=8", value: 3}, {cells: "session/postgres N=8", value: 3}},
+			"Supported for sessions in a shared store: holds in both comparisons"},
+		{trial.NotDecided, "about as much dearer as the margin allows", figures{one, {cells: "N=8", value: 1.5 * (1 + r.Margin), spread: 0.3}},
+			"Not decided for sessions that ask no store: unclear in "},
 	}
 }
 

@@ -3,39 +3,70 @@ package experiment
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"authbench/bench/arm"
+	"authbench/bench/model"
 	"authbench/bench/trial"
 )
 
-// Steps of a search for capacity.
+// Steps of the experiment.
 const (
+	growthStep     = "growth"     // open, in a duet
 	saturationStep = "saturation" // closed loop
 	capacityStep   = "capacity"   // open
 )
 
-// Scale asks whether throughput grows with replicas: N replicas of equal CPU
-// budget, fixed concurrency per replica, each arm's efficiency relative to the
-// control's at the same N, because quotas bend even the control's curve.
+// Budgets under which throughput is asked: a step lasts many quota periods.
+const (
+	// scaleInFlight is the number of requests in flight per replica in a closed
+	// loop: enough that every tier has work, and few enough that a replica whose
+	// quota is spent does not hold them all. It is no capacity.
+	scaleInFlight = 32
+
+	bottleneckReplicas = 2 // that stand before a store with a budget, and have none
+	bottleneckFactor   = 2 // by which that budget grows
+)
+
+// Scale asks what limits an arm that is scaled out, in three ways: whether a
+// request costs more CPU as replicas are added, which only hidden coordination
+// would explain; whether throughput follows a shared store's budget; and what a
+// model of the whole serves, built small. How many replicas a store core feeds
+// follows from the trials of cost, and so do the curves of the model: demands are
+// measured there, and checked here.
 func Scale(p Profile) Experiment {
-	tested := p.ScaleArms
-	var specs []trial.Spec
-	for _, a := range append([]trial.Arm{trial.Control}, tested...) {
+	var specs, calibrate []trial.Spec
+	one, most := 1, p.ScaleGrowthReplicas
+	for _, a := range p.ScaleArms {
+		calibrate = append(calibrate, growthDuet(p, a, one), trial.Single("scale", smallCell(p, a, one)))
+		specs = append(specs, growthDuet(p, a, one), growthDuet(p, a, most))
 		for _, n := range p.ScaleReplicas {
-			specs = append(specs, trial.Single("scale", scaleCell(p, a, n)))
+			specs = append(specs, trial.Single("scale", smallCell(p, a, n)))
+		}
+	}
+	for _, a := range storeArms(p.ScaleArms) {
+		calibrate = append(calibrate, trial.Single("scale", bottleneckCell(p, a, p.ScaleStoreCPU)))
+		for _, cpus := range bottleneckBudgets(p) {
+			specs = append(specs, trial.Single("scale", bottleneckCell(p, a, cpus)))
 		}
 	}
 	return Experiment{
 		Name:     "scale",
-		Question: "Does throughput grow with the number of replicas?",
-		Method: fmt.Sprintf("Replicas of %g CPU each (quota in 100 ms periods), %d requests in flight per replica, closed loop for throughput. "+
-			"Efficiency is X(N) / (N X(1)), set against the control's at the same N.%s", p.ScaleReplicaCPU, scaleInFlight, scaleSearches(p)),
-		Blocks:  p.ScaleBlocks,
-		Trials:  fixed(specs),
-		Rules:   scaleRules(p, tested),
-		Figures: scaleFigures(p),
-		Advice:  scaleAdvice,
+		Question: "What limits an arm that is scaled out?",
+		Method: fmt.Sprintf("Growth: duets of arm and control with 1 and with %d replicas each, at %g requests/s in all. Bottleneck: "+
+			"%d replicas without a budget before a store of %g and of %g CPU. Model: %s replicas of %g CPU and a store of %g CPU. Both in a "+
+			"closed loop, %d requests in flight per replica: throughput only, no capacity and no latency. Budgets are quotas in 100 ms periods. "+
+			"Demands of calibration trials predict what is measured after them.%s",
+			most, p.ScaleRate, bottleneckReplicas, p.ScaleStoreCPU, bottleneckFactor*p.ScaleStoreCPU, anyOf(p.ScaleReplicas), p.ScaleReplicaCPU,
+			p.ScaleStoreCPU, scaleInFlight, scaleSearches(p)),
+		Blocks:    p.ScaleBlocks,
+		Calibrate: calibrate,
+		Trials:    fixed(specs),
+		Predict:   func(done []trial.Trial) []trial.Prediction { return scalePredictions(p, done) },
+		Rules:     scaleRules(p),
+		Figures:   scaleFigures(p),
+		Advice:    scaleAdvice,
 	}
 }
 
@@ -44,88 +75,277 @@ func scaleSearches(p Profile) string {
 	if p.ScaleSearchSteps == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" Then an open-loop search for the capacity, from a low rate up: %s.", scaleSLO(p))
+	return fmt.Sprintf(" Then an open-loop search for the capacity of the model, from a low rate up: %s.", scaleSLO(p))
 }
 
 func scaleSLO(p Profile) trial.SLO { return trial.SLO{P99Milliseconds: p.ScaleP99Milliseconds} }
 
-// scaleInFlight is the number of requests in flight per replica. It must exceed
-// what a replica serves in one quota period: otherwise all requests pile up at
-// a replica that is out of quota while the others, theirs unspent, wait for
-// work, and the curve shows the quota rather than the arm.
-const scaleInFlight = 256
-
-func scaleCell(p Profile, a trial.Arm, n int) trial.CellSpec {
-	inFlight := scaleInFlight * n
-	p.Connections = max(p.Connections, inFlight)
-	steps := []trial.Step{
-		{Name: "warm-up", Warmup: true, Seconds: 0.5, Streams: p.closed(inFlight)}, // quota periods keep throughput from ever being steady
-		{Name: saturationStep, Seconds: p.ScaleStepSeconds, Streams: p.closed(inFlight)},
+// scalePlace is a cell of the experiment. A budget of 0 is none.
+func scalePlace(a trial.Arm, replicas int, replicaCPU, storeCPU float64) trial.Cell {
+	level := func(cpus float64) any {
+		if cpus == 0 {
+			return "unlimited"
+		}
+		return cpus
 	}
+	return trial.NewCell("arm", a, "replicas", replicas, "replica_cpu", level(replicaCPU), "store_cpu", level(storeCPU))
+}
+
+// growthDuet is an arm beside the control, both with so many replicas behind the same balancer.
+func growthDuet(p Profile, a trial.Arm, n int) trial.Spec {
+	steps := []trial.Step{
+		{Name: "warm-up", Warmup: true, Seconds: 1.5, Streams: p.open(p.ScaleRate)},
+		{Name: growthStep, Seconds: p.ScaleStepSeconds, Streams: p.open(p.ScaleRate)},
+	}
+	cell := func(a trial.Arm, b trial.Balancer) trial.CellSpec {
+		return p.resident(trial.CellSpec{Cell: scalePlace(a, n, 0, 0), System: p.system(a, n, b, time.Hour), Steps: steps})
+	}
+	control := cell(trial.Control, balancerFor(a))
+	control.Label = besideLabel
+	return trial.Spec{Experiment: "scale", Cells: []trial.CellSpec{cell(a, balancerFor(a)), control}}
+}
+
+// smallCell is the model of n replicas of a core each and one of the store, built small.
+func smallCell(p Profile, a trial.Arm, n int) trial.CellSpec {
+	c := saturated(p, a, n, p.ScaleReplicaCPU, p.ScaleStoreCPU)
 	if p.ScaleSearchSteps > 0 {
-		steps = append(steps, trial.Step{Name: capacityStep, Seconds: p.ScaleStepSeconds, Streams: p.open(0),
+		c.Steps = append(c.Steps, trial.Step{Name: capacityStep, Seconds: p.ScaleStepSeconds, Streams: p.open(0),
 			Search: &trial.Search{Steps: p.ScaleSearchSteps, SLO: scaleSLO(p), From: 200 * float64(n), Resolution: 0.1, Repeats: 2}})
 	}
-	c := trial.CellSpec{Cell: trial.NewCell("arm", a, "replicas", n), System: p.system(a, n, balancerFor(a), time.Hour), Steps: steps}
-	c.System.Server[trial.SettingStoreTimeout] = (2 * time.Second).String()
-	c.System.Budgets = map[trial.Tier]float64{trial.ReplicaTier: p.ScaleReplicaCPU}
-	if arm.Of(a).State == arm.Shared {
-		c.System.Resident = p.Resident
-	}
 	return c
+}
+
+// bottleneckCell has no limit but its store's budget, and the machine.
+func bottleneckCell(p Profile, a trial.Arm, storeCPU float64) trial.CellSpec {
+	return saturated(p, a, bottleneckReplicas, 0, storeCPU)
+}
+
+func bottleneckBudgets(p Profile) []float64 {
+	return []float64{p.ScaleStoreCPU, bottleneckFactor * p.ScaleStoreCPU}
+}
+
+// saturated is a cell in a closed loop, under budgets. Its balancer sends a request
+// where the fewest are, if it may: by turns they would all wait for the replica
+// whose quota is spent, while the others' went unused.
+func saturated(p Profile, a trial.Arm, n int, replicaCPU, storeCPU float64) trial.CellSpec {
+	inFlight := scaleInFlight * n
+	p.Connections = max(p.Connections, inFlight)
+	b := balancerFor(a)
+	if b == trial.RoundRobin {
+		b = trial.LeastConn
+	}
+	c := trial.CellSpec{Cell: scalePlace(a, n, replicaCPU, storeCPU), System: p.system(a, n, b, time.Hour), Steps: []trial.Step{
+		{Name: "warm-up", Warmup: true, Seconds: 0.5, Streams: p.closed(inFlight)}, // quota periods keep throughput from ever being steady
+		{Name: saturationStep, Seconds: p.ScaleStepSeconds, Streams: p.closed(inFlight)},
+	}}
+	c.System.Server[trial.SettingStoreTimeout] = (2 * time.Second).String()
+	c.System.Budgets = map[trial.Tier]float64{}
+	if replicaCPU > 0 {
+		c.System.Budgets[trial.ReplicaTier] = replicaCPU
+	}
+	if arm.Of(a).Store() != "" {
+		c.System.Budgets[trial.StoreTier] = storeCPU
+	}
+	return p.resident(c)
 }
 
 // balancerFor is the balancer with which an arm works behind several replicas.
 func balancerFor(a trial.Arm) trial.Balancer { return arm.Of(a).Balancer() }
 
-func scaleRules(p Profile, tested []trial.Arm) []trial.Rule {
-	c03 := trial.Rule{Claim: "C03", Statement: "JWT scales better than sessions.", Metric: "efficiency_vs_control",
-		Contrast: trial.Ratio, Supports: trial.More, Margin: 0.10}
-	largest := slices.Max(p.ScaleReplicas)
-	at := func(a trial.Arm) trial.Selector {
-		return trial.Selector{Cell: trial.NewCell("arm", a, "replicas", largest), Step: saturationStep}
+// storeArms are those whose requests ask a store.
+func storeArms(arms []trial.Arm) []trial.Arm {
+	return slices.DeleteFunc(slices.Clone(arms), func(a trial.Arm) bool { return arm.Of(a).Store() == "" })
+}
+
+// scalePredictions say what trials will show by what calibration trials have shown.
+func scalePredictions(p Profile, done []trial.Trial) (all []trial.Prediction) {
+	// calibrated is the step of a calibration trial's cells, by the first attempt that no doubt spoils, or else the first.
+	calibrated := func(c trial.Cell, step string) (t *trial.Trial, found bool) {
+		for i := range done {
+			if done[i].Spec.Cells[0].Cell.String() != c.String() {
+				continue
+			}
+			_, spoiled := done[i].Spoiled(step, trial.CPUTotal)
+			if t == nil {
+				t = &done[i]
+			}
+			if !spoiled {
+				return &done[i], true
+			}
+		}
+		return t, t != nil
 	}
-	for _, t := range arm.Tokens(tested) {
-		for _, s := range arm.Sessions(tested) {
-			c03.Compare = append(c03.Compare, trial.Comparison{
-				Name: fmt.Sprintf("%s vs %s at N=%d", t, s, largest), A: at(t), B: at(s), Factors: factors(t, s),
-			})
+	demand := func(t *trial.Trial, cell int, step string) (model.Demand, error) {
+		m, ok := t.Step(cell, step)
+		if !ok {
+			return model.Demand{}, fmt.Errorf("no step %s", step)
+		}
+		return model.Measured(m)
+	}
+	add := func(from *trial.Trial, name string, of trial.Selector, metric string, value float64, formula string) {
+		all = append(all, trial.Prediction{Experiment: "scale", Name: name, Of: of, Metric: metric, Value: value, Formula: formula,
+			From: []string{from.Key}})
+	}
+	for _, a := range p.ScaleArms {
+		if t, ok := calibrated(scalePlace(a, 1, 0, 0), growthStep); ok {
+			own, err := demand(t, 0, growthStep)
+			control, cerr := demand(t, 1, growthStep)
+			if err == nil && cerr == nil {
+				add(t, fmt.Sprintf("%s, growth to %d replicas", a, p.ScaleGrowthReplicas),
+					trial.Selector{Cell: scalePlace(a, p.ScaleGrowthReplicas, 0, 0), Step: growthStep}, "cpu_vs_control", own.Whole()/control.Whole(),
+					"what it is with 1 replica: nothing is coordinated")
+			}
+		}
+		small := scalePlace(a, 1, p.ScaleReplicaCPU, p.ScaleStoreCPU)
+		if t, ok := calibrated(small, saturationStep); ok {
+			if d, err := demand(t, 0, saturationStep); err == nil {
+				d, s := d.Budgeted(p.ScaleReplicaCPU, p.ScaleStoreCPU), model.System{StoreCores: 1, InFlight: scaleInFlight}
+				for _, n := range p.ScaleReplicas {
+					if n > 1 {
+						add(t, fmt.Sprintf("%s, model of %d replicas", a, n), trial.Selector{Cell: small.With("replicas", n), Step: saturationStep},
+							"throughput_per_second", s.Throughput(d, n), "mean value analysis of the CPU of a request with 1 replica")
+					}
+				}
+			}
 		}
 	}
-	return finish("scale", c03)
+	for _, a := range storeArms(p.ScaleArms) {
+		low := scalePlace(a, bottleneckReplicas, 0, p.ScaleStoreCPU)
+		if t, ok := calibrated(low, saturationStep); ok {
+			if d, err := demand(t, 0, saturationStep); err == nil && d.Store > 0 {
+				cpus := bottleneckFactor * p.ScaleStoreCPU
+				add(t, fmt.Sprintf("%s, store of %g CPU", a, cpus), trial.Selector{Cell: low.With("store_cpu", cpus), Step: saturationStep},
+					"throughput_per_second", cpus/d.Store, fmt.Sprintf("%g CPU over the store's CPU of a request at %g CPU, if nothing else is a limit",
+						cpus, p.ScaleStoreCPU))
+			}
+		}
+	}
+	return all
+}
+
+func scaleRules(p Profile) []trial.Rule {
+	c04 := trial.Rule{Claim: "C04", Statement: "The shared store is the bottleneck.", Metric: "throughput_per_store_cpu",
+		Contrast: trial.Ratio, Supports: trial.Same, Margin: 0.10}
+	c40 := trial.Rule{Claim: "C40", Statement: "Every replica that is added makes a request dearer.", Metric: "cpu_vs_control",
+		Contrast: trial.Ratio, Supports: trial.More, Margin: 0.15, Groups: kindsOf(p.ScaleArms)}
+	for _, a := range storeArms(p.ScaleArms) {
+		at := func(cpus float64) trial.Selector {
+			return trial.Selector{Cell: scalePlace(a, bottleneckReplicas, 0, cpus), Step: saturationStep}
+		}
+		low, high := p.ScaleStoreCPU, bottleneckFactor*p.ScaleStoreCPU
+		c04.Groups = append(c04.Groups, trial.Group{Name: a.String()})
+		c04.Compare = append(c04.Compare, trial.Comparison{Name: fmt.Sprintf("%s, a store of %g CPU vs %g", a, high, low),
+			A: at(high), B: at(low), Factors: factors(a), Group: a.String()})
+	}
+	for _, a := range p.ScaleArms {
+		at := func(n int) trial.Selector { return trial.Selector{Cell: scalePlace(a, n, 0, 0), Step: growthStep} }
+		c40.Compare = append(c40.Compare, trial.Comparison{Name: fmt.Sprintf("%s, %d replicas vs 1", a, p.ScaleGrowthReplicas),
+			A: at(p.ScaleGrowthReplicas), B: at(1), Factors: factors(a), Group: kindOf(a)})
+	}
+	if len(c04.Compare) == 0 {
+		return finish("scale", c40)
+	}
+	return finish("scale", c04, c40)
+}
+
+// Kinds of arms by what may limit them when they are scaled out, as a verdict names them.
+const (
+	storeSessions = "sessions in a shared store"
+	otherSessions = "sessions that ask no store"
+	allTokens     = "JWT"
+)
+
+func kindOf(a trial.Arm) string {
+	switch k := arm.Of(a); {
+	case k.Family == arm.Token:
+		return allTokens
+	case k.Store() != "":
+		return storeSessions
+	}
+	return otherSessions
+}
+
+// kindsOf are the groups of a rule that some arms fall into.
+func kindsOf(arms []trial.Arm) (groups []trial.Group) {
+	for _, name := range []string{allTokens, storeSessions, otherSessions} {
+		if slices.ContainsFunc(arms, func(a trial.Arm) bool { return kindOf(a) == name }) {
+			groups = append(groups, trial.Group{Name: name})
+		}
+	}
+	return groups
 }
 
 func scaleFigures(p Profile) []trial.Figure {
-	saturated := trial.Selector{Step: saturationStep}
+	small := trial.Selector{Cell: trial.NewCell("replica_cpu", p.ScaleReplicaCPU, "store_cpu", p.ScaleStoreCPU), Step: saturationStep}
+	modelled := &trial.Modelled{Replicas: 64, StoreCores: []int{1, 4}}
 	figures := []trial.Figure{
-		{Name: "scale-throughput", Chart: trial.Lines, Of: saturated, Along: "replicas", Zero: true, Levels: "replicas (N)", Values: "requests/s",
-			Title: "How much more do N replicas serve?",
-			Caption: fmt.Sprintf("Successful requests per second at saturation (closed loop, the same number in flight per replica), "+
-				"replicas of %g CPU each. "+
-				"Whiskers: 95 %% interval.", p.ScaleReplicaCPU),
-			Metrics: []trial.Shown{{Metric: "throughput_per_second"}},
-			Bent: &trial.Bent{Metric: "efficiency", Of: trial.NewCell("arm", trial.Control), Below: 0.9,
-				Text: "absolute curves are distorted: the control itself reaches an efficiency of only"}},
-		{Name: "scale-efficiency", Chart: trial.Lines, Of: saturated, NoControl: true, Along: "replicas", Reference: 1, Levels: "replicas (N)",
-			Values: "efficiency relative to the control's (%)",
-			Title:  "Does authentication cost scalability?",
-			Caption: "Efficiency X(N) / (N X(1)) relative to the control's at the same N: at 100 % an arm scales as the server does without " +
-				"authentication. Whiskers: 95 % interval.",
-			Metrics: []trial.Shown{{Metric: "efficiency_vs_control"}}},
+		{Name: "scaling", Chart: trial.Model, Of: small, Along: "replicas", NoControl: true, Levels: "replicas of one core (N, logarithmic)",
+			Values: "requests/s (logarithmic)", Modelled: modelled,
+			Title: "How much do N replicas serve, and what ends it?",
+			Caption: fmt.Sprintf("Lines: what N replicas of one core serve at most, closed, by exact mean value analysis of the CPU of a request in "+
+				"cost; level lines: what all cores of the store allow. Rimmed points: replicas and a store of %g CPU each, measured in a closed loop "+
+				"and multiplied by %g; they work without a pause, which makes a request cheaper or, after each quota's end, dearer. Whiskers: 95 %% "+
+				"interval over blocks.", p.ScaleReplicaCPU, 1/p.ScaleReplicaCPU),
+			Metrics: []trial.Shown{{Metric: "throughput_per_second"}}},
+		{Name: "crossings", Chart: trial.Crossings, Of: small, Along: "replicas", NoControl: true, Modelled: modelled,
+			Title: "From how many replicas on does an arm without a store serve more?",
+			Caption: "By the curves above, with 95 % intervals over blocks. Below the crossing the arm with a store serves more: its requests " +
+				"take less CPU of a replica.",
+			Metrics: []trial.Shown{{Metric: "throughput_per_second"}}},
+		{Name: "growth", Chart: trial.Table, Of: trial.Selector{Cell: trial.NewCell("replica_cpu", "unlimited", "store_cpu", "unlimited"),
+			Step: growthStep}, Along: "replicas", NoControl: true,
+			Title: "Does a request cost more as replicas are added?",
+			Caption: "CPU of all tiers per request relative to the control's beside it, which has as many replicas and the same load. Coordination " +
+				"between replicas would make it grow.",
+			Metrics: []trial.Shown{{Metric: "cpu_vs_control"}}},
+		{Name: "predictions", Chart: trial.Predictions, Of: trial.Selector{Step: saturationStep},
+			Title: "Does the model predict what is measured?",
+			Caption: "Each prediction was written into the run before the first trial that checks it. What noise calibration trials and checks do " +
+				"not share is part of the error.",
+			Metrics: []trial.Shown{{Metric: "throughput_per_second"}, {Metric: "cpu_vs_control"}}},
 	}
-	if p.ScaleSearchSteps == 0 {
-		return figures
+	if len(storeArms(p.ScaleArms)) > 0 {
+		figures = slices.Insert(figures, 2, trial.Figure{Name: "store-bottleneck", Chart: trial.Table,
+			Of:    trial.Selector{Cell: trial.NewCell("replicas", bottleneckReplicas, "replica_cpu", "unlimited"), Step: saturationStep},
+			Title: "Does throughput follow the shared store's budget?",
+			Caption: fmt.Sprintf("%d replicas without a budget, closed loop. Where the store is the bottleneck it uses its whole budget, and twice as "+
+				"much serves twice as many. CPUs kept busy show what else may be the limit: the system under test has few.", bottleneckReplicas),
+			Metrics: []trial.Shown{{Metric: "throughput_per_second", As: "throughput"}, {Metric: "store_budget_used", As: "of the store's budget"},
+				{Metric: "cores_store", As: "store"}, {Metric: "cores_replicas", As: "replicas"}, {Metric: "cores_balancer", As: "balancer"}}})
 	}
-	return append(figures, trial.Figure{Name: "capacity", Chart: trial.Table, Of: trial.Selector{Step: capacityStep}, Along: "replicas",
-		Title:   "Which rate does an arm sustain within the latency objective?",
-		Caption: fmt.Sprintf("Highest offered rate (requests/s, open loop) that held: %s.", scaleSLO(p)),
-		Metrics: []trial.Shown{{Metric: "capacity_per_second"}}})
+	if p.ScaleSearchSteps > 0 {
+		figures = append(figures, trial.Figure{Name: "capacity", Chart: trial.Table, Of: trial.Selector{Step: capacityStep}, Along: "replicas",
+			Title:   "Which rate does an arm sustain within the latency objective?",
+			Caption: fmt.Sprintf("Highest offered rate (requests/s, open loop) that held: %s.", scaleSLO(p)),
+			Metrics: []trial.Shown{{Metric: "capacity_per_second"}}})
+	}
+	return figures
+}
+
+// anyOf lists some numbers for a sentence: 1, 2 or 4.
+func anyOf(ns []int) string {
+	text := strconv.Itoa(ns[0])
+	for i, n := range ns[1:] {
+		if i == len(ns)-2 {
+			text += " or " + strconv.Itoa(n)
+			continue
+		}
+		text += ", " + strconv.Itoa(n)
+	}
+	return text
 }
 
 var scaleAdvice = []trial.Advice{
-	{Claim: "C03", Answer: trial.Supported, Side: trial.ForTokens,
-		Text: "you add replicas: throughput grew better with them than with every session store measured."},
-	{Claim: "C03", Answer: trial.Refuted, Side: trial.ForBoth,
-		Text: "scaling out is no reason for JWT at the replica counts measured: sessions grew with the replicas as well."},
-	{Claim: "C03", Answer: trial.Depends, Side: trial.ForBoth, Text: "scaling depends on store and algorithm. JWT scales better: %s."},
+	{Claim: "C04", Answer: trial.Supported, Side: trial.ForSessions,
+		Text: "the store can be made as large as the load: throughput grew with its CPU, and with nothing else."},
+	{Claim: "C04", Answer: trial.Refuted, Side: trial.ForBoth,
+		Text: "a store of the size measured is not what limits: more CPU for it served no more."},
+	{Claim: "C04", Answer: trial.Partly, Side: trial.ForSessions,
+		Text: "you know what limits: the store of the size measured is the bottleneck or is not. That it is: %s."},
+	{Claim: "C40", Answer: trial.Supported, Side: trial.ForBoth,
+		Text: "count on dearer requests when you add replicas: every arm measured cost more with many."},
+	{Claim: "C40", Answer: trial.Refuted, Side: trial.ForBoth,
+		Text: "adding replicas is no reason for or against either: no arm's requests cost more with many."},
+	{Claim: "C40", Answer: trial.Partly, Side: trial.ForBoth,
+		Text: "what a request costs with many replicas is a question of its own. That it costs more: %s."},
 }

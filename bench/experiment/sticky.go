@@ -13,8 +13,12 @@ import (
 // them and measure none. It is no setting for a real service.
 const cheapArgon2 = "m=64,t=1,p=1"
 
-// inMemory is the arm whose sessions one replica keeps.
-const inMemory trial.Arm = "session/memory"
+// Session arms by where they keep sessions: in one replica, or in a shared store.
+const (
+	inMemory   trial.Arm = "session/memory"
+	inRedis    trial.Arm = "session/redis"
+	inPostgres trial.Arm = "session/postgres"
+)
 
 // shared are the session arms whose store all replicas ask.
 func shared() (arms []trial.Arm) {

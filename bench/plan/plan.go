@@ -36,8 +36,10 @@ type Source struct {
 type Crossing struct {
 	Arm  trial.Arm      `json:"arm"`
 	Over trial.Arm      `json:"over"`
-	From trial.Interval `json:"from"` // ends at 256 where it lies beyond
+	From trial.Interval `json:"from"` // ends at 256, or what else is the most that was looked at, where it lies beyond
 	At   float64        `json:"at"`   // requests a second that both serve there
+
+	StoreCores int `json:"storeCores,omitempty"` // as of a Curve: what the second has
 }
 
 // Curve is what an arm serves at most with one store, by replicas.
@@ -45,6 +47,12 @@ type Curve struct {
 	Arm      trial.Arm        `json:"arm"`
 	Replicas []int            `json:"replicas"`
 	Rate     []trial.Interval `json:"rate"` // requests a second
+
+	// Of an arm that asks a store, in a scaling without a target: the cores of it that serve at once, the most requests a
+	// second that they allow, and the replicas that use them up.
+	StoreCores int            `json:"storeCores,omitempty"`
+	Ceiling    trial.Interval `json:"ceiling,omitzero"`
+	Knee       trial.Interval `json:"knee,omitzero"`
 }
 
 const (
@@ -65,9 +73,9 @@ func Make(b Basis, t Target) (Plan, error) {
 	if err != nil {
 		return p, err
 	}
-	p.Arms, p.Crossings = b.sizes(t, drawn), crossings(b, t, drawn)
+	p.Arms, p.Crossings = b.sizes(t, drawn), crossings(b, t, drawn, curveEnd, func(trial.Arm) bool { return true })
 	for i, m := range b.Arms {
-		p.Curves = append(p.Curves, curve(t, drawn, i, m.Arm))
+		p.Curves = append(p.Curves, curve(t, drawn, i, m.Arm, curveEnd))
 	}
 	return p, nil
 }
@@ -180,30 +188,31 @@ func (t Target) serves(a trial.Arm) func(d model.Demand, replicas int) float64 {
 	}
 }
 
-func curve(t Target, drawn model.Draws, i int, a trial.Arm) Curve {
+func curve(t Target, drawn model.Draws, i int, a trial.Arm, most int) Curve {
 	c, serves := Curve{Arm: a}, t.serves(a)
-	for n := 1; n <= curveEnd; n *= 2 {
+	for n := 1; n <= most; n *= 2 {
 		c.Replicas = append(c.Replicas, n)
 		c.Rate = append(c.Rate, drawn.Of(i, func(d model.Demand) float64 { return serves(d, n) }))
 	}
 	return c
 }
 
-// crossings are of every arm that asks no store and begins below one that asks one.
-func crossings(b Basis, t Target, drawn model.Draws) (all []Crossing) {
+// crossings are of every arm that asks no store and begins below one that asks
+// one, if that is wanted, where they meet with fewer replicas than most.
+func crossings(b Basis, t Target, drawn model.Draws, most int, wanted func(over trial.Arm) bool) (all []Crossing) {
 	for i, m := range b.Arms {
 		for j, over := range b.Arms {
-			if arm.Of(m.Arm).Store() != "" || arm.Of(over.Arm).Store() == "" {
+			if arm.Of(m.Arm).Store() != "" || arm.Of(over.Arm).Store() == "" || !wanted(over.Arm) {
 				continue
 			}
 			own, its := t.serves(m.Arm), t.serves(over.Arm)
 			from := drawn.Between(i, j, func(x, y model.Demand) float64 {
-				return min(curveEnd, model.Crossing(func(n int) float64 { return own(x, n) }, func(n int) float64 { return its(y, n) }, curveEnd))
+				return min(float64(most), model.Crossing(func(n int) float64 { return own(x, n) }, func(n int) float64 { return its(y, n) }, most))
 			})
-			if from.Estimate > 1 && from.Estimate < curveEnd {
+			if from.Estimate > 1 && from.Estimate < float64(most) {
 				low, share := math.Modf(from.Estimate)
 				below, above := own(drawn.Means[i], int(low)), own(drawn.Means[i], int(low)+1)
-				all = append(all, Crossing{m.Arm, over.Arm, from, below + share*(above-below)})
+				all = append(all, Crossing{Arm: m.Arm, Over: over.Arm, From: from, At: below + share*(above-below)})
 			}
 		}
 	}

@@ -17,10 +17,12 @@ type data struct {
 	verdicts []trial.Verdict // by claim
 	micro    []micro
 	blocks   map[string][]analysis.Block // by experiment: the trials that count
+	scalings map[string]scaling          // by what is modelled
 }
 
 func newData(run trial.Run, trials []trial.Trial, verdicts []trial.Verdict, gobench string) *data {
-	d := &data{run: run, trials: trials, verdicts: byClaim(verdicts), micro: parseMicro(gobench), blocks: map[string][]analysis.Block{}}
+	d := &data{run: run, trials: trials, verdicts: byClaim(verdicts), micro: parseMicro(gobench), blocks: map[string][]analysis.Block{},
+		scalings: map[string]scaling{}}
 	for _, e := range d.experiments() {
 		d.blocks[e] = analysis.Blocks(trials, e)
 	}

@@ -12,6 +12,7 @@ import (
 	"gonum.org/v1/plot"
 
 	"authbench/bench/analysis"
+	"authbench/bench/plan"
 	"authbench/bench/trial"
 )
 
@@ -34,7 +35,7 @@ type asked struct {
 	trial.Figure
 	experiment string
 	cells      []analysis.At // one of each, in the order of their rows
-	factors    []string      // of the cells, besides the arm and the one across
+	factors    []string      // of the cells, besides the arm, the one across and those that the figure picks cells by
 }
 
 func (d *data) draw(experiment string, want trial.Figure) figure {
@@ -55,6 +56,16 @@ func (d *data) draw(experiment string, want trial.Figure) figure {
 		dr = a.gridChart(&f)
 	case trial.TimeLine:
 		dr = a.timeline(&f)
+	case trial.Model:
+		if dr = a.modelChart(&f); len(f.Table.Rows) == 0 && len(a.cells) > 0 {
+			return notDrawn(want, "it rests on the CPU of a request, and no trial of "+plan.Experiment+" counts for that")
+		}
+	case trial.Crossings:
+		a.crossings(&f)
+		return f
+	case trial.Predictions:
+		a.predictions(&f)
+		return f
 	default:
 		a.columns(&f)
 		return f
@@ -94,7 +105,7 @@ func (a *asked) find() {
 	a.cells = slices.CompactFunc(a.cells, func(x, y analysis.At) bool { return x.Spec().Cell.String() == y.Spec().Cell.String() })
 	for _, at := range a.cells {
 		for _, f := range at.Spec().Cell.Without("arm", a.Along) {
-			if !slices.Contains(a.factors, f.Name) {
+			if a.Of.Cell.Get(f.Name) == "" && !slices.Contains(a.factors, f.Name) {
 				a.factors = append(a.factors, f.Name)
 			}
 		}

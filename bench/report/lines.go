@@ -23,7 +23,7 @@ type series struct {
 	Name   string
 	Colour color.NRGBA
 	Points []point
-	Before bool // of the earlier of two runs: dashed
+	Before bool // of the earlier of two runs, or a second one of its arm: dashed
 }
 
 // level is a horizontal line with its name.
@@ -45,8 +45,9 @@ type lineChart struct {
 
 	// Log draws both axes logarithmically: for what grows with x, each doubling of which then counts alike.
 	Log    bool
-	Levels []level // named at their left end; with Log only
+	Levels []level // named at their left end, if they have one; with Log only
 	Rings  []ring
+	Marks  []series // points that no line joins, each with a rim
 }
 
 func (l lineChart) Height(width vg.Length) vg.Length { return max(min(width*0.52, 340), 270) }
@@ -87,7 +88,7 @@ func (l lineChart) Draw(c draw.Canvas) {
 // drawLog draws with both axes logarithmic, over what is above 0.
 func (l lineChart) drawLog(c draw.Canvas, p *plot.Plot) {
 	ys := newSpan()
-	for _, s := range l.Series {
+	for _, s := range slices.Concat(l.Series, l.Marks) {
 		for _, pt := range s.Points {
 			ys.add(pt.Y.Estimate, pt.Y.Low, pt.Y.High)
 		}
@@ -150,6 +151,14 @@ func (l lineChart) Plot(c draw.Canvas, p *plot.Plot) {
 		c.StrokeLines(stroke, pts)
 		if len(pts) > 0 && s.Name != "" {
 			named, ends = append(named, s), append(ends, pts[len(pts)-1].Y)
+		}
+	}
+	for _, s := range l.Marks {
+		for _, pt := range s.Points {
+			at := vg.Point{X: x(pt.X), Y: y(pt.Y.Estimate)}
+			whiskerY(c, ink, at.X, y(pt.Y.Low), y(pt.Y.High))
+			dotAt(c, ink, at, 4.2)
+			dotAt(c, s.Colour, at, 3.2)
 		}
 	}
 	for _, r := range l.Rings {

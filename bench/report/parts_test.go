@@ -134,7 +134,11 @@ func TestEveryClearAnswerHasItsSentence(t *testing.T) {
 			parts = []trial.Part{{Name: "these", Judgement: trial.Judgement{Answer: trial.Supported}},
 				{Name: "those", Judgement: trial.Judgement{Answer: trial.Refuted}}}
 		}
-		for _, j := range []trial.Judgement{{Answer: trial.Supported}, {Answer: trial.Refuted}, mixed} {
+		clear := []trial.Judgement{{Answer: trial.Supported}, {Answer: trial.Refuted}, mixed}
+		if len(r.Compare) == 1 { // which is never mixed
+			clear = clear[:2]
+		}
+		for _, j := range clear {
 			got := choose(run.Questions, []trial.Verdict{{Rule: r, Judgement: j, Parts: parts}})
 			if len(got) != 1 || strings.Contains(got[0].Text, "%!") || j.Answer == mixed.Answer && !strings.Contains(got[0].Text, says) {
 				t.Errorf("%s, %s: %v", r.Claim, j.Answer, got)

@@ -26,7 +26,7 @@ func everyChart(run trial.Run) []string {
 	names := []string{trial.SummaryFigure}
 	for _, q := range run.Questions {
 		for _, f := range q.Figures {
-			if f.Chart != trial.Table {
+			if !slices.Contains([]trial.Chart{trial.Table, trial.Crossings, trial.Predictions}, f.Chart) {
 				names = append(names, f.Name)
 			}
 		}

@@ -10,10 +10,17 @@ const (
 	Grid     Chart = "grid"      // a field for each cell, the levels of a factor across
 	TimeLine Chart = "time line" // what became of requests over a step, a row for each cell, of the first block
 	Table    Chart = "table"     // nothing drawn
+	Model    Chart = "model"     // what replicas would serve, by the CPU of a request, and points that were measured
+
+	// Tables of what is worked out over several cells.
+	Crossings   Chart = "crossings"   // from how many replicas on one arm serves more than another, by the same model
+	Predictions Chart = "predictions" // those of the run, and what was measured
 )
 
 // Charts lists all of them.
-func Charts() []Chart { return []Chart{Bars, Dots, Lines, Grid, TimeLine, Table} }
+func Charts() []Chart {
+	return []Chart{Bars, Dots, Lines, Grid, TimeLine, Table, Model, Crossings, Predictions}
+}
 
 // Names of figures that every report has.
 const (
@@ -50,6 +57,15 @@ type Figure struct {
 	Log       bool    `json:"log,omitempty"`       // dots: a logarithmic axis
 	Zero      bool    `json:"zero,omitempty"`      // the axis of values begins at 0
 	Bent      *Bent   `json:"bent,omitempty"`
+
+	Modelled *Modelled `json:"modelled,omitempty"` // model, crossings: what the curves are worked out from
+}
+
+// Modelled is a system of N replicas of one core each before one store. The CPU of
+// a request is that of the experiment cost.
+type Modelled struct {
+	Replicas   int   `json:"replicas"`   // at most, a power of 2
+	StoreCores []int `json:"storeCores"` // of a store that can use several, the smallest first; one that cannot has one
 }
 
 // Shown is a metric in a figure.

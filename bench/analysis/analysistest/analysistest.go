@@ -78,7 +78,7 @@ func Trial(spec trial.Spec, block int, options ...Option) trial.Trial {
 
 func measurement(step trial.Step) trial.Measurement {
 	m := trial.Measurement{Step: step.Name, Started: Epoch.Add(time.Second), Seconds: step.Seconds, Search: step.Search}
-	m.Usage.CPU, m.Usage.Counters = map[trial.Tier]float64{}, map[string]float64{}
+	m.Usage.Seconds, m.Usage.CPU, m.Usage.Counters = step.Seconds, map[trial.Tier]float64{}, map[string]float64{}
 	for _, s := range step.Streams {
 		r := &trial.StreamResult{Stream: s, Started: m.Started, Seconds: m.Seconds,
 			Users: 100, Outcomes: map[string]int64{}, Replicas: map[string]int64{}, Latency: map[string]*trial.Histogram{}}

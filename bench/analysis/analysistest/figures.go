@@ -16,10 +16,9 @@ type figures struct {
 	balancer, replica, store float64 // us of CPU at full load
 	request, response        float64 // bytes
 	redis, statements        float64 // store operations
-	contention               float64 // loss of efficiency for each further replica
 }
 
-var control = figures{balancer: 22, replica: 44, request: 118, response: 262, contention: 0.02}
+var control = figures{balancer: 22, replica: 44, request: 118, response: 262}
 
 // of is the arm's figures: the control's and what authentication adds.
 func of(a trial.Arm) figures {
@@ -36,9 +35,9 @@ func of(a trial.Arm) figures {
 	case "memory":
 		f.replica += 3
 	case "redis":
-		f.replica, f.store, f.redis, f.contention = f.replica+31, 17, 1, 0.025
+		f.replica, f.store, f.redis = f.replica+31, 17, 1
 	case "postgres":
-		f.replica, f.store, f.statements, f.contention = f.replica+42, 71, 1, 0.08
+		f.replica, f.store, f.statements = f.replica+42, 71, 1
 	case "HS256":
 		f.replica += 12
 	case "RS256":
@@ -123,12 +122,14 @@ func fill(t *trial.Trial, m *trial.Measurement, n noise) {
 	m.Usage.Steal, m.Usage.Foreign = 0, math.Abs(n.near(0.002, 0.5))
 }
 
-// saturate sets what a closed loop reached and what a search found.
+// saturate sets what a closed loop reached under its budgets and what a search found.
 func saturate(s trial.System, m *trial.Measurement, r *trial.StreamResult, f figures, n noise) {
 	rate := f.capacity()
 	if cpu := s.Budgets[trial.ReplicaTier]; cpu > 0 {
-		replicas := float64(s.Replicas)
-		rate = cpu * 1e6 / f.replica * replicas * (1 - f.contention*(replicas-1))
+		rate = min(rate, float64(s.Replicas)*cpu*1e6/f.replica)
+	}
+	if cpu := s.Budgets[trial.StoreTier]; cpu > 0 {
+		rate = min(rate, cpu*1e6/f.store)
 	}
 	if m.Search != nil {
 		r.Stream.Pacing.Rate = math.Round(n.near(0.84*rate, 0.02))

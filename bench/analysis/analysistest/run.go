@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -39,7 +40,12 @@ func Run() (trial.Run, []trial.Trial) {
 			run.Rules = append(run.Rules, r)
 			run.RuleHashes = append(run.RuleHashes, r.Hash())
 		}
-		trials = append(trials, carryOut(&experiment.Plan{Experiment: e, Seed: run.Seed})...)
+		done := carryOut(&experiment.Plan{Experiment: e, Seed: run.Seed})
+		if e.Predict != nil {
+			run.Predictions = append(run.Predictions,
+				e.Predict(slices.DeleteFunc(slices.Clone(done), func(t trial.Trial) bool { return t.Block > 0 }))...)
+		}
+		trials = append(trials, done...)
 	}
 	trials = repeatOne(trials)
 	shareLag(trials)
