@@ -91,9 +91,10 @@ func smallRun(t *testing.T) (config, out string) {
 	dir := t.TempDir()
 	config, out = filepath.Join(dir, "small.yaml"), filepath.Join(dir, "run")
 	text := "minutes_at_most: 0\nusers: 200\nresident: 200\n" +
-		"cost_blocks: 2\ncost_step_seconds: 0.3\ncost_arms: [session/redis, session/postgres, jwt/HS256]\n" +
+		"cost_blocks: 2\ncost_step_seconds: 0.3\ncost_arms: [session/redis, jwt/HS256]\n" +
 		"scale_blocks: 2\nscale_replicas: [1, 2]\nscale_arms: [session/postgres]\nscale_step_seconds: 0.3\nscale_search_steps: 2\n" +
-		"sticky_replicas: [2]\nsticky_requests: 200\nsticky_users: 50\nrevoke_blocks: 2\nrevoke_users: 40\nrevoke_lifetimes: [2s]\nbench_time: 1x\nbench_count: 1\n"
+		"sticky_replicas: [2]\nsticky_requests: 200\nsticky_users: 50\nsticky_balancers: [round_robin, ip_hash, sticky]\n" +
+		"revoke_blocks: 2\nrevoke_users: 40\nrevoke_lifetimes: [2s]\nbench_time: 1x\nbench_count: 1\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +185,7 @@ func TestRunMeasuresJudgesAndReports(t *testing.T) {
 		t.Errorf("the page differs when made again: %v", err)
 	}
 	// trials may all be invalid on a busy machine
-	if stdout, stderr, code := invoke(t, "compare", out, out); code != 0 || !strings.Contains(stdout, "Verify/alg=HS256") {
+	if stdout, stderr, code := invoke(t, "compare", out, out); code != 0 || !strings.Contains(stdout, "Brackets hold 95 % intervals") {
 		t.Errorf("compare: status %d, %s%s", code, stdout, stderr)
 	}
 	assertNoCredentials(t, out)

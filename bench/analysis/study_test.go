@@ -113,7 +113,7 @@ func (s study) answers(t *testing.T, r trial.Rule, n int) (answers map[trial.Ans
 func runs(t *testing.T) int {
 	n, err := strconv.Atoi(os.Getenv("STUDY"))
 	if err != nil || n < 1 {
-		return 60
+		return 40
 	}
 	return n
 }

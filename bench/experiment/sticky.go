@@ -67,7 +67,7 @@ func place(a trial.Arm, b trial.Balancer, n int) trial.Cell {
 }
 
 func stickyCell(p Profile, a trial.Arm, b trial.Balancer, n int) trial.CellSpec {
-	users, requests := lossyUsers, p.StickyRequests
+	users, requests := max(1, min(lossyUsers, p.StickyRequests/leastRequests)), p.StickyRequests
 	if !arm.Of(a).Loses(b) { // nothing is expected to be lost: many users bound the share, and 2 requests show that a session is kept
 		users, requests = p.StickyUsers, 2*p.StickyUsers
 	}
@@ -80,8 +80,12 @@ func stickyCell(p Profile, a trial.Arm, b trial.Balancer, n int) trial.CellSpec 
 
 // lossyUsers are those of a cell where a share of each user's requests is expected
 // to be lost, so that each asks often; should none be, so many still bound the
-// share by 1 %.
-const lossyUsers = 300
+// share by 1 %. A user asks leastRequests times at least: the first request goes
+// where the log-in did not, and says less than the share of many does.
+const (
+	lossyUsers    = 300
+	leastRequests = 10
+)
 
 // seats are how many of a script's users there are at a time, each with a source
 // address of its own.
