@@ -208,7 +208,7 @@ func (c Comparison) notes() (lines []string) {
 	}
 	for i, r := range []trial.Run{c.A.Run, c.B.Run} {
 		if r.Status != "complete" {
-			lines = append(lines, fmt.Sprintf("Run %s is %s, not complete.", []string{"A", "B"}[i], r.Status))
+			lines = append(lines, fmt.Sprintf("Run %s is not complete, but %s.", []string{"A", "B"}[i], r.Status))
 		}
 	}
 	return lines

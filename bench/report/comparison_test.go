@@ -110,6 +110,19 @@ func TestAComparisonSaysWhatItCouldNotCompare(t *testing.T) {
 	}
 }
 
+func TestRunsWithoutACommonFigureAreNoComparison(t *testing.T) {
+	run, trials, _ := smallRun()
+	other := run
+	run.Experiments, other.Experiments = []string{"cost"}, []string{"revoke"}
+	of := func(e string) []trial.Trial {
+		return slices.DeleteFunc(slices.Clone(trials), func(tr trial.Trial) bool { return tr.Spec.Experiment != e })
+	}
+	a, b := stored(t, run, of("cost")), stored(t, other, of("revoke"))
+	if _, err := NewComparison(a, b, 0.05); err == nil || !strings.Contains(err.Error(), "no figure in common") {
+		t.Errorf("%v; want an error that says so", err)
+	}
+}
+
 // page writes a comparison's page and returns its folder.
 func page(t *testing.T, c Comparison) trial.Folder {
 	t.Helper()
@@ -125,7 +138,7 @@ func TestComparisonPageSaysWhatTheTerminalSays(t *testing.T) {
 	text := contents(t, page(t, c), ComparisonPage)
 	for _, want := range []string{"after against before", "kernel: 6.1 in A, 6.18 in B", "ba9876543210",
 		"cost, jwt/HS256, load=common: CPU per request",
-		"Run B is interrupted", "Only in B: scale.", "jwt/HS256, A</text>", "A is paler."} {
+		"Run B is not complete, but interrupted.", "Only in B: scale.", "jwt/HS256, A</text>", "A is paler."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)
 		}
