@@ -63,6 +63,15 @@ func TestTheCatalogueHangsTogether(t *testing.T) {
 
 // An arm is asked for what it is and not for its name: more than one may sign by
 // the same algorithm.
+// Behind its balancer an arm whose replicas each keep their own state sticks.
+func TestBalancer(t *testing.T) {
+	for _, k := range arm.All() {
+		if got := k.Balancer(); got.Sticks() != (k.State == arm.Replica) {
+			t.Errorf("%s, whose state lives %s, stands behind %s", k.Name, k.State, got)
+		}
+	}
+}
+
 func TestPublicKey(t *testing.T) {
 	for factor, want := range map[string]bool{
 		"algorithm=HS256": false, "algorithm=HS512": false, "algorithm=RS256": true, "algorithm=EdDSA": true, "store=redis": false,

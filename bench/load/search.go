@@ -169,7 +169,7 @@ func (h *hunt) close() (rate float64, end trial.End, why string) {
 		above = h.rates[h.low+1 : h.high+1]
 	}
 	if len(above) > 0 {
-		below := low // the end that fails
+		below := low // of the rates that were tried the next below the end that fails
 		if n := len(above); n > 1 {
 			below = above[n-2]
 		}

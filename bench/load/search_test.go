@@ -216,10 +216,12 @@ func TestSearchThatFindsNoKnee(t *testing.T) {
 			"/s the generator is at its own ceiling: p99 over 100 ms"},
 		{"a machine that spoils", slo(60), 30_000, over(trial.Spoiled), trial.Undecided, 955,
 			"/s 4 tries were spoiled by the machine: p99 over 100 ms"},
-		{"in too little time", trial.Search{Steps: 40, SLO: slo(1).SLO, Seconds: 10}, 0, cliff(1000), trial.Undecided, 400, "12 s were not enough"},
+		{"in too little time", trial.Search{Steps: 40, SLO: slo(1).SLO, Seconds: 10}, 0, cliff(1000), trial.Undecided, 400,
+			"12 s were not enough"},
 	} {
 		got, err := Search(c.s, c.ceiling, steady(c.system))
-		if err != nil || got.End != c.end || got.Holds < c.least || got.Holds > 1000 && got.Holds != c.least || !strings.Contains(got.Why, c.why) {
+		if err != nil || got.End != c.end || got.Holds < c.least || got.Holds > 1000 && got.Holds != c.least ||
+			!strings.Contains(got.Why, c.why) {
 			t.Errorf("%s: %v, %s: holds %g, fails %g, because %s", c.name, err, got.End, got.Holds, got.Fails, got.Why)
 		}
 		coherent(t, c.s, got)
@@ -291,7 +293,8 @@ func TestJudge(t *testing.T) {
 		r.Stream.Pacing.Rate = 300
 		r.Latency[trial.Success].Record(c.p99)
 		got := Judge(r, slo(1).SLO, c.spoilt, c.limited)
-		if got.Outcome != c.outcome || got.Why != c.why || got.Rate != 300 || math.Abs(got.P99Milliseconds/float64(c.p99.Milliseconds())-1) > 0.01 {
+		if got.Outcome != c.outcome || got.Why != c.why || got.Rate != 300 ||
+			math.Abs(got.P99Milliseconds/float64(c.p99.Milliseconds())-1) > 0.01 {
 			t.Errorf("%+v: %+v", c, got)
 		}
 	}

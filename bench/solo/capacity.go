@@ -140,15 +140,16 @@ func (l *Load) search(ctx context.Context, h Hunt) (trial.Capacity, map[float64]
 // note says what keeps the figures from being the server's alone.
 func (f *Found) note() {
 	if need := f.Search.TrySeconds(); f.TrySeconds < need {
-		f.Notes = append(f.Notes, fmt.Sprintf("a try of %g s shows no queue that grows by less than %.0f %%, so what was found may be that much too high: "+
-			"try for %g s or longer", f.TrySeconds, 100*f.Search.SLO.P99Milliseconds/1000/f.TrySeconds, need))
+		f.Notes = append(f.Notes, fmt.Sprintf("a try of %g s shows no queue that grows by less than %.0f %%, so what was found may be that "+
+			"much too high: try for %g s or longer", f.TrySeconds, 100*f.Search.SLO.P99Milliseconds/1000/f.TrySeconds, need))
 	}
 	if f.Knee == nil {
 		return
 	}
 	// Little's law, with the median for the mean: requests in flight are rate times latency.
 	if busy := f.Knee.Rate * f.Knee.Latency.P50 / 1000; busy > float64(f.Connections)/2 {
-		f.Notes = append(f.Notes, fmt.Sprintf("about %.0f of %d connections were in use at once: more of them might hold more", busy, f.Connections))
+		f.Notes = append(f.Notes,
+			fmt.Sprintf("about %.0f of %d connections were in use at once: more of them might hold more", busy, f.Connections))
 	}
 }
 

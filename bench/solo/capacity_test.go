@@ -79,7 +79,8 @@ func TestCapacity(t *testing.T) {
 	if err := errors.Join(f.WriteText(&text), f.WriteJSON(&program)); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{f.Capacity.String(), "p99 within 9000 ms, no error, none dropped", "broke 4 of 4", "balancer   0.75 of 1 CPU  75 %  the busiest",
+	for _, want := range []string{f.Capacity.String(), "p99 within 9000 ms, no error, none dropped", "broke 4 of 4",
+		"balancer   0.75 of 1 CPU  75 %  the busiest",
 		"cpu1 ", "90 %", "note: a try of 0.2 s shows no queue that grows by less than 4500 %", "try for 360 s"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, &text)
@@ -111,7 +112,8 @@ func TestTheGeneratorsCeiling(t *testing.T) {
 	}
 	h.Spoilt = func(*trial.Measurement, trial.SLO) (string, bool) { return "5 % was stolen", false }
 	nobody.requests, h.Meter = 0, nobody
-	if rate, why, err := l.Ceiling(t.Context(), serve(t, nobody.ServeHTTP), h); rate != 0 || err != nil || !strings.Contains(why, "5 % was stolen") {
+	rate, why, err = l.Ceiling(t.Context(), serve(t, nobody.ServeHTTP), h)
+	if rate != 0 || err != nil || !strings.Contains(why, "5 % was stolen") {
 		t.Errorf("on a machine that spoils: %v/s, %q, %v", rate, why, err)
 	}
 }

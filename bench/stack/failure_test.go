@@ -333,6 +333,30 @@ func TestMintRefusesHalfAList(t *testing.T) {
 	}
 }
 
+// A tier's room is what its components may use, and never more than there is.
+func TestRoom(t *testing.T) {
+	component := func(name string, tier trial.Tier) *Component { return &Component{name: name, tier: tier} }
+	s := &Stack{Components: []*Component{component("nginx", trial.BalancerTier), component("r1", trial.ReplicaTier),
+		component("r2", trial.ReplicaTier), component("postgres", trial.StoreTier)}}
+	type tiers = map[trial.Tier]float64
+	for name, c := range map[string]struct {
+		cpus    int
+		budgets tiers
+		want    tiers
+	}{
+		"one CPU":   {1, nil, tiers{trial.BalancerTier: 1, trial.ReplicaTier: 1, trial.StoreTier: 1}},
+		"five CPUs": {5, nil, tiers{trial.BalancerTier: 1, trial.ReplicaTier: 5, trial.StoreTier: 5}},
+		"a budget":  {5, tiers{trial.ReplicaTier: 0.2}, tiers{trial.BalancerTier: 1, trial.ReplicaTier: 0.4, trial.StoreTier: 5}},
+		"budgets": {1, tiers{trial.ReplicaTier: 0.7, trial.StoreTier: 2},
+			tiers{trial.BalancerTier: 1, trial.ReplicaTier: 1, trial.StoreTier: 1}},
+	} {
+		s.spec.System.Budgets = c.budgets
+		if got := s.Room(c.cpus); !maps.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
 func TestSplitCPUs(t *testing.T) {
 	for _, c := range []struct {
 		cpus              []int

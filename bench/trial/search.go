@@ -13,7 +13,7 @@ type Search struct {
 	SLO        SLO     `json:"slo"`
 	From       float64 `json:"fromPerSecond,omitempty"`       // the first rate to try
 	Resolution float64 `json:"resolution,omitempty"`          // share by which what holds and what fails may lie apart
-	Repeats    int     `json:"repeats,omitempty"`             // of what held, which must all hold, and of what failed above it, which must all fail
+	Repeats    int     `json:"repeats,omitempty"`             // of both ends: they must hold and fail as at first
 	Seconds    float64 `json:"searchSecondsAtMost,omitempty"` // no try begins later; 0 sets no limit
 }
 
