@@ -53,6 +53,7 @@ type Config struct {
 	Mint, Force       bool
 	Drain, DrainDelay time.Duration
 	DrainIdle         time.Duration
+	ExtraWork         time.Duration
 
 	given map[string]string // the flags that choose an arm
 	kind  kind              // the arm that they choose
@@ -181,6 +182,8 @@ func (c *Config) define(fs *flag.FlagSet) {
 	fs.DurationVar(&c.DrainDelay, "drain-delay", 0, "`time` between /readyz turning 503 and the listener closing, after SIGTERM")
 	fs.DurationVar(&c.DrainIdle, "drain-idle", time.Second,
 		"`time` at most that idle connections stay open after that, for one more request each: a balancer that is told to close them loses none")
+	fs.DurationVar(&c.ExtraWork, "extra-work", 0,
+		"CPU `time` that every request to the public listener burns besides, to see whether a measurement finds it; for loopback only")
 }
 
 func usage(fs *flag.FlagSet, w io.Writer) {
@@ -231,6 +234,7 @@ func (c *Config) complete() error {
 		{"drain", int64(c.Drain), 0, "0s"},
 		{"drain-delay", int64(c.DrainDelay), 0, "0s"},
 		{"drain-idle", int64(c.DrainIdle), 0, "0s"},
+		{"extra-work", int64(c.ExtraWork), 0, "0s"},
 		{"pool", int64(c.Pool), 1, "1"},
 		{"memory-max", int64(c.MemoryMax), 1, "1"},
 		{"seed-users", int64(c.SeedUsers), 0, "0"},
@@ -246,6 +250,9 @@ func (c *Config) complete() error {
 	}
 	if c.Leeway > token.MaxLeeway {
 		return fmt.Errorf("-leeway %v: want at most %v", c.Leeway, token.MaxLeeway)
+	}
+	if c.ExtraWork > maxExtraWork {
+		return fmt.Errorf("-extra-work %v: want at most %v", c.ExtraWork, maxExtraWork)
 	}
 	if c.SeedUsers > 1_000_000 {
 		return errors.New("-seed-users: want at most 1000000")
@@ -322,10 +329,10 @@ func (c *Config) opens() error {
 	return nil
 }
 
-// staysLocal keeps accounts with a public password, and credentials without
-// one, from a network.
+// staysLocal keeps accounts with a public password, credentials without one and
+// wasted work from a network.
 func (c *Config) staysLocal() error {
-	if c.Force || c.SeedUsers == 0 && !c.Mint {
+	if c.Force || c.SeedUsers == 0 && !c.Mint && c.ExtraWork == 0 {
 		return nil
 	}
 	for _, l := range []struct{ flag, address string }{{"listen", c.Listen}, {"private", c.Private}} {
@@ -334,7 +341,7 @@ func (c *Config) staysLocal() error {
 			return fmt.Errorf("-%s %q: %w", l.flag, l.address, err)
 		}
 		if !addr.IP.IsLoopback() {
-			return fmt.Errorf("-%s %s: -mint and -seed-users are for loopback only; -force allows it all the same", l.flag, l.address)
+			return fmt.Errorf("-%s %s: -mint, -seed-users and -extra-work are for loopback only; -force allows it all the same", l.flag, l.address)
 		}
 	}
 	return nil

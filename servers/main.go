@@ -143,7 +143,7 @@ func run(ctx context.Context, cfg Config, stdout, stderr io.Writer) error {
 	ready := map[string]string{"listen": public.Addr().String(), "private": private.Addr().String(), "replica": cfg.Replica}
 	all := servers{
 		api: a, publicOn: problemListener{public}, privateOn: private,
-		public: newServer(a, log, writeTimeout), private: newServer(p, log, 0), // minting may take long
+		public: newServer(working(a, cfg.ExtraWork), log, writeTimeout), private: newServer(p, log, 0), // minting may take long
 		open: new(connections),
 	}
 	all.public.ConnState = all.open.watch
@@ -226,7 +226,10 @@ func warn(log *slog.Logger, cfg Config) {
 	if cfg.InsecureCookies {
 		log.Warn("-insecure-cookies: credentials travel in cookies without Secure and __Host-")
 	}
+	if cfg.ExtraWork > 0 {
+		log.Warn("-extra-work: every request burns CPU time for nothing; for testing a measurement only", "time", cfg.ExtraWork.String())
+	}
 	if cfg.Force {
-		log.Warn("-force: accounts with a public password or minted credentials may be reachable from a network")
+		log.Warn("-force: accounts with a public password, minted credentials or wasted work may be reachable from a network")
 	}
 }
