@@ -21,7 +21,8 @@ func benchLoadCommand(stdout io.Writer) *cobra.Command {
 			if s.Bin, err = binDir(); err != nil {
 				return err
 			}
-			return rivals.Run(c.Context(), stdout, s)
+			_, err = rivals.Run(c.Context(), stdout, s)
+			return err
 		},
 	}
 	f := c.Flags()

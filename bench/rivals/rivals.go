@@ -70,23 +70,24 @@ type contest struct {
 	out      io.Writer
 }
 
-// Run compares the driver with the others and prints a table. An error says that
-// the comparison could not be made; a bound that was missed is part of the table.
-func Run(ctx context.Context, w io.Writer, s Settings) (err error) {
+// Run compares the driver with the others, prints a table and returns how the
+// driver stands to its bounds. An error says that the comparison could not be
+// made; a bound that was missed is none.
+func Run(ctx context.Context, w io.Writer, s Settings) (o Outcome, err error) {
 	if err := s.Check(); err != nil {
-		return err
+		return o, err
 	}
 	programs, err := find(s.Bin)
 	if err != nil {
-		return err
+		return o, err
 	}
 	cpus, err := process.AvailableCPUs()
 	if err != nil {
-		return err
+		return o, err
 	}
 	ledger, warning, err := process.Open()
 	if err != nil {
-		return err
+		return o, err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
 	if warning != nil {
@@ -96,15 +97,15 @@ func Run(ctx context.Context, w io.Writer, s Settings) (err error) {
 		users: filepath.Join(ledger.Dir(), "users.jsonl")}
 	// The target knows only one user.
 	if err := os.WriteFile(c.users, []byte(strings.Repeat(`{"user":"`+user+`"}`+"\n", users)), 0o600); err != nil {
-		return fmt.Errorf("write the driver's credentials: %w", err)
+		return o, fmt.Errorf("write the driver's credentials: %w", err)
 	}
 	last := strconv.Itoa(cpus[len(cpus)-1])
 	if c.target, err = stack.StartSite(ctx, ledger, last, answer); err != nil {
-		return err
+		return o, err
 	}
 	defer func() { err = errors.Join(err, c.target.Down(context.WithoutCancel(ctx))) }()
 	if c.probe, err = c.watch(ctx, cpus); err != nil {
-		return err
+		return o, err
 	}
 	defer func() { err = errors.Join(err, c.probe.Close()) }()
 	fmt.Fprintf(w, "Target: nginx on CPU %s, answering %d bytes from its configuration. Generators: CPU %s, %d connections.\n",
@@ -112,11 +113,14 @@ func Run(ctx context.Context, w io.Writer, s Settings) (err error) {
 	if len(cpus) < 2 {
 		fmt.Fprintln(w, "There is one CPU: generator and target share it, so no figure below stands for the generator alone.")
 	}
-	if err := c.compare(ctx); err != nil {
-		return err
+	if o, err = c.compare(ctx); err != nil {
+		return o, err
 	}
-	return c.memory(ctx)
+	return o, c.memory(ctx)
 }
+
+// ErrMissing says that a program which takes part is not here.
+var ErrMissing = errors.New("missing")
 
 // find looks for everybody who takes part.
 func find(bin string) (map[string]string, error) {
@@ -126,7 +130,7 @@ func find(bin string) (map[string]string, error) {
 	}
 	for _, name := range []string{"authbench", "wrk", "vegeta", "k6"} {
 		if programs[name] == "" {
-			return nil, fmt.Errorf("%s is missing: make bench-load installs it", name)
+			return nil, fmt.Errorf("%s is %w: make bench-load installs it", name, ErrMissing)
 		}
 	}
 	return programs, nil
@@ -168,14 +172,14 @@ func (r result) rate() float64  { return float64(r.requests) / r.seconds }
 func (r result) cpuUS() float64 { return r.cpu / float64(max(r.requests, 1)) * 1e6 }
 
 // compare runs everybody at every load, round after round, and prints medians.
-func (c *contest) compare(ctx context.Context) error {
+func (c *contest) compare(ctx context.Context) (o Outcome, err error) {
 	most, err := c.maximum(ctx)
 	if err != nil {
-		return err
+		return o, err
 	}
 	startup, err := c.k6Startup(ctx)
 	if err != nil {
-		return err
+		return o, err
 	}
 	k6 := func(ctx context.Context, e entry) (result, error) {
 		r, err := c.k6(ctx, e)
@@ -199,22 +203,21 @@ func (c *contest) compare(ctx context.Context) error {
 	for round := range c.Rounds {
 		before, err := c.probe.Read(ctx)
 		if err != nil {
-			return err
+			return o, err
 		}
 		for i := range entries {
 			n := (i + round) % len(entries) // nobody is always first
 			r, err := entries[n].run(ctx, entries[n])
 			if err != nil {
-				return fmt.Errorf("%s, %s loop: %w", entries[n].tool, entries[n].mode, err)
+				return o, fmt.Errorf("%s, %s loop: %w", entries[n].tool, entries[n].mode, err)
 			}
 			results[n] = append(results[n], r)
 		}
 		after, err := c.probe.Read(ctx)
 		if err != nil {
-			return err
+			return o, err
 		}
 		rounds = append(rounds, probe.Between(before, after))
 	}
-	c.print(entries, results, rounds, startup)
-	return nil
+	return c.print(entries, results, rounds, startup), nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,8 +32,12 @@ func TestGeneratorsSideBySide(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var out bytes.Buffer
-	if err := Run(ctx, &out, Settings{Bin: bin, Rounds: 1, Seconds: 1, Memory: []int{3000}}); err != nil {
+	o, err := Run(ctx, &out, Settings{Bin: bin, Rounds: 1, Seconds: 1, Memory: []int{3000}})
+	if err != nil {
 		t.Fatal(err)
+	}
+	if len(o.Bounds) != 5 || o.Bounds[0].What != "x wrk" || !(o.Bounds[0].Value > 0) {
+		t.Errorf("the driver's bounds: %+v", o.Bounds)
 	}
 	rows := map[string]int{}
 	for line := range strings.Lines(out.String()) {
@@ -72,9 +77,16 @@ func TestTable(t *testing.T) {
 	}
 	lost := of(0.2, 0.2, 0.2)
 	lost[1].dropped = 7
-	c.print(entries, [][]result{of(0.1, 9, 0.12), of(0.1, 0.1, 0.1), of(0.15, 0.1, 0.3), of(1, 1, 1), lost, of(0.3), of(0.6), of(1.2)},
+	o := c.print(entries, [][]result{of(0.1, 9, 0.12), of(0.1, 0.1, 0.1), of(0.15, 0.1, 0.3), of(1, 1, 1), lost, of(0.3), of(0.6), of(1.2)},
 		[]trial.Usage{{Seconds: 10, Foreign: 0.1}, {Seconds: 10, Steal: 0.12, Foreign: 0.2},
 			{Seconds: 10, Missing: map[string]string{"foreign CPU": "nobody counted"}}}, 0.25)
+	var keeps []bool
+	for _, b := range o.Bounds {
+		keeps = append(keeps, b.Kept())
+	}
+	if !o.Disturbed || !slices.Equal(keeps, []bool{true, false, true, false, false}) {
+		t.Errorf("disturbed %v, bounds %+v", o.Disturbed, o.Bounds)
+	}
 	for _, want := range []string{
 		"driver  open  50000  5000  12.0  0  0  20  1200",
 		"wrk  closed  max  5000  10.0  0  0  -  -",
@@ -115,7 +127,7 @@ func TestBadSettings(t *testing.T) {
 		s := good
 		change(&s)
 		var out bytes.Buffer
-		if err := Run(t.Context(), &out, s); err == nil || !strings.Contains(err.Error(), want) || out.Len() > 0 {
+		if _, err := Run(t.Context(), &out, s); err == nil || !strings.Contains(err.Error(), want) || out.Len() > 0 {
 			t.Errorf("%+v: %v, want %q; printed %q", s, err, want, &out)
 		}
 	}
@@ -138,14 +150,14 @@ func TestFailingGenerator(t *testing.T) {
 	s := Settings{Bin: dir, Rounds: 1, Seconds: 60}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if err := Run(ctx, &bytes.Buffer{}, s); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := Run(ctx, &bytes.Buffer{}, s); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("interrupted: %v", err)
 	}
 	k6 := filepath.Join(dir, "k6")
 	if err := errors.Join(os.Remove(k6), os.WriteFile(k6, []byte("#!/bin/sh\necho out of users >&2\nexit 3\n"), 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	if err := Run(t.Context(), &bytes.Buffer{}, s); err == nil || !strings.Contains(err.Error(), "out of users") {
+	if _, err := Run(t.Context(), &bytes.Buffer{}, s); err == nil || !strings.Contains(err.Error(), "out of users") {
 		t.Errorf("a k6 that fails: %v", err)
 	}
 }

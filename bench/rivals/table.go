@@ -40,8 +40,9 @@ func medianOf(rs []result, f func(result) float64) float64 {
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
-// print writes the table of all results, by entry and round.
-func (c *contest) print(entries []entry, results [][]result, rounds []trial.Usage, k6Startup float64) {
+// print writes the table of all results, by entry and round, and returns how the
+// driver stands to its bounds.
+func (c *contest) print(entries []entry, results [][]result, rounds []trial.Usage, k6Startup float64) Outcome {
 	fmt.Fprintf(c.out,
 		"Medians of %d rounds of %d s; drops and failures are sums. Our driver has %d users and compares \"sub\" in every answer; "+
 			"the others check nothing.\n", len(rounds), c.Seconds, users)
@@ -62,7 +63,7 @@ func (c *contest) print(entries []entry, results [][]result, rounds []trial.Usag
 		fmt.Fprintf(t, "%s\t%s\t%s\t%.0f\t%.1f\t%d\t%d\t%s\t\n", e.tool, e.mode, asked, s.perSecond, s.cpuUS, s.dropped, s.failed, lag)
 	}
 	t.Flush()
-	c.printBounds(all)
+	bs := c.printBounds(all)
 	fmt.Fprintf(c.out, "\nDisturbance by round (CPU-seconds stolen; CPUs that others used):")
 	disturbed := false
 	for _, u := range rounds {
@@ -78,6 +79,7 @@ func (c *contest) print(entries []entry, results [][]result, rounds []trial.Usag
 		fmt.Fprintln(c.out,
 			"Others used this machine meanwhile: take the figures as indications only, and lags and drops as theirs rather than the driver's.")
 	}
+	return Outcome{bs, disturbed}
 }
 
 // Bounds of a round, beyond which the machine is said to have been disturbed.
@@ -86,34 +88,64 @@ const (
 	foreignBound = 0.1 // CPUs
 )
 
-// printBounds sets the driver against its bounds.
-func (c *contest) printBounds(all []summary) {
-	find := func(tool string, mode trial.Mode, rate float64) (s summary) {
-		for _, s := range all {
-			if s.tool == tool && s.mode == mode && (rate < 0 || s.rate == rate) {
-				return s
-			}
+// Outcome is how the driver stands to its bounds.
+type Outcome struct {
+	Bounds    []Bound
+	Disturbed bool // others used the machine meanwhile: a bound that was missed may be theirs
+}
+
+// Bound is what the driver is held to.
+type Bound struct {
+	What        string // such as "x wrk"
+	Unit        string // after a value; empty of a ratio
+	Value, Most float64
+}
+
+// Kept says whether the driver holds it.
+func (b Bound) Kept() bool { return b.Value <= b.Most }
+
+// findSummary is a tool's at a load; a rate below 0 is any.
+func findSummary(all []summary, tool string, mode trial.Mode, rate float64) summary {
+	for _, s := range all {
+		if s.tool == tool && s.mode == mode && (rate < 0 || s.rate == rate) {
+			return s
 		}
-		return s
 	}
-	most := find("driver", trial.Open, -1)
-	fmt.Fprintf(c.out, "\nCPU per request of the driver at its maximum (open loop, %.0f/s) against the others at theirs, closed loop:\n",
-		most.rate)
+	return summary{}
+}
+
+// bounds hold the driver's CPU per request at its maximum against the others' at
+// theirs, and what it drops and how late it is at a high rate.
+func bounds(all []summary) (bs []Bound) {
+	most := findSummary(all, "driver", trial.Open, -1)
 	for _, o := range []struct {
-		tool  string
-		bound float64
+		tool string
+		most float64
 	}{{"wrk", 2.5}, {"vegeta", 0.6}, {"k6", 0.25}} {
-		ratio := most.cpuUS / find(o.tool, trial.Closed, 0).cpuUS
-		fmt.Fprintf(c.out, "  %.2f x %s, bound %.2f: %s\n", ratio, o.tool, o.bound, kept(ratio <= o.bound))
+		bs = append(bs, Bound{What: "x " + o.tool, Value: most.cpuUS / findSummary(all, o.tool, trial.Closed, 0).cpuUS, Most: o.most})
+	}
+	o := findSummary(all, "driver", trial.Open, openRate)
+	return append(bs, Bound{What: "dropped", Value: float64(o.dropped)},
+		Bound{What: "pacer lag p99", Unit: "ms", Value: o.lag99 / 1000, Most: 1})
+}
+
+// printBounds sets the driver against its bounds.
+func (c *contest) printBounds(all []summary) []Bound {
+	bs := bounds(all)
+	fmt.Fprintf(c.out, "\nCPU per request of the driver at its maximum (open loop, %.0f/s) against the others at theirs, closed loop:\n",
+		findSummary(all, "driver", trial.Open, -1).rate)
+	for _, b := range bs[:3] {
+		fmt.Fprintf(c.out, "  %.2f %s, bound %.2f: %s\n", b.Value, b.What, b.Most, kept(b.Kept()))
 	}
 	fmt.Fprintf(c.out, "At an equal rate of %.0f/s:\n", equalRate)
-	ours := find("driver", trial.Open, equalRate)
+	ours := findSummary(all, "driver", trial.Open, equalRate)
 	for _, tool := range []string{"vegeta", "k6"} {
-		fmt.Fprintf(c.out, "  %.2f x %s\n", ours.cpuUS/find(tool, trial.Open, equalRate).cpuUS, tool)
+		fmt.Fprintf(c.out, "  %.2f x %s\n", ours.cpuUS/findSummary(all, tool, trial.Open, equalRate).cpuUS, tool)
 	}
-	o := find("driver", trial.Open, openRate)
-	fmt.Fprintf(c.out, "At %.0f/s open loop:\n  %d dropped, bound 0: %s\n  pacer lag p99 %.2f ms, bound 1 ms: %s\n",
-		openRate, o.dropped, kept(o.dropped == 0), o.lag99/1000, kept(o.lag99 <= 1000))
+	drops, lag := bs[3], bs[4]
+	fmt.Fprintf(c.out, "At %.0f/s open loop:\n  %.0f %s, bound 0: %s\n  %s %.2f ms, bound %.0f ms: %s\n",
+		openRate, drops.Value, drops.What, kept(drops.Kept()), lag.What, lag.Value, lag.Most, kept(lag.Kept()))
+	return bs
 }
 
 func kept(ok bool) string {
