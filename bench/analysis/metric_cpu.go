@@ -197,9 +197,14 @@ func (b Block) quiet(step string) float64 {
 			}
 		}
 	}
-	slices.Sort(levels)
-	r.quiet[key] = stat.Mean(levels[:(len(levels)+2)/3], nil)
+	r.quiet[key] = QuietLevel(levels)
 	return r.quiet[key]
+}
+
+// QuietLevel is the mean of the lowest third of some levels, of which noise only adds to any.
+func QuietLevel(levels []float64) float64 {
+	sorted := slices.Sorted(slices.Values(levels))
+	return stat.Mean(sorted[:(len(sorted)+2)/3], nil)
 }
 
 // controlOf selects the control of a cell that was measured alone: all its factors but the arm's.

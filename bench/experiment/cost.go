@@ -115,20 +115,13 @@ func costTrials(p Profile, all []trial.Arm, done []trial.Trial) ([]trial.Spec, e
 func heaviestDemand(all []trial.Arm, done []trial.Trial) (float64, error) {
 	demands := map[trial.Arm]float64{} // CPU-seconds per request of an arm and its control together
 	for _, t := range done {
-		demand := 0.0
+		both := 0.0
 		for cell := range t.Spec.Cells {
-			m, ok := t.Step(cell, tryingStep)
-			if !ok {
-				continue
-			}
-			if r, ok := m.Result(""); ok && r.Outcomes[trial.Success] > 0 {
-				serving := m.Usage.CPU[trial.BalancerTier] + m.Usage.CPU[trial.ReplicaTier] + m.Usage.CPU[trial.StoreTier]
-				demand += serving / float64(r.Outcomes[trial.Success])
-			}
+			both += demand(t, cell, tryingStep)
 		}
 		a := t.Spec.Cells[0].System.Arm
-		if demand > 0 && (demands[a] == 0 || demand < demands[a]) { // of several attempts the least: noise only adds
-			demands[a] = demand
+		if both > 0 && (demands[a] == 0 || both < demands[a]) { // of several attempts the least: noise only adds
+			demands[a] = both
 		}
 	}
 	heaviest := 0.0
@@ -139,6 +132,21 @@ func heaviestDemand(all []trial.Arm, done []trial.Trial) (float64, error) {
 		heaviest = max(heaviest, demands[a])
 	}
 	return heaviest, nil
+}
+
+// demand is the CPU-seconds of all serving tiers for one successful request of a
+// cell in a step; 0 where there was none.
+func demand(t trial.Trial, cell int, step string) float64 {
+	m, ok := t.Step(cell, step)
+	if !ok {
+		return 0
+	}
+	r, ok := m.Result("")
+	if !ok || r.Outcomes[trial.Success] == 0 {
+		return 0
+	}
+	serving := m.Usage.CPU[trial.BalancerTier] + m.Usage.CPU[trial.ReplicaTier] + m.Usage.CPU[trial.StoreTier]
+	return serving / float64(r.Outcomes[trial.Success])
 }
 
 func costRules(tested []trial.Arm) []trial.Rule {

@@ -208,6 +208,9 @@ func (f Folder) ReadRun() (Run, error) {
 	if err := decode(f.path("run.json"), b, &r); err != nil {
 		return r, err
 	}
+	if r.Profile == SelfTest {
+		return r, fmt.Errorf("%s holds a self-test of the instrument, which is no run: its checks are in selftest.json", f)
+	}
 	if err := r.check(); err != nil {
 		return r, fmt.Errorf("%w: %s %w: restore it, or measure anew", ErrDamaged, f.path("run.json"), err)
 	}

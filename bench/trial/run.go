@@ -38,6 +38,10 @@ type Run struct {
 	Warnings   []string          `json:"warnings,omitempty"`
 }
 
+// SelfTest is the profile of a self-test's manifest. It answers no claim, and is
+// read from its trials and its selftest.json.
+const SelfTest = "selftest"
+
 // What a manifest may say of itself.
 var (
 	profiles = []string{"smoke", "standard", "full"}

@@ -55,6 +55,7 @@ const (
 	SettingPool         = "pool"          // store connections of one replica
 	SettingStoreTimeout = "store-timeout" // of one store call, a duration; under a budget well above the longest freeze
 	SettingArgon2       = "argon2"        // password hash parameters
+	SettingExtraWork    = "extra-work"    // CPU time that every request burns besides, a duration: a known difference
 )
 
 // Lifetime is that of a credential; 0 is the server's own.
