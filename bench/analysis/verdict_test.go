@@ -273,6 +273,11 @@ func TestTheInstrumentIsChecked(t *testing.T) {
 	if !ok || math.Abs(iv.Estimate-(math.Exp((math.Log(50/53.)+math.Log(50/46.)+math.Log(50/54.))/4)-1)) > 1e-9 || iv.N != 4 {
 		t.Errorf("as a share: %+v, %v", iv, ok)
 	}
+	// over the control, of which one half is itself
+	iv, ok = analysis.Identical(analysis.Blocks(halves(50, 53, 46, 54, 50), "cost"), "auth_cpu_us", phase, trial.Difference)
+	if !ok || math.Abs(iv.Estimate+0.75) > 1e-9 || iv.N != 4 {
+		t.Errorf("over the control: %+v, %v; want -0.75", iv, ok)
+	}
 }
 
 // A duet of the control with itself is a pair, in figures over the control.

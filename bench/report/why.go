@@ -86,7 +86,7 @@ func remedy(v trial.Verdict, j trial.Judgement) string {
 		case trial.Biased:
 			return "No number of blocks would decide it with this instrument."
 		}
-		return fmt.Sprintf("No number of blocks would decide it: of %s, %s.", f.Comparison.Name, reason(v.Rule, f))
+		return fmt.Sprintf("More blocks of the same kind would not decide it: of %s, %s.", f.Comparison.Name, reason(v.Rule, f))
 	}
 	return ""
 }
