@@ -69,7 +69,7 @@ func TestDryRunStartsNothing(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Fatalf("status %d, stderr %q", code, stderr)
 	}
-	for _, w := range []string{"jwt/EdDSA", "again (A/A)", "cookie_hash", "minutes"} {
+	for _, w := range []string{"jwt/EdDSA", "none beside none", "cookie_hash", "minutes"} {
 		if !strings.Contains(stdout, w) {
 			t.Errorf("the plan does not hold %q:\n%s", w, stdout)
 		}

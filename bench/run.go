@@ -155,14 +155,7 @@ func printPlan(w io.Writer, r *runner) error {
 		}
 		rows, order := map[string]*row{}, []string{}
 		for _, j := range r.Jobs(e) {
-			var cells []string
-			for _, c := range j.Spec.Cells {
-				cells = append(cells, c.Cell.Words())
-			}
-			cell := strings.Join(cells, " beside ")
-			if j.Spec.Label() != "" {
-				cell += ", again (A/A)"
-			}
+			cell := j.Spec.Words()
 			if j.Block == 0 {
 				cell = "calibration: " + cell
 			}

@@ -161,14 +161,27 @@ func (s Spec) Key(block, attempt int) string {
 	return fmt.Sprintf("%s-%s-%s-b%02d-t%d", s.Experiment, s.Hash(), label, block, attempt)
 }
 
-// String describes the cells in a few words for progress lines and errors.
-func (s Spec) String() string {
-	var cells []string
-	for _, c := range s.Cells {
-		cells = append(cells, c.String())
+// Words describes the cells: of those beside the first, what they do not share with it.
+func (s Spec) Words() string {
+	var words []string
+	for i, c := range s.Cells {
+		if i == 0 {
+			words = append(words, c.String())
+			continue
+		}
+		var own Cell
+		for _, f := range c.Cell {
+			if f.Name == "arm" || s.Cells[0].Cell.Get(f.Name) != f.Level {
+				own = append(own, f)
+			}
+		}
+		words = append(words, own.Words())
 	}
-	return s.Experiment + ": " + strings.Join(cells, " beside ")
+	return strings.Join(words, " beside ")
 }
+
+// String is Words with the experiment, for progress lines and errors.
+func (s Spec) String() string { return s.Experiment + ": " + s.Words() }
 
 // Needs are what a spec asks of the machine and the runtime beyond processes.
 type Needs struct {
