@@ -221,10 +221,7 @@ func (o *capacityOptions) ofArm(ctx context.Context, say io.Writer) (found *solo
 	}
 	defer l.Close()
 	fmt.Fprintf(say, "%s, replicas: %d, balancer: %s\n%v\n", of.Arm, of.Replicas, of.Balancer, o.settings)
-	if o.hunt.Ceiling, err = o.ceiling(ctx, l, s, say); err != nil {
-		return nil, err
-	}
-	return o.search(ctx, l, say)
+	return o.search(ctx, l, func() (float64, error) { return o.ceiling(ctx, l, s, say) }, say)
 }
 
 // ofTarget searches for the capacity of a server that runs.
@@ -247,16 +244,19 @@ func (o *capacityOptions) ofTarget(ctx context.Context, say io.Writer) (found *s
 	}
 	defer l.Close()
 	fmt.Fprintln(say, o.settings)
-	if stack.FindProgram("nginx") == "" {
-		fmt.Fprintln(say, "the generator's ceiling is not measured, as nginx is not installed: the search ends where it uses most of a CPU")
-	} else if o.hunt.Ceiling, err = o.ceilingOfSite(ctx, l, say); err != nil {
-		return nil, err
-	}
-	return o.search(ctx, l, say)
+	return o.search(ctx, l, func() (float64, error) { return o.ceilingOfSite(ctx, l, say) }, say)
 }
 
-// search says what it does, and does it.
-func (o *capacityOptions) search(ctx context.Context, l *solo.Load, say io.Writer) (*solo.Found, error) {
+// search sees that the server answers, has the generator's ceiling measured and
+// searches, and says so.
+func (o *capacityOptions) search(ctx context.Context, l *solo.Load, ceiling func() (float64, error), say io.Writer) (*solo.Found, error) {
+	err := l.Answers(ctx)
+	if err == nil {
+		o.hunt.Ceiling, err = ceiling()
+	}
+	if err != nil {
+		return nil, err
+	}
 	fmt.Fprintf(say, "a try of %v holds with %s; the search takes %v at most\n\n", o.settings.For, o.hunt.SLO, o.within)
 	found, err := l.Capacity(ctx, o.hunt)
 	fmt.Fprintln(say)
@@ -290,6 +290,10 @@ func (o *capacityOptions) ceiling(ctx context.Context, l *solo.Load, s *stack.St
 
 // ceilingOfSite measures it against an nginx of our own, for as long as that takes.
 func (o *capacityOptions) ceilingOfSite(ctx context.Context, l *solo.Load, say io.Writer) (rate float64, err error) {
+	if stack.FindProgram("nginx") == "" {
+		fmt.Fprintln(say, "the generator's ceiling is not measured, as nginx is not installed: the search ends where it uses most of a CPU")
+		return 0, nil
+	}
 	ledger, warning, err := process.Open()
 	if err != nil {
 		return 0, err

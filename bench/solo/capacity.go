@@ -39,9 +39,6 @@ const (
 	ceilingFrom = 2000
 )
 
-// warmUp is how long a search loads at its first rate before the first try.
-const warmUp = time.Second
-
 // Ceiling is the highest rate at which the generator itself holds the SLO: with
 // the same requests, sent to what answers them for next to nothing, such as
 // nginx's own status page. It is 0, and why says why, where the machine did not
@@ -67,6 +64,17 @@ func (l *Load) Ceiling(ctx context.Context, url string, h Hunt) (rate float64, w
 	return found.Holds, "", nil
 }
 
+// Answers warms the server up at the first rate, and says what is wrong if no
+// request succeeds: before any other is sent for a search.
+func (l *Load) Answers(ctx context.Context) error {
+	m, err := l.warm(ctx, time.Second)
+	if err != nil {
+		return err
+	}
+	r := newResult(l.settings, m)
+	return r.Failure()
+}
+
 // Capacity searches for the highest rate that the server holds. When ctx ends
 // before, the error wraps ctx's, and the result holds what was found until then;
 // it is nil if no rate was tried. A search that finds none is no error: see
@@ -75,13 +83,6 @@ func (l *Load) Capacity(ctx context.Context, h Hunt) (*Found, error) {
 	s := l.settings
 	if err := h.Check(); err != nil {
 		return nil, err
-	}
-	m, err := l.warm(ctx, warmUp)
-	if err != nil {
-		return nil, err
-	}
-	if r := newResult(s, m); r.Failure() != nil {
-		return nil, r.Failure()
 	}
 	started := time.Now()
 	capacity, tries, err := l.search(ctx, h)
