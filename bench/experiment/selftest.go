@@ -52,7 +52,7 @@ func FullSelfTest() SelfTest {
 		Identical: []trial.Arm{trial.Control, sharedSecret}, IdenticalStarts: 32,
 		Extras: []int{20, 10, 5}, ExtraStarts: 12,
 		Burners: []int{30, 60}, BurnerExtra: 10, BurnerStarts: 12,
-		Repeat: []trial.Arm{sharedSecret, "session/redis"}, RepeatStarts: 6}
+		Repeat: []trial.Arm{sharedSecret, "session/redis"}, RepeatStarts: 4}
 }
 
 // QuickSelfTest takes about a minute, and proves accordingly little.

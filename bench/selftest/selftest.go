@@ -25,9 +25,9 @@ import (
 
 // Parts of a self-test, in the order of the table.
 const (
-	Identical   = "aa"
-	Sensitivity = "sensitivity"
-	Burner      = "burner"
+	Identical   = experiment.Identical
+	Sensitivity = experiment.Sensitivity
+	Burner      = experiment.Burner
 	Repeat      = "repeat"
 	Driver      = "driver"
 )

@@ -209,7 +209,7 @@ func (f Folder) ReadRun() (Run, error) {
 		return r, err
 	}
 	if r.Profile == SelfTest {
-		return r, fmt.Errorf("%s holds a self-test of the instrument, which is no run: its checks are in selftest.json", f)
+		return r, fmt.Errorf("%s holds a self-test of the instrument, which is no run: its checks are in selftest.json, if it came to its end", f)
 	}
 	if err := r.check(); err != nil {
 		return r, fmt.Errorf("%w: %s %w: restore it, or measure anew", ErrDamaged, f.path("run.json"), err)
