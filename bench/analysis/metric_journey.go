@@ -12,9 +12,10 @@ import (
 func journeyMetrics() []Metric {
 	return []Metric{
 		counted(Metric{Name: "lost_session_share", Title: "Share of a valid user's requests answered 401", Unit: "share", Better: trial.Less,
-			Aspect: trial.Counts, clusters: byUser}, lostSessions),
+			Aspect: trial.Counts, clusters: byUser}, scripted("lost_sessions", "authenticated_requests", "authenticated requests")),
 		counted(Metric{Name: "let_in_user_share", Title: "Share of users let in after their log-out", Unit: "share", Better: trial.Less,
-			Aspect: trial.Counts}, letIn),
+			Aspect: trial.Counts}, // on any replica, in a request that began after the answer to their log-out
+			scripted("users_let_in", "users_logged_out", "users who logged out")),
 		{Name: "revocation_lag_max_seconds", Title: "Revocation lag, longest", Unit: "s", Better: trial.Less, Aspect: trial.WallClock,
 			value: ofLags(slices.Max[[]float64]), resolution: poll, censored: anyAlive},
 		{Name: "revocation_lag_median_seconds", Title: "Revocation lag, median", Unit: "s", Better: trial.Less, Aspect: trial.WallClock,
@@ -44,19 +45,23 @@ func (b Block) journey(s trial.Selector) (*trial.Journey, error) {
 	return m.Journey, nil
 }
 
-func lostSessions(b Block, s trial.Selector) (lost, requests float64, err error) {
-	j, err := b.journey(s)
-	if err != nil {
-		return 0, 0, err
+// scripted counts by two counters of a script: events of which the script must
+// have kept count, and their chances.
+func scripted(events, chances, what string) func(Block, trial.Selector) (float64, float64, error) {
+	return func(b Block, s trial.Selector) (float64, float64, error) {
+		j, err := b.journey(s)
+		if err != nil {
+			return 0, 0, err
+		}
+		n, ok := j.Counters[events]
+		if !ok {
+			return 0, 0, fmt.Errorf("%s: the script did not count %s", cellName(s), events)
+		}
+		return chancesOf(s, n, j.Counters[chances], what)
 	}
-	lost, ok := j.Counters["lost_sessions"]
-	if !ok {
-		return 0, 0, fmt.Errorf("%s: the script did not count lost_sessions", cellName(s))
-	}
-	return chancesOf(s, lost, j.Counters["authenticated_requests"], "authenticated requests")
 }
 
-// byUser says how the requests of lostSessions hang together: those of one user
+// byUser says how the requests that lose sessions hang together: those of one user
 // have one session. A script that did not say how many each user lost is taken
 // for one whose users lost all or nothing, for nothing else is known.
 func byUser(b Block, s trial.Selector) (users, squares float64) {
@@ -73,20 +78,6 @@ func byUser(b Block, s trial.Selector) (users, squares float64) {
 	}
 	users = float64(at.Spec().System.Users)
 	return users, j.Counters["lost_sessions"] * j.Counters["authenticated_requests"] / users
-}
-
-// letIn counts users whose credential was accepted on any replica in a request
-// that began after the answer to their log-out.
-func letIn(b Block, s trial.Selector) (users, of float64, err error) {
-	j, err := b.journey(s)
-	if err != nil {
-		return 0, 0, err
-	}
-	users, ok := j.Counters["users_let_in"]
-	if !ok {
-		return 0, 0, fmt.Errorf("%s: the script did not count users_let_in", cellName(s))
-	}
-	return chancesOf(s, users, j.Counters["users_logged_out"], "users who logged out")
 }
 
 // alive is how many users were still let in when their script stopped watching,
