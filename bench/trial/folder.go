@@ -47,6 +47,12 @@ func (e *envelope) split(b []byte) bool {
 	return ok
 }
 
+// whole says whether the body is the one that was written.
+func (e *envelope) whole() bool {
+	sum := sha256.Sum256(e.Trial)
+	return hex.EncodeToString(sum[:]) == e.SHA256
+}
+
 func (f Folder) path(elem ...string) string {
 	return filepath.Join(append([]string{string(f)}, elem...)...)
 }
@@ -91,13 +97,13 @@ func readTrial(path string) (Trial, error) {
 	if err != nil {
 		return t, err
 	}
-	if !e.split(b) {
+	if !e.split(b) || !e.whole() { // what is wrong with it is best told by the JSON reader
 		if err := decode(path, b, &e); err != nil {
 			return t, fmt.Errorf("%w: delete it and resume the run to measure it again", err)
 		}
-	}
-	if sum := sha256.Sum256(e.Trial); hex.EncodeToString(sum[:]) != e.SHA256 {
-		return t, fmt.Errorf("%w: %s does not match its checksum: restore it, or delete it and resume the run", ErrDamaged, path)
+		if !e.whole() {
+			return t, fmt.Errorf("%w: %s does not match its checksum: restore it, or delete it and resume the run", ErrDamaged, path)
+		}
 	}
 	if err := json.Unmarshal(e.Trial, &t); err != nil {
 		return t, fmt.Errorf("%w: %s: %v", ErrDamaged, path, err)
