@@ -27,6 +27,12 @@ const (
 
 	bottleneckReplicas = 2 // that stand before a store with a budget, and have none
 	bottleneckFactor   = 2 // by which that budget grows
+
+	// Connections to the store: in a closed loop of each replica, few, for a store
+	// under a budget pays for each that is made; of growth in all, so that what is
+	// seen is not what a connection costs.
+	saturatedPool = 4
+	growthPool    = 16
 )
 
 // Scale asks what limits an arm that is scaled out, in three ways: whether a
@@ -46,19 +52,18 @@ func Scale(p Profile) Experiment {
 		}
 	}
 	for _, a := range storeArms(p.ScaleArms) {
-		calibrate = append(calibrate, trial.Single("scale", bottleneckCell(p, a, p.ScaleStoreCPU)))
-		for _, cpus := range bottleneckBudgets(p) {
-			specs = append(specs, trial.Single("scale", bottleneckCell(p, a, cpus)))
-		}
+		low, high := bottleneckBudgets(p, a)
+		calibrate = append(calibrate, trial.Single("scale", bottleneckCell(p, a, low)))
+		specs = append(specs, trial.Single("scale", bottleneckCell(p, a, low)), trial.Single("scale", bottleneckCell(p, a, high)))
 	}
 	return Experiment{
 		Name:     "scale",
 		Question: "What limits an arm that is scaled out?",
 		Method: fmt.Sprintf("Growth: duets of arm and control with 1 and with %d replicas each, at %g requests/s in all. Bottleneck: "+
-			"%d replicas without a budget before a store of %g and of %g CPU. Model: %s replicas of %g CPU and a store of %g CPU. Both in a "+
-			"closed loop, %d requests in flight per replica: throughput only, no capacity and no latency. Budgets are quotas in 100 ms periods. "+
-			"Demands of calibration trials predict what is measured after them.%s",
-			most, p.ScaleRate, bottleneckReplicas, p.ScaleStoreCPU, bottleneckFactor*p.ScaleStoreCPU, anyOf(p.ScaleReplicas), p.ScaleReplicaCPU,
+			"%d replicas without a budget before a store with one, and with %d times as much. Model: %s replicas of %g CPU and a store of %g CPU. Both "+
+			"in a closed loop, %d requests in flight per replica: throughput only, no capacity and no latency. Budgets are quotas of 10 ms and more in "+
+			"100 ms periods, or longer ones. Demands of calibration trials predict what is measured after them.%s",
+			most, p.ScaleRate, bottleneckReplicas, bottleneckFactor, anyOf(p.ScaleReplicas), p.ScaleReplicaCPU,
 			p.ScaleStoreCPU, scaleInFlight, scaleSearches(p)),
 		Blocks:    p.ScaleBlocks,
 		Calibrate: calibrate,
@@ -98,7 +103,9 @@ func growthDuet(p Profile, a trial.Arm, n int) trial.Spec {
 		{Name: growthStep, Seconds: p.ScaleStepSeconds, Streams: p.open(p.ScaleRate)},
 	}
 	cell := func(a trial.Arm, b trial.Balancer) trial.CellSpec {
-		return p.resident(trial.CellSpec{Cell: scalePlace(a, n, 0, 0), System: p.system(a, n, b, time.Hour), Steps: steps})
+		c := trial.CellSpec{Cell: scalePlace(a, n, 0, 0), System: p.system(a, n, b, time.Hour), Steps: steps}
+		c.System.Server[trial.SettingPool] = strconv.Itoa(max(1, growthPool/n))
+		return p.resident(c)
 	}
 	control := cell(trial.Control, balancerFor(a))
 	control.Label = besideLabel
@@ -120,8 +127,14 @@ func bottleneckCell(p Profile, a trial.Arm, storeCPU float64) trial.CellSpec {
 	return saturated(p, a, bottleneckReplicas, 0, storeCPU)
 }
 
-func bottleneckBudgets(p Profile) []float64 {
-	return []float64{p.ScaleStoreCPU, bottleneckFactor * p.ScaleStoreCPU}
+// bottleneckBudgets are those that a store gets, in CPUs. A request takes so little
+// of Redis that one CPU for all else could not use twice the store of the model.
+func bottleneckBudgets(p Profile, a trial.Arm) (low, high float64) {
+	low = p.ScaleStoreCPU
+	if arm.Of(a).Store() == "redis" {
+		low /= bottleneckFactor
+	}
+	return low, bottleneckFactor * low
 }
 
 // saturated is a cell in a closed loop, under budgets. Its balancer sends a request
@@ -135,10 +148,11 @@ func saturated(p Profile, a trial.Arm, n int, replicaCPU, storeCPU float64) tria
 		b = trial.LeastConn
 	}
 	c := trial.CellSpec{Cell: scalePlace(a, n, replicaCPU, storeCPU), System: p.system(a, n, b, time.Hour), Steps: []trial.Step{
-		{Name: "warm-up", Warmup: true, Seconds: 0.5, Streams: p.closed(inFlight)}, // quota periods keep throughput from ever being steady
+		{Name: "warm-up", Warmup: true, Seconds: 1, Streams: p.closed(inFlight)}, // quota periods keep throughput from ever being steady
 		{Name: saturationStep, Seconds: p.ScaleStepSeconds, Streams: p.closed(inFlight)},
 	}}
 	c.System.Server[trial.SettingStoreTimeout] = (2 * time.Second).String()
+	c.System.Server[trial.SettingPool] = strconv.Itoa(saturatedPool)
 	c.System.Budgets = map[trial.Tier]float64{}
 	if replicaCPU > 0 {
 		c.System.Budgets[trial.ReplicaTier] = replicaCPU
@@ -210,13 +224,13 @@ func scalePredictions(p Profile, done []trial.Trial) (all []trial.Prediction) {
 		}
 	}
 	for _, a := range storeArms(p.ScaleArms) {
-		low := scalePlace(a, bottleneckReplicas, 0, p.ScaleStoreCPU)
-		if t, ok := calibrated(low, saturationStep); ok {
+		low, high := bottleneckBudgets(p, a)
+		cell := scalePlace(a, bottleneckReplicas, 0, low)
+		if t, ok := calibrated(cell, saturationStep); ok {
 			if d, err := demand(t, 0, saturationStep); err == nil && d.Store > 0 {
-				cpus := bottleneckFactor * p.ScaleStoreCPU
-				add(t, fmt.Sprintf("%s, store of %g CPU", a, cpus), trial.Selector{Cell: low.With("store_cpu", cpus), Step: saturationStep},
-					"throughput_per_second", cpus/d.Store, fmt.Sprintf("%g CPU over the store's CPU of a request at %g CPU, if nothing else is a limit",
-						cpus, p.ScaleStoreCPU))
+				add(t, fmt.Sprintf("%s, store of %g CPU", a, high), trial.Selector{Cell: cell.With("store_cpu", high), Step: saturationStep},
+					"throughput_per_second", high/d.Store, fmt.Sprintf("%g CPU over the store's CPU of a request at %g CPU, if nothing else is a limit",
+						high, low))
 			}
 		}
 	}
@@ -232,7 +246,7 @@ func scaleRules(p Profile) []trial.Rule {
 		at := func(cpus float64) trial.Selector {
 			return trial.Selector{Cell: scalePlace(a, bottleneckReplicas, 0, cpus), Step: saturationStep}
 		}
-		low, high := p.ScaleStoreCPU, bottleneckFactor*p.ScaleStoreCPU
+		low, high := bottleneckBudgets(p, a)
 		c04.Groups = append(c04.Groups, trial.Group{Name: a.String()})
 		c04.Compare = append(c04.Compare, trial.Comparison{Name: fmt.Sprintf("%s, a store of %g CPU vs %g", a, high, low),
 			A: at(high), B: at(low), Factors: factors(a), Group: a.String()})

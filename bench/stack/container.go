@@ -181,11 +181,11 @@ func (c *container) Tail() string {
 // component accounts for a container on its own.
 func (c *container) component(name string, tier trial.Tier) *Component {
 	return &Component{name: name, tier: tier, unit: c, group: c.now().group, limit: func(cpus float64) error {
-		quota := "-1"
+		quota, period := -1, budgetPeriod
 		if cpus > 0 {
-			quota = strconv.Itoa(int(cpus * budgetPeriod))
+			quota, period = quotaOf(cpus)
 		}
-		_, err := docker(context.Background(), "container", "update", "--cpu-period", strconv.Itoa(budgetPeriod), "--cpu-quota", quota, c.name)
+		_, err := docker(context.Background(), "container", "update", "--cpu-period", strconv.Itoa(period), "--cpu-quota", strconv.Itoa(quota), c.name)
 		return err
 	}}
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,13 +15,21 @@ import (
 	"authbench/bench/trial"
 )
 
-// budgetPeriod is the period of a quota in microseconds. A shorter one lies: on
-// a kernel of 250 ticks a second, 1 ms in 20 let a process run 3.7 ms and then
-// froze it for 76.
+// Bounds on quotas, in microseconds. A shorter one lies: on a kernel of 250 ticks a
+// second, 1 ms in 20 let a process run 3.7 ms and then froze it for 76.
 const (
 	budgetPeriod = 100_000
-	budgetLeast  = 0.1 // CPUs: 10 ms in a period
+	leastQuota   = 10_000 // in a period, which is longer for a budget that would have less
+	budgetLeast  = 0.02   // CPUs: a process that is out of quota stands still for half a second
 )
+
+// quotaOf is a budget as a quota in a period, both in microseconds.
+func quotaOf(cpus float64) (quota, period int) {
+	if period = budgetPeriod; cpus*budgetPeriod < leastQuota {
+		period = int(math.Round(leastQuota / cpus))
+	}
+	return int(math.Round(cpus * float64(period))), period
+}
 
 // groups makes control groups below one of our own in each hierarchy.
 type groups struct {
@@ -162,10 +171,15 @@ func (g *group) dirs() []string {
 // setBudget limits the group to so many CPUs; 0 lifts the limit.
 func (g *group) setBudget(cpus float64) error {
 	if cpus != 0 && cpus < budgetLeast {
-		return fmt.Errorf("a CPU budget of %g: the least is %g CPU (10 ms in 100 ms), below it quotas freeze processes for longer than asked",
+		return fmt.Errorf("a CPU budget of %g: the least is %g CPU (10 ms in 500 ms), below it processes stand still for too long",
 			cpus, budgetLeast)
 	}
-	quota := strconv.Itoa(int(cpus * budgetPeriod))
+	quota, period := "-1", budgetPeriod
+	if cpus > 0 {
+		var n int
+		n, period = quotaOf(cpus)
+		quota = strconv.Itoa(n)
+	}
 	write := func(file, text string) error {
 		if err := os.WriteFile(filepath.Join(g.cpu, file), []byte(text), 0); err != nil {
 			return fmt.Errorf("set a CPU budget: %w", err)
@@ -176,12 +190,10 @@ func (g *group) setBudget(cpus float64) error {
 		if cpus == 0 {
 			quota = "max"
 		}
-		return write("cpu.max", fmt.Sprintf("%s %d", quota, budgetPeriod))
+		return write("cpu.max", fmt.Sprintf("%s %d", quota, period))
 	}
-	if cpus == 0 {
-		quota = "-1"
-	}
-	return errors.Join(write("cpu.cfs_period_us", strconv.Itoa(budgetPeriod)), write("cpu.cfs_quota_us", quota))
+	// Without a quota meanwhile: the old one is another budget in the new period.
+	return errors.Join(write("cpu.cfs_quota_us", "-1"), write("cpu.cfs_period_us", strconv.Itoa(period)), write("cpu.cfs_quota_us", quota))
 }
 
 // used is the CPU time the group has used, in seconds.

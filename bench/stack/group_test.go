@@ -40,7 +40,7 @@ func TestABurnerGetsItsBudget(t *testing.T) {
 		}
 		return
 	}
-	for _, budget := range []float64{0.1, 0.3} {
+	for _, budget := range []float64{0.05, 0.3} {
 		c := burner(t, n)
 		if err := c.setBudget(budget); err != nil {
 			t.Fatal(err)
@@ -158,7 +158,8 @@ func TestVersion2Files(t *testing.T) {
 	if d := cmp.Diff(trial.Throttle{Periods: 30, Throttled: 7, Seconds: 0.25}, th); err != nil || d != "" {
 		t.Errorf("%v\n%s", err, d)
 	}
-	for cpus, want := range map[float64]string{0.25: "25000 100000", 2: "200000 100000", 0: "max 100000"} {
+	for cpus, want := range map[float64]string{0.25: "25000 100000", 2: "200000 100000", 0.1: "10000 100000", 0.05: "10000 200000",
+		0.03: "10000 333333", 0: "max 100000"} {
 		if err := g.setBudget(cpus); err != nil {
 			t.Fatal(err)
 		}
@@ -166,8 +167,8 @@ func TestVersion2Files(t *testing.T) {
 			t.Errorf("%g CPUs: %q, want %q", cpus, b, want)
 		}
 	}
-	if err := g.setBudget(0.05); err == nil {
-		t.Error("a quota of 5 ms was accepted")
+	if err := g.setBudget(0.01); err == nil {
+		t.Error("a quota of 10 ms in a second was accepted")
 	}
 	if len(g.dirs()) != 1 {
 		t.Errorf("directories %v, want one", g.dirs())

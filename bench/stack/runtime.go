@@ -127,7 +127,7 @@ func (n *Runtime) check(spec trial.CellSpec) error {
 			return fmt.Errorf("a CPU budget for the %s needs control groups, which cannot be used here: %s", tier, caps.Reason)
 		}
 		if cpus != 0 && cpus < budgetLeast {
-			return fmt.Errorf("a CPU budget of %g for the %s: the least is %g (10 ms in 100 ms)", cpus, tier, budgetLeast)
+			return fmt.Errorf("a CPU budget of %g for the %s: the least is %g (10 ms in 500 ms)", cpus, tier, budgetLeast)
 		}
 	}
 	return nil
