@@ -119,7 +119,7 @@ func runSelfTest(ctx context.Context, o selfTestOptions, stdout, stderr io.Write
 	result := selftest.Result{Quick: o.quick}
 	if m.warning != "" {
 		for _, part := range parts {
-			result.Add(selftest.Missing(part, m.warning))
+			result.Add(selftest.Missing(part, fmt.Sprintf("there is one CPU (%s), which generator and system would share", m.system)))
 		}
 		return o.show(result, stdout)
 	}
