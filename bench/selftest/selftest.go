@@ -182,7 +182,7 @@ func repeat(s experiment.SelfTest, trials []trial.Trial) (checks []Check) {
 		x, y := first[cell], again[cell]
 		c := Check{Part: Repeat, Systems: fmt.Sprintf("%s beside %s", a, trial.Control),
 			What:  "the ratio at the end against that at the beginning",
-			Bound: fmt.Sprintf("within ±%.0f %%", 100*repeatBound), Outcome: Undecided, Note: join(x.short(), y.short())}
+			Bound: fmt.Sprintf("within ±%.0f %%", 100*repeatBound), Outcome: Undecided, Note: join(at("beginning", x), at("end", y))}
 		if len(x.logs) > 0 && len(y.logs) > 0 {
 			before, after := stat.Mean(x.logs, nil), stat.Mean(y.logs, nil)
 			c.Value, c.Outcome = &Measured{Value: share(after - before), Unit: "%"}, passes(math.Abs(after-before) <= math.Log1p(repeatBound))
@@ -191,6 +191,14 @@ func repeat(s experiment.SelfTest, trials []trial.Trial) (checks []Check) {
 		checks = append(checks, c)
 	}
 	return checks
+}
+
+// at says how few starts of one of two times count.
+func at(when string, x starts) string {
+	if said := x.short(); said != "" {
+		return when + ": " + said
+	}
+	return ""
 }
 
 // loaded is the cell of controls side by side, as package experiment names it.

@@ -243,6 +243,10 @@ func TestResult(t *testing.T) {
 		!strings.Contains(said, fmt.Sprintf("0 of %d starts count. Try again", r.Starts)) {
 		t.Errorf("all starts in doubt: passed %v, %s", doubted.Passed, said)
 	}
+	if c := doubted.Checks[len(doubted.Checks)-1]; !strings.Contains(c.Note, "beginning: 0 of 2 starts count (stolen CPU)") ||
+		!strings.Contains(c.Note, "end: 0 of 2") {
+		t.Errorf("the repeat says %q", c.Note)
+	}
 	var nothing Result
 	if nothing.Add(Missing(Identical, "there is one CPU")); nothing.Passed {
 		t.Error("nothing was measured, and it has passed")
