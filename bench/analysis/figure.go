@@ -80,7 +80,8 @@ func checkFigure(f trial.Figure) error {
 	case modelled != (f.Modelled != nil):
 		return fmt.Errorf("%s, and what is modelled: want both or neither", f.Chart)
 	case modelled && (f.Modelled.Replicas < 2 || len(f.Modelled.StoreCores) == 0):
-		return fmt.Errorf("a model of %d replicas, stores of %v cores: want at least 2, and one size of a store", f.Modelled.Replicas, f.Modelled.StoreCores)
+		return fmt.Errorf("a model of %d replicas, stores of %v cores: want at least 2, and one size of a store",
+			f.Modelled.Replicas, f.Modelled.StoreCores)
 	case f.Along != "" && len(f.Metrics) != 1:
 		return fmt.Errorf("%d metrics along %s: want one", len(f.Metrics), f.Along)
 	case f.Of.Step == "" && f.Along == "":

@@ -64,7 +64,8 @@ func TestStoreMetrics(t *testing.T) {
 	}
 	b := block(t, at.Trial(limited, 1, options...), at.Trial(at.Spec("cost", "none", "open"), 1, at.CPU("open", trial.BalancerTier, 25),
 		at.CPU("open", trial.ReplicaTier, 50)), at.Trial(at.Spec("cost", "jwt/HS256", "open"), 1, at.CPU("open", trial.ReplicaTier, 60)))
-	for name, want := range map[string]float64{"store_cores_per_replica_core": 0.25, "replica_cores_per_store_core": 4, "store_cpu_vs_control": 0.2} {
+	for name, want := range map[string]float64{"store_cores_per_replica_core": 0.25, "replica_cores_per_store_core": 4,
+		"store_cpu_vs_control": 0.2} {
 		if got, err := analysis.Value(name, b, trial.Of("session/redis", "open")); err != nil || math.Abs(got-want) > 1e-9 {
 			t.Errorf("%s = %v, %v; want %v", name, got, err, want)
 		}

@@ -17,9 +17,10 @@ func TestPredictionsAreHeldAgainstWhatWasMeasured(t *testing.T) {
 	predict := func(experiment string, arm trial.Arm, value float64) trial.Prediction {
 		return trial.Prediction{Experiment: experiment, Of: sel(arm), Metric: "throughput_per_second", Value: value}
 	}
-	all := analysis.Hold([]trial.Prediction{predict("cost", "jwt/HS256", 1100), predict("cost", "jwt/HS256", 700), predict("cost", "jwt/ES256", 1),
-		predict("scale", "jwt/HS256", 1)}, analysis.Blocks(trials, "cost"))
-	if len(all) != 3 || math.Abs(all[0].Error-0.1) > 1e-9 || math.Abs(all[1].Error+0.3) > 1e-9 || all[0].Measured.N != 3 || all[2].Measured.N != 0 {
+	all := analysis.Hold([]trial.Prediction{predict("cost", "jwt/HS256", 1100), predict("cost", "jwt/HS256", 700),
+		predict("cost", "jwt/ES256", 1), predict("scale", "jwt/HS256", 1)}, analysis.Blocks(trials, "cost"))
+	if len(all) != 3 || math.Abs(all[0].Error-0.1) > 1e-9 || math.Abs(all[1].Error+0.3) > 1e-9 || all[0].Measured.N != 3 ||
+		all[2].Measured.N != 0 {
 		t.Fatalf("%+v; want errors of +10 %% and -30 %%, and one that was not measured", all)
 	}
 	if median, n := analysis.MedianError(all); n != 2 || math.Abs(median-0.2) > 1e-9 {

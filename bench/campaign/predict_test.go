@@ -38,7 +38,8 @@ func TestPredictionsAreWrittenBeforeWhatChecksThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	run, trials, err := c.Folder.Read()
-	if err != nil || len(run.Predictions) != 1 || run.Predictions[0].Value != 200 || run.Predictions[0].From[0] != trials[0].Key || trials[0].Block != 0 {
+	if err != nil || len(run.Predictions) != 1 || run.Predictions[0].Value != 200 || run.Predictions[0].From[0] != trials[0].Key ||
+		trials[0].Block != 0 {
 		t.Fatalf("%+v, %v; want one of 200 bytes, from the calibration trial", run.Predictions, err)
 	}
 	again := newCampaign(t, predicting(3))

@@ -200,7 +200,7 @@ func costRules(tested []trial.Arm) []trial.Rule {
 
 func costFigures(p Profile) []trial.Figure {
 	common := trial.Selector{Step: commonStep}
-	cost := trial.Figure{Name: "auth-cost", Chart: trial.Bars, Of: common, NoControl: true, Whole: "auth_cpu_us",
+	cost := trial.Figure{Name: "auth-cost", Chart: trial.Bars, Of: common, NoControl: true, Whole: "auth_cpu_us", Ordered: true,
 		Values:  "CPU per request over the control (µs)",
 		Title:   "How much CPU does authenticating one request cost, and where?",
 		Caption: "CPU per successful request over the control's beside it at the same moment. Whiskers: 95 % interval of the whole.",
@@ -248,7 +248,8 @@ var costAdvice = []trial.Advice{
 	{Claim: "C03", Answer: trial.Refuted, Side: trial.ForBoth,
 		Text: "scaling out is no reason for JWT: a core of every session store feeds many replica cores, and verifying a JWT uses a store too."},
 	{Claim: "C03", Answer: trial.Partly, Side: trial.ForBoth,
-		Text: "ask what your store has left before you add replicas, and whether you have a store at all. A ceiling for sessions, and none for JWT: %s."},
+		Text: "ask what your store has left before you add replicas, and whether you have a store at all. A ceiling for sessions, and none " +
+			"for JWT: %s."},
 	{Claim: "C16", Answer: trial.Supported, Side: trial.ForTokens,
 		Text: "you take HS256 where the verifiers may hold the secret: every public-key algorithm measured cost more CPU to verify. " +
 			"Where they may not, a public key is worth its price."},

@@ -40,7 +40,7 @@ type Profile struct {
 	ScaleStepSeconds     float64     `yaml:"scale_step_seconds"`    // of every step, and of each try of the search
 	ScaleSearchSteps     int         `yaml:"scale_search_steps"`    // tries at most of a search for the capacity; 0 makes none
 	ScaleReplicaCPU      float64     `yaml:"scale_replica_cpu"`     // budget of one replica of the small model, in CPUs; 1 where CPUs are many
-	ScaleStoreCPU        float64     `yaml:"scale_store_cpu"`       // of its store, which PostgreSQL has twice and Redis half of where it is to be the bottleneck
+	ScaleStoreCPU        float64     `yaml:"scale_store_cpu"`       // of its store; up to twice as much as the bottleneck
 	ScaleP99Milliseconds float64     `yaml:"scale_p99_milliseconds"`
 
 	StickyBlocks    int              `yaml:"sticky_blocks"`

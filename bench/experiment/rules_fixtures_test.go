@@ -108,7 +108,8 @@ func setBytes(j experiment.Job, _ float64, v value) (os []at.Option) {
 func setStoreShare(j experiment.Job, _ float64, v value) (os []at.Option) {
 	noise := 1 + 0.09*math.Abs(turn(j.Block))
 	for _, step := range measured(j) {
-		os = append(os, at.Throughput(step, 10_000), at.CPU(step, trial.ReplicaTier, 60*noise), at.CPU(step, trial.StoreTier, 60*noise*v(j, step)))
+		os = append(os, at.Throughput(step, 10_000), at.CPU(step, trial.ReplicaTier, 60*noise),
+			at.CPU(step, trial.StoreTier, 60*noise*v(j, step)))
 	}
 	return os
 }

@@ -60,9 +60,9 @@ func Scale(p Profile) Experiment {
 		Name:     "scale",
 		Question: "What limits an arm that is scaled out?",
 		Method: fmt.Sprintf("Growth: duets of arm and control with 1 and with %d replicas each, at %g requests/s in all. Bottleneck: "+
-			"%d replicas without a budget before a store with one, and with %d times as much. Model: %s replicas of %g CPU and a store of %g CPU. Both "+
-			"in a closed loop, %d requests in flight per replica: throughput only, no capacity and no latency. Budgets are quotas of 10 ms and more in "+
-			"100 ms periods, or longer ones. Demands of calibration trials predict what is measured after them.%s",
+			"%d replicas without a budget before a store with one, and with %d times as much. Model: %s replicas of %g CPU and a store of %g CPU. "+
+			"Both in a closed loop, %d requests in flight per replica: throughput only, no capacity and no latency. Budgets are quotas of 10 ms "+
+			"and more in 100 ms periods, or longer ones. Demands of calibration trials predict what is measured after them.%s",
 			most, p.ScaleRate, bottleneckReplicas, bottleneckFactor, anyOf(p.ScaleReplicas), p.ScaleReplicaCPU,
 			p.ScaleStoreCPU, scaleInFlight, scaleSearches(p)),
 		Blocks:    p.ScaleBlocks,
@@ -296,10 +296,10 @@ func scaleFigures(p Profile) []trial.Figure {
 		{Name: "scaling", Chart: trial.Model, Of: small, Along: "replicas", NoControl: true, Levels: "replicas of one core (N, logarithmic)",
 			Values: "requests/s (logarithmic)", Modelled: modelled,
 			Title: "How much do N replicas serve, and what ends it?",
-			Caption: fmt.Sprintf("Lines: what N replicas of one core serve at most, closed, by exact mean value analysis of the CPU of a request in "+
-				"cost; level lines: what all cores of the store allow. Rimmed points: replicas and a store of %g CPU each, measured in a closed loop "+
-				"and multiplied by %g; they work without a pause, which makes a request cheaper or, after each quota's end, dearer. Whiskers: 95 %% "+
-				"interval over blocks.", p.ScaleReplicaCPU, 1/p.ScaleReplicaCPU),
+			Caption: fmt.Sprintf("Lines: what N replicas of one core serve at most, closed, by exact mean value analysis of the CPU of a request "+
+				"in cost; level lines: what all cores of the store allow. Rimmed points: replicas and a store of %g CPU each, measured in a closed "+
+				"loop and multiplied by %g; they work without a pause, which makes a request cheaper or, after each quota's end, dearer. "+
+				"Whiskers: 95 %% interval over blocks.", p.ScaleReplicaCPU, 1/p.ScaleReplicaCPU),
 			Metrics: []trial.Shown{{Metric: "throughput_per_second"}}},
 		{Name: "crossings", Chart: trial.Crossings, Of: small, Along: "replicas", NoControl: true, Modelled: modelled,
 			Title: "From how many replicas on does an arm without a store serve more?",
@@ -309,8 +309,8 @@ func scaleFigures(p Profile) []trial.Figure {
 		{Name: "growth", Chart: trial.Table, Of: trial.Selector{Cell: trial.NewCell("replica_cpu", "unlimited", "store_cpu", "unlimited"),
 			Step: growthStep}, Along: "replicas", NoControl: true,
 			Title: "Does a request cost more as replicas are added?",
-			Caption: "CPU of all tiers per request relative to the control's beside it, which has as many replicas and the same load. Coordination " +
-				"between replicas would make it grow.",
+			Caption: "CPU of all tiers per request relative to the control's beside it, which has as many replicas and the same load. " +
+				"Coordination between replicas would make it grow.",
 			Metrics: []trial.Shown{{Metric: "cpu_vs_control"}}},
 		{Name: "predictions", Chart: trial.Predictions, Of: trial.Selector{Step: saturationStep},
 			Title: "Does the model predict what is measured?",
@@ -322,8 +322,8 @@ func scaleFigures(p Profile) []trial.Figure {
 		figures = slices.Insert(figures, 2, trial.Figure{Name: "store-bottleneck", Chart: trial.Table,
 			Of:    trial.Selector{Cell: trial.NewCell("replicas", bottleneckReplicas, "replica_cpu", "unlimited"), Step: saturationStep},
 			Title: "Does throughput follow the shared store's budget?",
-			Caption: fmt.Sprintf("%d replicas without a budget, closed loop. Where the store is the bottleneck it uses its whole budget, and twice as "+
-				"much serves twice as many. CPUs kept busy show what else may be the limit: the system under test has few.", bottleneckReplicas),
+			Caption: fmt.Sprintf("%d replicas without a budget, closed loop. Where the store is the bottleneck it uses its whole budget, and "+
+				"twice as much serves twice as many. CPUs kept busy show what else may be the limit: the system under test has few.", bottleneckReplicas),
 			Metrics: []trial.Shown{{Metric: "throughput_per_second", As: "throughput"}, {Metric: "store_budget_used", As: "of the store's budget"},
 				{Metric: "cores_store", As: "store"}, {Metric: "cores_replicas", As: "replicas"}, {Metric: "cores_balancer", As: "balancer"}}})
 	}

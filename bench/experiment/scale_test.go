@@ -29,7 +29,8 @@ func TestScaleAsksUnderTheRightLimits(t *testing.T) {
 				continue
 			}
 			pacing := own.Steps[1].Streams[0].Pacing
-			if pacing.Mode != trial.Closed || pacing.Concurrency != 32*own.System.Replicas || own.Steps[1].Streams[0].Connections < pacing.Concurrency {
+			if pacing.Mode != trial.Closed || pacing.Concurrency != 32*own.System.Replicas ||
+				own.Steps[1].Streams[0].Connections < pacing.Concurrency {
 				t.Errorf("%s: %+v, want a closed loop of 32 for each replica", j.Spec, pacing)
 			}
 			for tier, cpus := range own.System.Budgets {
@@ -37,7 +38,8 @@ func TestScaleAsksUnderTheRightLimits(t *testing.T) {
 					t.Errorf("%s: a budget of %v for the %s", j.Spec, cpus, tier)
 				}
 			}
-			if own.Cell.Get("replica_cpu") == "unlimited" && (own.System.Budgets[trial.ReplicaTier] > 0 || own.System.Budgets[trial.StoreTier] == 0) {
+			if own.Cell.Get("replica_cpu") == "unlimited" &&
+				(own.System.Budgets[trial.ReplicaTier] > 0 || own.System.Budgets[trial.StoreTier] == 0) {
 				t.Errorf("%s: budgets %v, want one of the store alone", j.Spec, own.System.Budgets)
 			}
 		}
@@ -78,7 +80,8 @@ func TestScalePredictsFromCalibration(t *testing.T) {
 	got := map[string]float64{}
 	for _, p := range e.Predict(done) {
 		got[p.Name] = p.Value
-		if p.Formula == "" || len(p.From) != 1 || !slices.ContainsFunc(done, func(t trial.Trial) bool { return t.Key == p.From[0] && t.Attempt == 2 }) {
+		second := func(t trial.Trial) bool { return t.Attempt == 2 && t.Key == p.From[0] }
+		if p.Formula == "" || len(p.From) != 1 || !slices.ContainsFunc(done, second) {
 			t.Errorf("%s rests on %v", p.Name, p.From)
 		}
 		jobs, _ := pretend(t, plans(t, "standard")[1], allGood)

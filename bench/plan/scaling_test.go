@@ -13,7 +13,8 @@ func TestScaling(t *testing.T) {
 	demand := func(a trial.Arm, replica, store float64) Measured {
 		m := Measured{Arm: a}
 		for block := 1; block <= 4; block++ {
-			m.Starts = append(m.Starts, model.Start{Block: block, Demand: model.Demand{Balancer: 25e-6, Replica: replica * 1e-6, Store: store * 1e-6}})
+			d := model.Demand{Balancer: 25e-6, Replica: replica * 1e-6, Store: store * 1e-6}
+			m.Starts = append(m.Starts, model.Start{Block: block, Demand: d})
 		}
 		return m
 	}

@@ -50,6 +50,7 @@ func (d *data) draw(experiment string, want trial.Figure) figure {
 	switch want.Chart {
 	case trial.Bars, trial.Dots:
 		dr = a.rowChart(&f)
+		f.Caption = strings.TrimSpace(f.Caption + " " + a.order())
 	case trial.Lines:
 		dr = a.lineChart(&f)
 	case trial.Grid:
@@ -504,6 +505,33 @@ func (a asked) offered() string {
 		return ""
 	}
 	return "Every arm was offered " + number(rate) + nbsp + "requests/s."
+}
+
+// order says how the arms stand to each other, by the whole.
+func (a asked) order() string {
+	if !a.Ordered || a.Whole == "" {
+		return ""
+	}
+	var cells []trial.Selector
+	for _, at := range a.cells {
+		cells = append(cells, a.at(at.Spec().Cell))
+	}
+	told, ties := armLabel(trial.Control), false
+	order := analysis.Order(a.Whole, a.blocks[a.experiment], cells)
+	for _, p := range order {
+		sign := " < "
+		if p.Tie {
+			sign, ties = " ≈ ", true
+		}
+		told += sign + a.label(p.Of.Cell)
+	}
+	if len(order) == 0 {
+		return ""
+	}
+	if ties {
+		told += " (≈: the 95" + nbsp + "% interval of the difference holds 0)"
+	}
+	return "In order: " + told + "."
 }
 
 // doubts are what weakens the figure: trials that a doubt took from its metrics,

@@ -115,3 +115,28 @@ func TestALogAxisLacksWhatWasLeftOut(t *testing.T) {
 		t.Errorf("nothing counts, and the report says %+v", got)
 	}
 }
+
+// Under the chart of what authentication costs the arms stand in order, with ties.
+func TestArmsStandInOrder(t *testing.T) {
+	run, trials, verdicts := wholeRun(t)
+	for _, f := range newData(run, trials, verdicts, "").drawn("cost") {
+		i := strings.Index(f.Caption, "In order: control (no auth) ")
+		if f.ID != "auth-cost" {
+			if i >= 0 && !strings.HasPrefix(f.ID, "auth-cost-at-") {
+				t.Errorf("%s: %s", f.ID, f.Caption)
+			}
+			continue
+		}
+		if i < 0 {
+			t.Fatalf("no order in %q", f.Caption)
+		}
+		last := -1
+		for _, arm := range []string{"session/memory", "jwt/HS256", "jwt/RS256", "session/redis", "jwt/EdDSA", "jwt/ES256", "session/postgres"} {
+			at := strings.Index(f.Caption[i:], arm)
+			if at < last {
+				t.Errorf("%s is not where its figure puts it: %s", arm, f.Caption[i:])
+			}
+			last = at
+		}
+	}
+}

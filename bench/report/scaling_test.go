@@ -14,7 +14,8 @@ import (
 
 func TestGoldenScalingChart(t *testing.T) {
 	for name, width := range map[string]vg.Length{"scaling.svg": wide, "scaling-narrow.svg": narrow} {
-		chart := lineChart{Log: true, XLabel: "replicas", YLabel: "requests/s", Levels: []level{{"all of session/redis", 77_000}}, Rings: []ring{{8, 77_000}}}
+		chart := lineChart{Log: true, XLabel: "replicas", YLabel: "requests/s",
+			Levels: []level{{"all of session/redis", 77_000}}, Rings: []ring{{8, 77_000}}}
 		line := series{Name: "jwt/ES256", Colour: armColour("jwt/ES256")}
 		larger := series{Name: "session/redis, 4 cores", Colour: armColour("session/redis"), Before: true}
 		for n := 1; n <= 64; n *= 2 {
@@ -86,7 +87,8 @@ func TestPredictionsAreShownWithTheirErrors(t *testing.T) {
 			shown = f
 		}
 	}
-	if len(shown.Table.Rows) != len(run.Predictions) || len(run.Predictions) == 0 || !strings.Contains(shown.Caption, "The median of 12 errors") {
+	if len(shown.Table.Rows) != len(run.Predictions) || len(run.Predictions) == 0 ||
+		!strings.Contains(shown.Caption, "The median of 12 errors") {
 		t.Fatalf("%d rows of %d predictions: %s", len(shown.Table.Rows), len(run.Predictions), shown.Caption)
 	}
 	for _, row := range shown.Table.Rows {

@@ -185,7 +185,8 @@ func (c *container) component(name string, tier trial.Tier) *Component {
 		if cpus > 0 {
 			quota, period = quotaOf(cpus)
 		}
-		_, err := docker(context.Background(), "container", "update", "--cpu-period", strconv.Itoa(period), "--cpu-quota", strconv.Itoa(quota), c.name)
+		_, err := docker(context.Background(), "container", "update", "--cpu-period", strconv.Itoa(period), "--cpu-quota",
+			strconv.Itoa(quota), c.name)
 		return err
 	}}
 }

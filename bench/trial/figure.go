@@ -49,6 +49,7 @@ type Figure struct {
 	Along string `json:"along,omitempty"`
 
 	Whole     string  `json:"whole,omitempty"`     // bars: the metric of which the others are the parts
+	Ordered   bool    `json:"ordered,omitempty"`   // bars: the caption orders the arms by Whole, which is over the control, with ties
 	Expected  string  `json:"expected,omitempty"`  // dots, grid: a metric that says what theory expects
 	Reference float64 `json:"reference,omitempty"` // lines: a level to look at
 	Unit      string  `json:"unit,omitempty"`      // "ms" shows so what is measured in µs
