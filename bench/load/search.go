@@ -48,7 +48,7 @@ func Search(s trial.Search, ceiling float64, try func(rate float64) (trial.Try, 
 		}
 		t, err := try(rate)
 		if err != nil {
-			return h.found(trial.Undecided, err.Error()), err
+			return h.found(trial.Undecided, fmt.Sprintf("it was cut off after %d tries: %v", len(h.tries), err)), err
 		}
 		t.Rate = rate
 		h.tries, h.spent = append(h.tries, t), h.spent+t.Seconds
