@@ -87,15 +87,18 @@ func (l lineChart) Draw(c draw.Canvas) {
 
 // drawLog draws with both axes logarithmic, over what is above 0.
 func (l lineChart) drawLog(c draw.Canvas, p *plot.Plot) {
-	ys := newSpan()
+	ys, estimates := newSpan(), newSpan()
 	for _, s := range slices.Concat(l.Series, l.Marks) {
 		for _, pt := range s.Points {
-			ys.add(pt.Y.Estimate, pt.Y.Low, pt.Y.High)
+			ys.add(pt.Y.Low, pt.Y.High)
+			estimates.add(pt.Y.Estimate)
 		}
 	}
 	for _, level := range l.Levels {
-		ys.add(level.Y)
+		estimates.add(level.Y)
 	}
+	// An interval may reach to 0 and below, which is nowhere here.
+	ys.low, ys.high = min(estimates.low, max(ys.low, estimates.low/1.6)), max(estimates.high, min(ys.high, 1.6*estimates.high))
 	p.Y.Min, p.Y.Max = ys.low/1.15, ys.high*1.15
 	p.X.Min, p.X.Max = l.XTicks[0].Value/1.06, l.XTicks[len(l.XTicks)-1].Value*1.03
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
@@ -120,6 +123,12 @@ func (l lineChart) GlyphBoxes(*plot.Plot) []plot.GlyphBox {
 
 func (l lineChart) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
+	whisker := func(col color.Color, x vg.Length, i trial.Interval) {
+		if l.Log && i.Low <= 0 { // nowhere on the axis: below the frame
+			i.Low = p.Y.Min / 2
+		}
+		whiskerY(c, col, x, y(i.Low), y(i.High))
+	}
 	if l.Reference != 0 {
 		ref := draw.LineStyle{Color: muted, Width: 1, Dashes: []vg.Length{4, 3}}
 		c.StrokeLine2(ref, c.Min.X, y(l.Reference), c.Max.X, y(l.Reference))
@@ -141,7 +150,7 @@ func (l lineChart) Plot(c draw.Canvas, p *plot.Plot) {
 		for _, pt := range s.Points {
 			at := vg.Point{X: x(pt.X) + shift, Y: y(pt.Y.Estimate)}
 			pts = append(pts, at)
-			whiskerY(c, s.Colour, at.X, y(pt.Y.Low), y(pt.Y.High))
+			whisker(s.Colour, at.X, pt.Y)
 			dotAt(c, s.Colour, at, 2.8)
 		}
 		stroke := lineStyle(s.Colour, 1.6)
@@ -156,7 +165,7 @@ func (l lineChart) Plot(c draw.Canvas, p *plot.Plot) {
 	for _, s := range l.Marks {
 		for _, pt := range s.Points {
 			at := vg.Point{X: x(pt.X), Y: y(pt.Y.Estimate)}
-			whiskerY(c, ink, at.X, y(pt.Y.Low), y(pt.Y.High))
+			whisker(ink, at.X, pt.Y)
 			dotAt(c, ink, at, 4.2)
 			dotAt(c, s.Colour, at, 3.2)
 		}

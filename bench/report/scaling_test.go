@@ -39,6 +39,18 @@ func TestGoldenScalingChart(t *testing.T) {
 	}
 }
 
+// With two blocks an interval may reach below 0, which no logarithmic axis holds.
+func TestAnIntervalBelowZeroIsDrawn(t *testing.T) {
+	wild := trial.Interval{Estimate: 4_000, Low: -9_000, High: 17_000, N: 2}
+	chart := lineChart{Log: true, XTicks: []plot.Tick{{Value: 1, Label: "1"}, {Value: 4, Label: "4"}},
+		Series: []series{{Name: "a", Points: []point{{1, wild}, {4, wild}}}}, Marks: []series{{Points: []point{{4, wild}}}}}
+	b, err := svgOf(chart, wide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSVG(t, string(b))
+}
+
 func TestOvertakingIsToldInWords(t *testing.T) {
 	crossing := func(a, over trial.Arm, cores int, n float64) plan.Crossing {
 		return plan.Crossing{Arm: a, Over: over, StoreCores: cores, From: trial.Interval{Estimate: n, Low: n - 0.5, High: n + 0.5, N: 4}}
