@@ -91,7 +91,7 @@ func Profiles() []Profile {
 	full.Name = "full"
 	full.CostBlocks, full.CostStepSeconds, full.CostLoads = 24, 3, []int{15, 30, 45}
 	full.CostArms = append(slices.Clone(standard.CostArms), "session/cookie")
-	full.ScaleBlocks, full.ScaleReplicas, full.ScaleStepSeconds, full.ScaleSearchSteps = 8, []int{1, 2, 4, 8}, 5, 40
+	full.ScaleBlocks, full.ScaleReplicas, full.ScaleStepSeconds, full.ScaleSearchSteps = 8, []int{1, 4, 8}, 5, 40
 	full.StickyBlocks, full.StickyRequests = 5, 20_000
 	full.RevokeBlocks, full.RevokeLifetimes = 6, []string{"2s", "5s", "15s"}
 	full.OutageBlocks, full.OutageFaults = 5, []string{"kill", "hang", "cut", "slow"}
