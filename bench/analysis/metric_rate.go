@@ -22,10 +22,8 @@ func rateMetrics() []Metric {
 		{Name: "efficiency", Title: "Efficiency X(N) / (N X(1))", Unit: "share", Better: trial.More, Aspect: trial.Rate, value: efficiency},
 		{Name: "efficiency_vs_control", Title: "Efficiency relative to the control", Unit: "share", Better: trial.More, Aspect: trial.Rate,
 			value: efficiencyVsControl},
-		{Name: "throughput_per_store_cpu", Title: "Throughput for each CPU of the store's budget", Unit: "requests/s", Better: trial.More,
-			Aspect: trial.Rate, derived: true, value: ofStep(overBudget(throughput))},
 		{Name: "store_budget_used", Title: "Share of its budget that the store used", Unit: "share", Better: trial.Less,
-			Aspect: trial.CPUSplit, derived: true, value: ofStep(overBudget(cores(trial.StoreTier)))},
+			Aspect: trial.CPUSplit, derived: true, value: ofStep(budgetUsed)},
 	}
 	for _, tier := range serving() {
 		metrics = append(metrics, Metric{Name: "cores_" + string(tier), Title: fmt.Sprintf("CPUs kept busy, %s", tier), Unit: "CPUs",
@@ -67,16 +65,17 @@ func capacity(x sample) (float64, error) {
 	return x.Stream.Pacing.Rate, nil
 }
 
-// overBudget is a figure of a step for each CPU of its store's budget.
-func overBudget(f func(sample) (float64, error)) func(sample) (float64, error) {
-	return func(x sample) (float64, error) {
-		budget := x.at.Spec().System.Budgets[trial.StoreTier]
-		if budget <= 0 {
-			return 0, fmt.Errorf("the store has no budget")
-		}
-		v, err := f(x)
-		return v / budget, err
+// budgetUsed is the share of its budget that the store kept busy.
+func budgetUsed(x sample) (float64, error) {
+	budget := x.at.Spec().System.Budgets[trial.StoreTier]
+	if budget <= 0 {
+		return 0, fmt.Errorf("the store has no budget")
 	}
+	if _, err := throughput(x); err != nil { // nothing was asked of the store
+		return 0, err
+	}
+	busy, err := cores(trial.StoreTier)(x)
+	return busy / budget, err
 }
 
 // cores is how many CPUs a tier kept busy.

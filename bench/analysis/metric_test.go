@@ -70,7 +70,7 @@ func TestStoreMetrics(t *testing.T) {
 			t.Errorf("%s = %v, %v; want %v", name, got, err, want)
 		}
 	}
-	for name, want := range map[string]float64{"throughput_per_store_cpu": 20_000, "store_budget_used": 0.3, "cores_store": 0.06,
+	for name, want := range map[string]float64{"store_budget_used": 0.3, "cores_store": 0.06,
 		"cores_replicas": 0.24, "cores_balancer": 0.1} {
 		if got, err := analysis.Value(name, b, trial.Of("session/redis", "closed")); err != nil || math.Abs(got-want) > 1e-9 {
 			t.Errorf("%s = %v, %v; want %v", name, got, err, want)
@@ -80,7 +80,7 @@ func TestStoreMetrics(t *testing.T) {
 		t.Errorf("an arm that asks no store uses %v of one, %v", got, err)
 	}
 	for _, c := range []struct{ metric, step, want string }{{"replica_cores_per_store_core", "open", "no store is asked"},
-		{"throughput_per_store_cpu", "open", "the store has no budget"}} {
+		{"store_budget_used", "open", "the store has no budget"}} {
 		if v, err := analysis.Value(c.metric, b, trial.Of("jwt/HS256", c.step)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, %v; want an error with %q", c.metric, v, err, c.want)
 		}

@@ -43,8 +43,8 @@ func (r tested) trials(chances float64, v value) (done []trial.Trial) {
 	set := map[string]func(j experiment.Job, chances float64, v value) []at.Option{
 		"auth_cpu_us": setCPU, "store_operations_per_request": setOperations, "request_bytes": setBytes,
 		"store_cores_per_replica_core": setStoreShare, "store_cpu_vs_control": setStoreCPU, "cpu_vs_control": setGrowth,
-		"throughput_per_store_cpu": setBottleneck,
-		"lost_session_share":       setLost, "let_in_user_share": setLetIn, "revocation_lag_share": setLagShare,
+		"store_budget_used":  setBottleneck,
+		"lost_session_share": setLost, "let_in_user_share": setLetIn, "revocation_lag_share": setLagShare,
 		"outage_availability": setAvailability,
 	}[r.Metric]
 	if set == nil {
@@ -141,11 +141,11 @@ func overBeside(j experiment.Job, v value, tier trial.Tier) (os []at.Option) {
 	return os
 }
 
-// setBottleneck serves this many for each CPU of the store's budget, and so much faster than any machine that rounding does not show.
+// setBottleneck lets a store with a budget use a share of it.
 func setBottleneck(j experiment.Job, _ float64, v value) (os []at.Option) {
 	for _, step := range measured(j) {
 		if cpus := cell(j.Spec).System.Budgets[trial.StoreTier]; cpus > 0 {
-			os = append(os, at.Throughput(step, 1e6*cpus*v(j, step)))
+			os = append(os, at.Throughput(step, 10_000), at.CPU(step, trial.StoreTier, 1e6*cpus*v(j, step)/10_000))
 		}
 	}
 	return os

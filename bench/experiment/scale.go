@@ -238,18 +238,20 @@ func scalePredictions(p Profile, done []trial.Trial) (all []trial.Prediction) {
 }
 
 func scaleRules(p Profile) []trial.Rule {
-	c04 := trial.Rule{Claim: "C04", Statement: "The shared store is the bottleneck.", Metric: "throughput_per_store_cpu",
-		Contrast: trial.Ratio, Supports: trial.Same, Margin: 0.10}
+	// Throughput is (share of its budget that the store uses) x budget / (store's CPU of a request). So where the share is 1
+	// with either budget, throughput follows the budget; and what slows a request moves throughput, but not the share.
+	c04 := trial.Rule{Claim: "C04", Statement: "The shared store is the bottleneck.", Metric: "store_budget_used",
+		Contrast: trial.Against, Supports: trial.Same, Margin: 0.10}
 	c40 := trial.Rule{Claim: "C40", Statement: "Every replica that is added makes a request dearer.", Metric: "cpu_vs_control",
 		Contrast: trial.Ratio, Supports: trial.More, Margin: 0.15, Groups: kindsOf(p.ScaleArms)}
 	for _, a := range storeArms(p.ScaleArms) {
-		at := func(cpus float64) trial.Selector {
-			return trial.Selector{Cell: scalePlace(a, bottleneckReplicas, 0, cpus), Step: saturationStep}
-		}
 		low, high := bottleneckBudgets(p, a)
 		c04.Groups = append(c04.Groups, trial.Group{Name: a.String()})
-		c04.Compare = append(c04.Compare, trial.Comparison{Name: fmt.Sprintf("%s, a store of %g CPU vs %g", a, high, low),
-			A: at(high), B: at(low), Factors: factors(a), Group: a.String()})
+		for _, cpus := range []float64{low, high} {
+			c04.Compare = append(c04.Compare, trial.Comparison{Name: fmt.Sprintf("%s, a store of %g CPU", a, cpus),
+				A:         trial.Selector{Cell: scalePlace(a, bottleneckReplicas, 0, cpus), Step: saturationStep},
+				Reference: 1, Factors: append(factors(a), fmt.Sprintf("store CPU=%g", cpus)), Group: a.String()})
+		}
 	}
 	for _, a := range p.ScaleArms {
 		at := func(n int) trial.Selector { return trial.Selector{Cell: scalePlace(a, n, 0, 0), Step: growthStep} }
@@ -351,9 +353,9 @@ func anyOf(ns []int) string {
 
 var scaleAdvice = []trial.Advice{
 	{Claim: "C04", Answer: trial.Supported, Side: trial.ForSessions,
-		Text: "the store can be made as large as the load: throughput grew with its CPU, and with nothing else."},
+		Text: "the store can be made as large as the load: it used up its CPU, with twice as much as well, and all else waited for it."},
 	{Claim: "C04", Answer: trial.Refuted, Side: trial.ForBoth,
-		Text: "a store of the size measured is not what limits: more CPU for it served no more."},
+		Text: "a store of the size measured is not what limits: it did not use the CPU that it had."},
 	{Claim: "C04", Answer: trial.Partly, Side: trial.ForSessions,
 		Text: "you know what limits: the store of the size measured is the bottleneck or is not. That it is: %s."},
 	{Claim: "C40", Answer: trial.Supported, Side: trial.ForBoth,
