@@ -151,12 +151,12 @@ func (c *Changes) decide() {
 }
 
 // within says whether all of the interval is less than what counts.
-func (x Change) within(minEffect float64) bool {
-	if x.Relative {
-		return x.Effect.Low >= 1/(1+minEffect) && x.Effect.High <= 1+minEffect
+func (c Change) within(minEffect float64) bool {
+	if c.Relative {
+		return c.Effect.Low >= 1/(1+minEffect) && c.Effect.High <= 1+minEffect
 	}
-	bound := max(minEffect*math.Abs(x.A.Estimate), x.Metric.negligible())
-	return x.Effect.Low >= -bound && x.Effect.High <= bound
+	bound := max(minEffect*math.Abs(c.A.Estimate), c.Metric.negligible())
+	return c.Effect.Low >= -bound && c.Effect.High <= bound
 }
 
 // sort puts experiments in their order and within each what is worse first, then

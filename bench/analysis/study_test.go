@@ -110,7 +110,7 @@ func (s study) answers(t *testing.T, r trial.Rule, n int) (answers map[trial.Ans
 
 // runs of each study: enough to notice a rule that is twice as wrong as it may
 // be. STUDY=2000 takes minutes and tells more.
-func runs(t *testing.T) int {
+func runs() int {
 	n, err := strconv.Atoi(os.Getenv("STUDY"))
 	if err != nil || n < 1 {
 		return 40
@@ -127,7 +127,7 @@ func atMost(n int, p float64) int {
 // What is said is wrong in at most 5 % of runs, where the truth lies on the edge
 // at which that is most likely, and an effect that matters is found.
 func TestStudyOfSizeAndPower(t *testing.T) {
-	n := runs(t)
+	n := runs()
 	const margin, edge = 0.05, sessionCost / 1.05
 	all := func(cost float64) []float64 { return []float64{cost, cost, cost, cost} }
 	duets := func(tokens ...float64) study { return study{noise: beside, blocks: 8, tokens: tokens, loads: 1} }

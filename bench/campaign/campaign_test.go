@@ -238,7 +238,10 @@ func TestNonsenseIsRefusedBeforeTheFirstTrial(t *testing.T) {
 	}
 	for want, change := range map[string]func(*experiment.Experiment){
 		`unknown metric "speed"`: func(e *experiment.Experiment) { e.Rules[0].Metric = "speed" },
-		"C18 cannot be answered from fewer than 3 blocks: plan more than 2 (cost_blocks in a --config file)": func(e *experiment.Experiment) { e.Blocks = 2 },
+		"C18 cannot be answered from fewer than 3 blocks: plan more than 2 (cost_blocks in a --config file)": func(
+			e *experiment.Experiment) {
+			e.Blocks = 2
+		},
 		"the rule of C18: x: the same within a margin of 0, which no number of blocks can show": func(e *experiment.Experiment) {
 			e.Rules[0].Supports, e.Rules[0].Margin = trial.Same, 0
 		},

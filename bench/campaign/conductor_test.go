@@ -155,8 +155,9 @@ func TestCellsSideBySideKnowOfEachOther(t *testing.T) {
 		t.Errorf("doubts %+v; want stolen CPU and other processes, once each", made.Doubts)
 	}
 	h.usage.Missing = map[string]string{"foreign CPU": "r1: gone"}
-	if made, _ := c.Make(t.Context(), duet, []int{0}, 1); made.Steps[1].Usage.Missing["foreign CPU"] == "" || made.Steps[1].Usage.Foreign != 0 {
-		t.Errorf("other processes' CPU is known where a cell's own is not: %+v", made.Steps[1].Usage)
+	made, _ = c.Make(t.Context(), duet, []int{0}, 1)
+	if u := made.Steps[1].Usage; u.Missing["foreign CPU"] == "" || u.Foreign != 0 {
+		t.Errorf("other processes' CPU is known where a cell's own is not: %+v", u)
 	}
 }
 

@@ -59,8 +59,8 @@ func Cost(p Profile) Experiment {
 	return Experiment{
 		Name:     "cost",
 		Question: "What does authenticating one request cost?",
-		Method: fmt.Sprintf("Duets: one replica of the arm behind its nginx and one of the control behind another stand side by side and get the "+
-			"same open-loop Poisson arrivals at the same moment; each pair is started afresh for every block. The common rate is %s. "+
+		Method: fmt.Sprintf("Duets: one replica of the arm behind its nginx and one of the control behind another stand side by side and get "+
+			"the same open-loop Poisson arrivals at the same moment; each pair is started afresh for every block. The common rate is %s. "+
 			"CPU by tier per successful request over the control's beside it, as a share of the control's, given in microseconds at the control's "+
 			"quietest level.", common),
 		Blocks:    p.CostBlocks,

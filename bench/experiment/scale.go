@@ -325,7 +325,8 @@ func scaleFigures(p Profile) []trial.Figure {
 			Of:    trial.Selector{Cell: trial.NewCell("replicas", bottleneckReplicas, "replica_cpu", "unlimited"), Step: saturationStep},
 			Title: "Does throughput follow the shared store's budget?",
 			Caption: fmt.Sprintf("%d replicas without a budget, closed loop. Where the store is the bottleneck it uses its whole budget, and "+
-				"twice as much serves twice as many. CPUs kept busy show what else may be the limit: the system under test has few.", bottleneckReplicas),
+				"twice as much serves twice as many. CPUs kept busy show what else may be the limit: the system under test has few.",
+				bottleneckReplicas),
 			Metrics: []trial.Shown{{Metric: "throughput_per_second", As: "throughput"}, {Metric: "store_budget_used", As: "of the store's budget"},
 				{Metric: "cores_store", As: "store"}, {Metric: "cores_replicas", As: "replicas"}, {Metric: "cores_balancer", As: "balancer"}}})
 	}

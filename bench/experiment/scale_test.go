@@ -93,7 +93,8 @@ func TestScalePredictsFromCalibration(t *testing.T) {
 		t.Fatalf("%d predictions: %v", len(got), got)
 	}
 	for name, v := range got {
-		want, near := 1.0, 1e-9
+		var want float64
+		near := 1e-9
 		switch {
 		case strings.Contains(name, "store of 0.2"): // 0.2 CPU over 25 us
 			want = 8000

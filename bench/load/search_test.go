@@ -305,7 +305,7 @@ func TestJudge(t *testing.T) {
 
 // The driver's own tries, against servers.
 func TestSearchAgainstAServer(t *testing.T) {
-	d := driver(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+	d := driver(t, serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(503)
 	}), Load{Connections: 4})
 	run := func(d *Driver) func(rate float64) (trial.Try, error) {

@@ -365,7 +365,8 @@ func (c *compose) replicas(ctx context.Context, launches []launch) (all []Replic
 	for i, u := range started {
 		l, port := launches[i], replicaPort+launches[i].number
 		all = append(all, Replica{Name: l.name, URL: "http://" + u.address(port), PrivateURL: "http://" + u.address(privatePort),
-			component: u.component(l.name, trial.ReplicaTier), upstream: fmt.Sprintf("%s%s:%d", l.place, l.name, port), says: []setting{{"pid", "1"}}})
+			component: u.component(l.name, trial.ReplicaTier), upstream: fmt.Sprintf("%s%s:%d", l.place, l.name, port),
+			says: []setting{{"pid", "1"}}})
 	}
 	for i, r := range all {
 		started[i].serves = func(ctx context.Context) error { return answers(ctx, r.URL+"/healthz") }
