@@ -59,7 +59,7 @@ func Scale(p Profile) Experiment {
 	return Experiment{
 		Name:     "scale",
 		Question: "What limits an arm that is scaled out?",
-		Method: fmt.Sprintf("Growth: duets of arm and control with 1 and with %d replicas each, at %g requests/s in all. Bottleneck: "+
+		Method: fmt.Sprintf("Growth: duets of arm and control with 1 and with %d replicas each, at %g requests/s for all of them. Bottleneck: "+
 			"%d replicas without a budget before a store with one, and with %d times as much. Model: %s replicas of %g CPU and a store of %g CPU. "+
 			"Both in a closed loop, %d requests in flight per replica: throughput only, no capacity and no latency. Budgets are quotas of 10 ms "+
 			"and more in 100 ms periods, or longer ones. Demands of calibration trials predict what is measured after them.%s",
