@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,7 +21,8 @@ func beginSmall(t *testing.T) (cmd *exec.Cmd, folder trial.Folder, stderr *bytes
 	config, out := smallRun(t)
 	text, err := os.ReadFile(config)
 	if err == nil {
-		err = os.WriteFile(config, bytes.Replace(text, []byte("cost_blocks: 1\n"), []byte("cost_blocks: 100\n"), 1), 0o600)
+		text = regexp.MustCompile(`cost_blocks: \d+`).ReplaceAll(text, []byte("cost_blocks: 100"))
+		err = os.WriteFile(config, text, 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)

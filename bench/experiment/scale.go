@@ -80,7 +80,8 @@ func scaleSearches(p Profile) string {
 	if p.ScaleSearchSteps == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" Then an open-loop search for the capacity of the model, from a low rate up: %s.", scaleSLO(p))
+	return fmt.Sprintf(" Then an open-loop search for the capacity of the model with %d replicas, from a low rate up: %s.",
+		slices.Max(p.ScaleReplicas), scaleSLO(p))
 }
 
 func scaleSLO(p Profile) trial.SLO { return trial.SLO{P99Milliseconds: p.ScaleP99Milliseconds} }
@@ -115,7 +116,7 @@ func growthDuet(p Profile, a trial.Arm, n int) trial.Spec {
 // smallCell is the model of n replicas of a core each and one of the store, built small.
 func smallCell(p Profile, a trial.Arm, n int) trial.CellSpec {
 	c := saturated(p, a, n, p.ScaleReplicaCPU, p.ScaleStoreCPU)
-	if p.ScaleSearchSteps > 0 {
+	if p.ScaleSearchSteps > 0 && n == slices.Max(p.ScaleReplicas) {
 		c.Steps = append(c.Steps, trial.Step{Name: capacityStep, Seconds: p.ScaleStepSeconds, Streams: p.open(0),
 			Search: &trial.Search{Steps: p.ScaleSearchSteps, SLO: scaleSLO(p), From: 200 * float64(n), Resolution: 0.1, Repeats: 2}})
 	}
