@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -30,6 +31,10 @@ func beginSmall(t *testing.T) (cmd *exec.Cmd, folder trial.Folder, stderr *bytes
 	cmd = exec.Command(authbench(t), "run", "--profile", "smoke", "--config", config, "--experiments", "cost", "--no-go-bench", "--out", out)
 	stderr = &bytes.Buffer{}
 	cmd.Stderr = stderr
+	// Under nohup it would inherit that the terminal's end does not matter; what we listen to it gets as it is by default.
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP)
+	defer signal.Stop(heard)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
