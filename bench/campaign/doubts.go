@@ -50,9 +50,8 @@ func DoubtRules() []trial.DoubtRule {
 	}
 	const share = "share of its CPU time"
 	return []trial.DoubtRule{
-		duet(rule(stolen, trial.CPUTotal, 0.10, share, "CPU clocks leave stolen time out; cold caches after it cost about 1 %, "+
-			"in a duet on both sides"), 0.65),
-		duet(rule(stolen, trial.CPUSplit, 0.03, share, "stolen time bunches arrivals, which moves work from the replicas to nginx"), 0.10),
+		rule(stolen, trial.CPUTotal, 0.10, share, "CPU clocks leave stolen time out; cold caches after it cost about 1 %"),
+		rule(stolen, trial.CPUSplit, 0.03, share, "stolen time bunches arrivals, which moves work from the replicas to nginx"),
 		rule(stolen, trial.Median, 0.05, share, "a request in flight waits for the CPU to come back"),
 		rule(stolen, trial.Tail, 0.01, share, "one stolen tick is longer than most tails"),
 		rule(stolen, trial.Rate, 0.02, share, "a stolen CPU serves nobody"),
