@@ -323,11 +323,11 @@ func (p *performance) keep(m *trial.Measurement, step trial.Step) error {
 		return nil
 	}
 	p.made.Steps = append(p.made.Steps, *m)
-	for _, d := range p.conductor.Instrument.doubts(m, step.Expect, len(p.spec.Cells)) {
-		if m.Cell == 0 || !slices.Contains(common(), d.Cause) {
-			p.made.Doubts = append(p.made.Doubts, d)
-		}
+	found := remarks(m, step.Expect)
+	if m.Cell == 0 { // machine and generator are the same for all cells: they are judged once
+		found = p.conductor.Instrument.doubts(m, step.Expect, len(p.spec.Cells))
 	}
+	p.made.Doubts = append(p.made.Doubts, found...)
 	for _, mark := range m.Marks {
 		if mark.InEffect == nil {
 			p.made.Doubts = append(p.made.Doubts, trial.Doubt{Step: step.Name, Cause: "fault not in effect", Spoils: trial.Aspects(),

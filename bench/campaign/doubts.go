@@ -72,9 +72,6 @@ func DoubtRules() []trial.DoubtRule {
 	}
 }
 
-// common are the causes that all cells of a trial share: they are said once, of the first.
-func common() []string { return []string{stolen, stolenOurs, others, latePacer, busyPacer, saturated} }
-
 // spoilt are what a component that died by itself leaves no figure of but counts.
 func spoilt() []trial.Aspect {
 	return slices.DeleteFunc(trial.Aspects(), func(a trial.Aspect) bool { return a == trial.Counts || a == trial.WallClock })
