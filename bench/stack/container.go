@@ -181,10 +181,7 @@ func (c *container) Tail() string {
 // component accounts for a container on its own.
 func (c *container) component(name string, tier trial.Tier) *Component {
 	return &Component{name: name, tier: tier, unit: c, group: c.now().group, limit: func(cpus float64) error {
-		quota, period := -1, budgetPeriod
-		if cpus > 0 {
-			quota, period = quotaOf(cpus)
-		}
+		quota, period := quotaOf(cpus)
 		_, err := docker(context.Background(), "container", "update", "--cpu-period", strconv.Itoa(period), "--cpu-quota",
 			strconv.Itoa(quota), c.name)
 		return err

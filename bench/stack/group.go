@@ -23,10 +23,16 @@ const (
 	budgetLeast  = 0.02   // CPUs: a process that is out of quota stands still for half a second
 )
 
-// quotaOf is a budget as a quota in a period, both in microseconds.
+// quotaOf is a budget as a quota in a period, both in microseconds; without a
+// budget the quota is -1.
 func quotaOf(cpus float64) (quota, period int) {
-	if period = budgetPeriod; cpus*budgetPeriod < leastQuota {
+	switch {
+	case cpus == 0:
+		return -1, budgetPeriod
+	case cpus*budgetPeriod < leastQuota:
 		period = int(math.Round(leastQuota / cpus))
+	default:
+		period = budgetPeriod
 	}
 	return int(math.Round(cpus * float64(period))), period
 }
@@ -174,12 +180,8 @@ func (g *group) setBudget(cpus float64) error {
 		return fmt.Errorf("a CPU budget of %g: the least is %g CPU (10 ms in 500 ms), below it processes stand still for too long",
 			cpus, budgetLeast)
 	}
-	quota, period := "-1", budgetPeriod
-	if cpus > 0 {
-		var n int
-		n, period = quotaOf(cpus)
-		quota = strconv.Itoa(n)
-	}
+	n, period := quotaOf(cpus)
+	quota := strconv.Itoa(n)
 	write := func(file, text string) error {
 		if err := os.WriteFile(filepath.Join(g.cpu, file), []byte(text), 0); err != nil {
 			return fmt.Errorf("set a CPU budget: %w", err)
