@@ -3,7 +3,6 @@ package trial
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -11,22 +10,19 @@ import (
 
 // Histogram counts durations from 1 microsecond to 2 minutes in nanoseconds with
 // three significant digits. In a file it is HdrHistogram's compressed V2
-// encoding in base64, which other HDR tools read too. Not safe for concurrent use.
+// encoding in base64, which other HDR tools read too. Not safe for concurrent use,
+// but for asking one that was read from a file.
 //
 // While it counts it takes the same 200 kB however much that is. One that was read
-// from a file stays as it stands there until it is asked, and then keeps what is
-// not 0: a run has tens of thousands.
+// keeps what is not 0, until it counts more: a run has tens of thousands.
 type Histogram struct {
-	h       *hdrhistogram.Histogram // nil of one that was read, until it counts more
-	encoded string                  // as read; empty once it is decoded
-	bars    bars                    // as decoded
+	h    *hdrhistogram.Histogram // nil of one that was read, until it counts more
+	bars bars                    // as read
 }
 
 const (
 	histogramLowest  = int64(time.Microsecond)
 	histogramHighest = int64(2 * time.Minute)
-
-	histogramBegin = "HISTFAAA" // of every compressed V2 encoding
 )
 
 // NewHistogram returns an empty one.
@@ -53,7 +49,6 @@ func (h *Histogram) Merge(other *Histogram) {
 		h.h.Merge(other.h)
 		return
 	}
-	other.decode()
 	other.bars.into(h.h)
 }
 
@@ -62,19 +57,9 @@ func (h *Histogram) open() {
 	if h.h != nil {
 		return
 	}
-	h.decode()
 	h.h = emptyHistogram()
 	h.bars.into(h.h)
 	h.bars = bars{}
-}
-
-// decode turns the encoding into bars. One that cannot be decoded counts nothing.
-func (h *Histogram) decode() {
-	if h.encoded == "" {
-		return
-	}
-	h.bars, _ = decodeBars(h.encoded)
-	h.encoded = ""
 }
 
 // Count is how many durations were counted.
@@ -85,8 +70,7 @@ func (h *Histogram) Count() int64 {
 	if h.h != nil {
 		return h.h.TotalCount()
 	}
-	h.decode()
-	return h.bars.total()
+	return h.bars.total
 }
 
 // Quantile is the duration below which the share q (0..1) of the counts lies;
@@ -98,7 +82,7 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	case h.h != nil:
 		return time.Duration(h.h.ValueAtQuantile(q * 100))
 	default:
-		from, to := h.bars.span(h.bars.below(max(1, int64(q*float64(n)+0.5))))
+		from, to := h.bars.below(max(1, int64(q*float64(n)+0.5)))
 		if q <= 0 {
 			return time.Duration(from)
 		}
@@ -114,15 +98,12 @@ func (h *Histogram) Max() time.Duration {
 	case h.h != nil:
 		return time.Duration(h.h.Max())
 	}
-	_, to := h.bars.span(len(h.bars.count) - 1)
+	_, to := h.bars.below(h.bars.total)
 	return time.Duration(to)
 }
 
 // MarshalJSON writes the compressed encoding as a string.
 func (h *Histogram) MarshalJSON() ([]byte, error) {
-	if h.encoded != "" {
-		return json.Marshal(h.encoded)
-	}
 	h.open()
 	b, err := h.h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
 	if err != nil {
@@ -137,9 +118,10 @@ func (h *Histogram) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return fmt.Errorf("histogram: %w", err)
 	}
-	if !strings.HasPrefix(s, histogramBegin) {
-		return fmt.Errorf("decode histogram: want it to begin with %s, as HdrHistogram's compressed V2 encoding does", histogramBegin)
+	read, err := decodeBars(s)
+	if err != nil {
+		return fmt.Errorf("decode histogram: %w", err)
 	}
-	*h = Histogram{encoded: s}
+	*h = Histogram{bars: read}
 	return nil
 }

@@ -16,50 +16,85 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// bars are what was counted, from low to high, without empty ones. Durations that
-// a histogram does not tell apart have one index.
+// bars are what was counted, from low to high, as they stand in the encoding: a
+// count for each range of durations that a histogram does not tell apart, or a
+// negative number of ranges without any.
 type bars struct {
-	unit  int8 // of the lowest bucket: 2^unit nanoseconds
-	index []int32
-	count []uint32
+	unit   int // of the lowest range: 2^unit nanoseconds
+	counts []byte
+	total  int64
 }
 
 // half is the number of sub-buckets of a bucket but the first: 3 digits need
 // 2,000, rounded up to a power of 2, less the lower half, which lies in buckets below.
 const half = 1024
 
-// span is the range that bar i stands for, in nanoseconds.
-func (b *bars) span(i int) (from, to int64) {
-	bucket, sub := b.index[i]/half-1, int64(b.index[i]%half+half)
+// span is a range in nanoseconds, by its place.
+func (b bars) span(index int64) (from, to int64) {
+	bucket, sub := index/half-1, index%half+half
 	if bucket < 0 {
 		bucket, sub = 0, sub-half
 	}
-	shift := int(b.unit) + int(bucket)
+	shift := b.unit + int(bucket)
 	return sub << shift, (sub+1)<<shift - 1
 }
 
-func (b *bars) total() (n int64) {
-	for _, c := range b.count {
-		n += int64(c)
+// each yields the places of ranges and their counts, without empty ones.
+func (b bars) each(yield func(index, count int64) bool) {
+	index := int64(0)
+	for counts := b.counts; len(counts) > 0; {
+		n, size, err := zigzag(counts)
+		if err != nil { // which check would have said
+			return
+		}
+		counts = counts[size:]
+		if n < 0 {
+			index -= n
+			continue
+		}
+		if n > 0 && !yield(index, n) {
+			return
+		}
+		index++
 	}
-	return n
 }
 
-// below is the bar in which the n-th duration lies, from 1.
-func (b *bars) below(n int64) int {
-	for i, c := range b.count {
-		if n -= int64(c); n <= 0 {
-			return i
+// check counts them, and says what cannot be.
+func (b *bars) check() error {
+	index := int64(0)
+	for counts := b.counts; len(counts) > 0; {
+		n, size, err := zigzag(counts)
+		if err != nil {
+			return err
+		}
+		if counts = counts[size:]; n < -mostBars || n > math.MaxUint32 {
+			return fmt.Errorf("a count of %d", n)
+		}
+		index += max(1, -n)
+		if index > mostBars {
+			return errors.New("a count beyond every bucket")
+		}
+		b.total += max(0, n)
+	}
+	return nil
+}
+
+// below is the range in which the n-th duration lies, from 1.
+func (b bars) below(n int64) (from, to int64) {
+	for index, count := range b.each {
+		from, to = b.span(index)
+		if n -= count; n <= 0 {
+			break
 		}
 	}
-	return len(b.count) - 1
+	return from, to
 }
 
 // into counts all of them once more, as their low ends.
-func (b *bars) into(h *hdrhistogram.Histogram) {
-	for i, c := range b.count {
-		from, _ := b.span(i)
-		_ = h.RecordValues(min(from, histogramHighest), int64(c))
+func (b bars) into(h *hdrhistogram.Histogram) {
+	for index, count := range b.each {
+		from, _ := b.span(index)
+		_ = h.RecordValues(min(from, histogramHighest), count)
 	}
 }
 
@@ -76,49 +111,29 @@ const (
 	mostLowest         = 1 << 20 // of which the last bar's end is still a number of nanoseconds
 )
 
-// decodeBars reads HdrHistogram's compressed V2 encoding in base64 and keeps the
-// counts that are not 0. The library's own decoder makes 200 kB of each, which a
-// report of ten thousand trials has no room for.
-func decodeBars(encoded string) (found bars, err error) {
+// decodeBars reads HdrHistogram's compressed V2 encoding in base64. The library's own
+// decoder makes 200 kB of each, which a report of ten thousand trials has no room for.
+func decodeBars(encoded string) (read bars, err error) {
 	packed, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
-		return found, err
+		return bars{}, err
 	}
 	if len(packed) < 8 || binary.BigEndian.Uint32(packed)&cookieMask != cookieV2Compressed {
-		return found, errors.New("no compressed V2 encoding")
+		return bars{}, errors.New("no compressed V2 encoding")
 	}
 	b, err := inflate(packed[8:])
 	if err != nil {
-		return found, err
+		return bars{}, err
 	}
 	if len(b) < headerV2 || binary.BigEndian.Uint32(b)&cookieMask != cookieV2 {
-		return found, errors.New("no V2 encoding within the compressed one")
+		return bars{}, errors.New("no V2 encoding within the compressed one")
 	}
 	digits, lowest := binary.BigEndian.Uint32(b[12:]), binary.BigEndian.Uint64(b[16:])
 	if length := int(binary.BigEndian.Uint32(b[4:])); digits != 3 || lowest < 1 || lowest > mostLowest || length != len(b)-headerV2 {
-		return found, fmt.Errorf("%d digits, lowest value %d, %d bytes of %d", digits, lowest, length, len(b)-headerV2)
+		return bars{}, fmt.Errorf("%d digits, lowest value %d, %d bytes of %d", digits, lowest, length, len(b)-headerV2)
 	}
-	all := bars{unit: int8(bits.Len64(lowest) - 1)}
-	index := int64(0)
-	for counts := b[headerV2:]; len(counts) > 0; {
-		n, size, err := zigzag(counts)
-		switch {
-		case err != nil:
-			return found, err
-		case index >= mostBars || n > math.MaxUint32:
-			return found, errors.New("a count beyond every bucket, or every number")
-		case n < 0: // so many zeros
-			index -= max(n, -mostBars)
-		default:
-			if n > 0 {
-				all.index, all.count = append(all.index, int32(index)), append(all.count, uint32(n))
-			}
-			index++
-		}
-		counts = counts[size:]
-	}
-	all.index, all.count = slices.Clip(all.index), slices.Clip(all.count)
-	return all, nil
+	read.unit, read.counts = bits.Len64(lowest)-1, slices.Clone(b[headerV2:])
+	return read, read.check()
 }
 
 // inflaters are zlib's readers, whose 40 kB each are worth keeping.

@@ -235,7 +235,7 @@ func TestHistogramIsTheSameWhenRead(t *testing.T) {
 }
 
 func TestWhatIsNoHistogram(t *testing.T) {
-	for _, text := range []string{`""`, `"x"`, `"HISTFAA"`, `7`} {
+	for _, text := range []string{`""`, `"x"`, `"HISTFAA"`, `7`, `"HISTFAAAAAA="`, `"HISTFAAAACF42pJpmSzMwMAg"`} {
 		var h trial.Histogram
 		if err := json.Unmarshal([]byte(text), &h); err == nil {
 			t.Errorf("%s was read as a histogram", text)
