@@ -63,21 +63,7 @@ func capacityCommand(stdout, stderr io.Writer) *cobra.Command {
 			if o.target == "" {
 				search = o.ofArm
 			}
-			found, err := search(c.Context(), say)
-			if found == nil {
-				return err
-			}
-			write := found.WriteText
-			if o.asJSON {
-				write = found.WriteJSON
-			}
-			if werr := write(stdout); err == nil {
-				err = werr
-			}
-			if err == nil {
-				err = found.Failure()
-			}
-			return err
+			return o.show(stdout)(search(c.Context(), say))
 		},
 	}
 	ofArm = append(o.system.define(c, "", "", 1, 10_000), "cpu")
@@ -99,6 +85,27 @@ func capacityCommand(stdout, stderr io.Writer) *cobra.Command {
 	f.StringVar((*string)(&o.settings.Arrivals), "arrivals", string(trial.Poisson), "even or poisson")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON, and the tries on standard error")
 	return c
+}
+
+// show prints what a search found. The error is the search's, or says why no
+// capacity was found.
+func (o *capacityOptions) show(stdout io.Writer) func(*solo.Found, error) error {
+	return func(found *solo.Found, err error) error {
+		if found == nil {
+			return err
+		}
+		write := found.WriteText
+		if o.asJSON {
+			write = found.WriteJSON
+		}
+		if werr := write(stdout); err == nil {
+			err = werr
+		}
+		if err == nil {
+			err = found.Failure()
+		}
+		return err
+	}
 }
 
 // leastTry is how long a try is at least, unless asked for otherwise.
@@ -221,7 +228,7 @@ func (o *capacityOptions) ofArm(ctx context.Context, say io.Writer) (found *solo
 	}
 	defer l.Close()
 	fmt.Fprintf(say, "%s, replicas: %d, balancer: %s\n%v\n", of.Arm, of.Replicas, of.Balancer, o.settings)
-	return o.search(ctx, l, func() (float64, error) { return o.ceiling(ctx, l, s, say) }, say)
+	return o.search(ctx, l, func() (float64, string, error) { return l.Ceiling(ctx, s.NginxStatusURL, o.hunt) }, say)
 }
 
 // ofTarget searches for the capacity of a server that runs.
@@ -244,18 +251,25 @@ func (o *capacityOptions) ofTarget(ctx context.Context, say io.Writer) (found *s
 	}
 	defer l.Close()
 	fmt.Fprintln(say, o.settings)
-	return o.search(ctx, l, func() (float64, error) { return o.ceilingOfSite(ctx, l, say) }, say)
+	return o.search(ctx, l, func() (float64, string, error) { return o.ceilingOfSite(ctx, l, say) }, say)
 }
 
 // search sees that the server answers, has the generator's ceiling measured and
 // searches, and says so.
-func (o *capacityOptions) search(ctx context.Context, l *solo.Load, ceiling func() (float64, error), say io.Writer) (*solo.Found, error) {
+func (o *capacityOptions) search(ctx context.Context, l *solo.Load, ceiling func() (rate float64, why string, err error), say io.Writer) (
+	*solo.Found, error) {
 	err := l.Answers(ctx)
+	why := ""
 	if err == nil {
-		o.hunt.Ceiling, err = ceiling()
+		o.hunt.Ceiling, why, err = ceiling()
 	}
 	if err != nil {
 		return nil, err
+	}
+	if why == "" {
+		fmt.Fprintf(say, "the generator's ceiling is %g requests/s, measured on nginx's own status page\n", o.hunt.Ceiling)
+	} else {
+		fmt.Fprintf(say, "the generator's ceiling is not known, so the search ends where the generator uses most of a CPU: %s\n", why)
 	}
 	fmt.Fprintf(say, "a try of %v holds with %s; the search takes %v at most\n\n", o.settings.For, o.hunt.SLO, o.within)
 	found, err := l.Capacity(ctx, o.hunt)
@@ -275,28 +289,14 @@ func (b besides) Stop(ctx context.Context) (trial.Usage, error) {
 	return u, err
 }
 
-// ceiling measures the generator's own, against a stack's nginx.
-func (o *capacityOptions) ceiling(ctx context.Context, l *solo.Load, s *stack.Stack, say io.Writer) (float64, error) {
-	rate, why, err := l.Ceiling(ctx, s.NginxStatusURL, o.hunt)
-	switch {
-	case err != nil:
-	case rate == 0:
-		fmt.Fprintf(say, "the generator's ceiling is not known: %s\n", why)
-	default:
-		fmt.Fprintf(say, "the generator's ceiling is %.5g requests/s, measured on nginx's own status page\n", rate)
-	}
-	return rate, err
-}
-
-// ceilingOfSite measures it against an nginx of our own, for as long as that takes.
-func (o *capacityOptions) ceilingOfSite(ctx context.Context, l *solo.Load, say io.Writer) (rate float64, err error) {
+// ceilingOfSite measures the generator's own against an nginx that is started for it.
+func (o *capacityOptions) ceilingOfSite(ctx context.Context, l *solo.Load, say io.Writer) (rate float64, why string, err error) {
 	if stack.FindProgram("nginx") == "" {
-		fmt.Fprintln(say, "the generator's ceiling is not measured, as nginx is not installed: the search ends where it uses most of a CPU")
-		return 0, nil
+		return 0, "nginx, which it is measured on, is not installed", nil
 	}
 	ledger, warning, err := process.Open()
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
 	if warning != nil {
@@ -304,8 +304,8 @@ func (o *capacityOptions) ceilingOfSite(ctx context.Context, l *solo.Load, say i
 	}
 	s, err := stack.StartSite(ctx, ledger, "", "{}")
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer func() { err = errors.Join(err, s.Down(context.WithoutCancel(ctx))) }()
-	return o.ceiling(ctx, l, s, say)
+	return l.Ceiling(ctx, s.NginxStatusURL, o.hunt)
 }

@@ -186,7 +186,7 @@ func (h *hunt) close() (rate float64, end trial.End, why string) {
 	case again:
 		return low.rate, "", ""
 	case h.high < 0:
-		return 0, trial.AtLeast, fmt.Sprintf("the generator's ceiling is %g/s", h.ceiling)
+		return 0, trial.AtLeast, fmt.Sprintf("the generator's ceiling is %g requests/s", h.ceiling)
 	}
 	high := h.rates[h.high]
 	switch again, worn := h.again(high, trial.Broke); {

@@ -208,8 +208,8 @@ func TestSearchThatFindsNoKnee(t *testing.T) {
 		least   float64 // that holds
 		why     string
 	}{
-		{"one that always holds", slo(40), 30_000, always, trial.AtLeast, 30_000, "the generator's ceiling is 30000/s"},
-		{"from above the ceiling", trial.Search{Steps: 40, SLO: slo(1).SLO, From: 500}, 200, always, trial.AtLeast, 200, "ceiling is 200/s"},
+		{"one that always holds", slo(40), 30_000, always, trial.AtLeast, 30_000, "the generator's ceiling is 30000 requests/s"},
+		{"from above the ceiling", trial.Search{Steps: 40, SLO: slo(1).SLO, From: 500}, 200, always, trial.AtLeast, 200, "ceiling is 200 requests/s"},
 		{"no ceiling", slo(10), 0, always, trial.Undecided, 51_200, "10 tries were not enough"},
 		{"one that never holds", slo(40), 30_000, never, trial.NoRate, 0, "6.25/s did not hold either: 3 errors"},
 		{"the generator at its ceiling", slo(40), 30_000, over(trial.Limited), trial.AtLeast, 955,
@@ -308,28 +308,27 @@ func TestSearchAgainstAServer(t *testing.T) {
 	d := driver(t, serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(503)
 	}), Load{Connections: 4})
-	run := func(d *Driver) func(rate float64) (trial.Try, error) {
+	run := func(d *Driver, slo trial.SLO) func(rate float64) (trial.Try, error) {
 		return func(rate float64) (trial.Try, error) {
 			r, err := d.Run(t.Context(), Phase{Name: "try", Mode: trial.Open, Seconds: 0.3, Rate: rate})
 			conserved(t, r)
-			try := Judge(r, slo(1).SLO, "", false)
+			try := Judge(r, slo, "", false)
 			try.Seconds = r.Seconds
 			return try, err
 		}
 	}
-	c, err := Search(slo(20), 0, run(d))
+	c, err := Search(slo(20), 0, run(d, slo(20).SLO))
 	if err != nil || c.End != trial.NoRate || !strings.Contains(c.Why, "errors") {
 		t.Errorf("a server that fails: %v, %s: %s", err, c.End, c.Why)
 	}
-	d = driver(t, serve(t, me), Load{Connections: 16})
-	s := slo(20)
-	s.SLO.P99Milliseconds = 5000
-	if c, err = Search(s, 300, run(d)); err != nil || c.End != trial.AtLeast || c.Holds != 300 || len(c.Tries) != 6 {
-		t.Errorf("a server that serves: %v, %s: %+v", err, c.End, c)
+	d = driver(t, serve(t, me), Load{Connections: 16}) // more than a try has requests, so that none waits for one
+	s := trial.Search{Steps: 20, From: 10, SLO: trial.SLO{P99Milliseconds: 30_000}}
+	if c, err = Search(s, 40, run(d, s.SLO)); err != nil || c.End != trial.AtLeast || c.Holds != 40 || len(c.Tries) != 6 {
+		t.Errorf("a server that serves: %v, %s: %s, %+v", err, c.End, c.Why, c.Tries)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Search(s, 300, func(rate float64) (trial.Try, error) {
+	if _, err := Search(s, 40, func(rate float64) (trial.Try, error) {
 		_, err := d.Run(ctx, Phase{Name: "try", Mode: trial.Open, Seconds: 0.3, Rate: rate})
 		return trial.Try{}, err
 	}); !errors.Is(err, context.Canceled) {

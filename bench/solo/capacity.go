@@ -160,7 +160,7 @@ func (f *Found) Failure() error {
 	case trial.Found:
 		return nil
 	case trial.AtLeast:
-		return fmt.Errorf("the capacity was not reached: it is %s, the generator's own ceiling", f.Capacity)
+		return fmt.Errorf("the capacity was not reached: it is %s, as %s", f.Capacity, f.Capacity.Why)
 	case trial.NoRate:
 		return fmt.Errorf("no rate down to %g/s holds %s", f.Capacity.Lowest(), f.Search.SLO)
 	}

@@ -110,7 +110,7 @@ func TestTheGeneratorsCeiling(t *testing.T) {
 	h.Meter, h.Ceiling = q, rate
 	f, err := l.Capacity(t.Context(), h)
 	if err != nil || f.Capacity.End != trial.AtLeast || f.Capacity.Holds != rate || f.Failure() == nil ||
-		!strings.Contains(f.Failure().Error(), "the generator's own ceiling") {
+		!strings.Contains(f.Failure().Error(), "requests/s, as the generator's ceiling is ") {
 		t.Errorf("%v, %+v", err, f)
 	}
 	h.Spoilt = func(*trial.Measurement, trial.SLO) (string, bool) { return "5 % was stolen", false }
