@@ -12,7 +12,7 @@ import (
 	"authbench/bench/trial"
 )
 
-//go:embed page.html comparison.html table.html page.css
+//go:embed page.html comparison.html parts.html page.css
 var pageFiles embed.FS
 
 // pageText renders report.html: one file that asks for nothing from outside.
@@ -41,7 +41,7 @@ func renderPage(name string, doc any) ([]byte, error) {
 		"sides":      sides,
 		"chart":      chart,
 		"css":        func() template.CSS { return template.CSS(css) },
-	}).ParseFS(pageFiles, name, "table.html")
+	}).ParseFS(pageFiles, name, "parts.html")
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}

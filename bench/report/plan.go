@@ -145,15 +145,17 @@ func numbered(p plan.Plan) marked {
 	return m
 }
 
-// of are an arm's numbers, raised.
+// of are an arm's numbers, raised, with commas between them: ¹² would be twelve.
 func (m marked) of(a plan.Sized) string {
-	out := ""
+	var numbers []string
 	for _, mark := range a.Marks {
+		raised := ""
 		for _, digit := range strconv.Itoa(m[mark]) {
-			out += string([]rune("⁰¹²³⁴⁵⁶⁷⁸⁹")[digit-'0'])
+			raised += string([]rune("⁰¹²³⁴⁵⁶⁷⁸⁹")[digit-'0'])
 		}
+		numbers = append(numbers, raised)
 	}
-	return out
+	return strings.Join(numbers, ",")
 }
 
 // storeNames are the stores as their makers write them.
