@@ -19,9 +19,6 @@ func rateMetrics() []Metric {
 			value: ofStep(throughput)},
 		{Name: "capacity_per_second", Title: "Highest rate that holds the SLO", Unit: "requests/s", Better: trial.More, Aspect: trial.Rate,
 			value: ofStep(capacity)},
-		{Name: "efficiency", Title: "Efficiency X(N) / (N X(1))", Unit: "share", Better: trial.More, Aspect: trial.Rate, value: efficiency},
-		{Name: "efficiency_vs_control", Title: "Efficiency relative to the control", Unit: "share", Better: trial.More, Aspect: trial.Rate,
-			value: efficiencyVsControl},
 		{Name: "store_budget_used", Title: "Share of its budget that the store used", Unit: "share", Better: trial.Less,
 			Aspect: trial.CPUSplit, derived: true, value: ofStep(budgetUsed)},
 	}
@@ -90,40 +87,4 @@ func cores(tier trial.Tier) func(sample) (float64, error) {
 		}
 		return used / x.Usage.Seconds, nil
 	}
-}
-
-// efficiency is X(N) / (N X(1)) of the same cell but for the number of replicas.
-func efficiency(b Block, s trial.Selector) (float64, error) {
-	at, err := b.Find(s)
-	if err != nil {
-		return 0, err
-	}
-	many, err := ofStep(throughput)(b, s)
-	if err != nil {
-		return 0, err
-	}
-	s.Cell = at.Spec().Cell.With("replicas", 1)
-	one, err := ofStep(throughput)(b, s)
-	if err != nil {
-		return 0, err
-	}
-	return many / (float64(at.Spec().System.Replicas) * one), nil
-}
-
-// efficiencyVsControl sets an arm's efficiency against the control's at the same
-// N, because CPU quotas bend even the control's curve.
-func efficiencyVsControl(b Block, s trial.Selector) (float64, error) {
-	at, err := b.Find(s)
-	if err != nil {
-		return 0, err
-	}
-	own, err := efficiency(b, s)
-	if err != nil {
-		return 0, err
-	}
-	base, err := efficiency(b, controlOf(at, s))
-	if err != nil {
-		return 0, fmt.Errorf("control: %w", err)
-	}
-	return own / base, nil
 }

@@ -152,7 +152,7 @@ func smallVerdicts() []trial.Verdict {
 		{Rule: rule("C10", "Sessions end at once.", "revocation_lag_max_seconds", trial.Against, trial.Same, 0.1),
 			Judgement: trial.Judgement{Answer: trial.Refuted, Against: []int{0}},
 			Findings:  []trial.Finding{finding("session/redis", interval(0.8, 0.7, 0.9, 3), trial.More)}},
-		{Rule: rule("C03", "JWT scales easily, sessions badly.", "efficiency_vs_control", trial.Ratio, trial.More, 0.1),
+		{Rule: rule("C03", "JWT scales easily, sessions badly.", "throughput_per_second", trial.Ratio, trial.More, 0.1),
 			Judgement: trial.Judgement{Answer: trial.NotMeasured, Unclear: []int{0}},
 			Findings: []trial.Finding{{Comparison: trial.Comparison{Name: "jwt/HS256 vs session/redis at N=4"},
 				Interval: interval(0, 0, 0, 0), Outcome: trial.Unclear, Reason: &trial.Reason{Cause: trial.FewBlocks, Needed: 3}}}},
