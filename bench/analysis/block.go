@@ -18,10 +18,17 @@ type Block struct {
 	Number     int           // from 1
 	Trials     []trial.Trial // of one identity and label together, earlier attempts first
 
-	identities []identity // of Trials
+	identities []identity          // of Trials
+	places     map[address][]place // of all cells; nil of a part of a block
 	aspect     trial.Aspect
 	run        *blocks
 }
+
+// place is a cell of a trial of a block, by their positions.
+type place struct{ trial, cell int }
+
+// address is what tells a cell of a block from all others: every factor, and its label.
+type address struct{ cell, label string }
 
 // blocks are all of a run's blocks of an experiment, with what is worked out over them.
 type blocks struct {
@@ -59,9 +66,13 @@ func Blocks(trials []trial.Trial, experiment string) []Block {
 			return cmp.Or(cmp.Compare(x.identity.hash, y.identity.hash), cmp.Compare(x.identity.label, y.identity.label),
 				cmp.Compare(x.trial.Attempt, y.trial.Attempt))
 		})
-		b := Block{Experiment: experiment, Number: n, run: run}
-		for _, e := range entries {
+		b := Block{Experiment: experiment, Number: n, places: map[address][]place{}, run: run}
+		for i, e := range entries {
 			b.Trials, b.identities = append(b.Trials, e.trial), append(b.identities, e.identity)
+			for c, cell := range e.trial.Spec.Cells {
+				key := address{cell.Cell.String(), cell.Label}
+				b.places[key] = append(b.places[key], place{i, c})
+			}
 		}
 		run.blocks = append(run.blocks, b)
 	}
@@ -111,33 +122,37 @@ func (at At) partner() (At, bool) {
 	return At{at.Trial, 1 - at.Cell}, true
 }
 
-// attempts are all trials that hold the one cell that a selector means. More than one cell is an error.
-func (b Block) attempts(s trial.Selector) (ats []At, err error) {
-	var found identity
-	for i := range b.Trials {
-		for c, cell := range b.Trials[i].Spec.Cells {
-			if !s.Matches(cell) {
-				continue
+// attempts are where all trials hold the one cell that a selector means: the one
+// that it names whole, else the only one that it matches. More than one is an error.
+func (b Block) attempts(s trial.Selector) ([]place, error) {
+	found, whole := b.places[address{s.Cell.String(), s.Label}]
+	if !whole {
+		for i := range b.Trials {
+			for c, cell := range b.Trials[i].Spec.Cells {
+				if s.Matches(cell) {
+					found = append(found, place{i, c})
+				}
 			}
-			if len(ats) > 0 && (found != b.identities[i] || c != ats[0].Cell) {
-				return nil, fmt.Errorf("%s means more than one cell of a block: name more of its factors", cellName(s))
-			}
-			found = b.identities[i]
-			ats = append(ats, At{&b.Trials[i], c})
 		}
 	}
-	return ats, nil
+	for _, p := range found {
+		if p.cell != found[0].cell || b.identities[p.trial] != b.identities[found[0].trial] {
+			return nil, fmt.Errorf("%s means more than one cell of a block: name more of its factors", cellName(s))
+		}
+	}
+	return found, nil
 }
 
 // Find returns the one cell that a selector means, in the trial that counts. The
 // error names the doubt where there are trials and none counts.
 func (b Block) Find(s trial.Selector) (At, error) {
-	ats, err := b.attempts(s)
+	found, err := b.attempts(s)
 	if err != nil {
 		return At{}, err
 	}
 	var why trial.Doubt
-	for _, at := range ats {
+	for _, p := range found {
+		at := At{&b.Trials[p.trial], p.cell}
 		d, spoiled := at.Trial.Spoiled(s.Step, b.aspect)
 		if !spoiled {
 			return at, nil

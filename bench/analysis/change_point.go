@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -71,13 +72,12 @@ const (
 
 // only is the block with the attempts of one trial alone.
 func (b Block) only(id identity) Block {
-	all := b
-	b.Trials, b.identities = nil, nil
-	for i, other := range all.identities {
-		if other == id {
-			b.Trials, b.identities = append(b.Trials, all.Trials[i]), append(b.identities, id)
-		}
+	from := slices.Index(b.identities, id)
+	to := from
+	for to < len(b.identities) && b.identities[to] == id {
+		to++
 	}
+	b.Trials, b.identities, b.places = b.Trials[from:to], b.identities[from:to], nil
 	return b
 }
 

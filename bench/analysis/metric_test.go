@@ -98,33 +98,28 @@ func TestTheControlIsTheOneBehindTheSameBalancer(t *testing.T) {
 	}
 }
 
-func TestEfficiency(t *testing.T) {
-	cell := func(arm trial.Arm, n int, b trial.Balancer, perSecond float64) trial.Trial {
-		s := at.In("scale", trial.NewCell("arm", arm, "replicas", n, "balancer", b), "saturation", "capacity")
-		s.Cells[0].Steps[1].Search = &trial.Search{Steps: 1}
-		return at.Trial(s, 1, at.Throughput("saturation", perSecond), at.Rate("capacity", float64(n)*500))
+func TestASelectorMeansOneCell(t *testing.T) {
+	cell := func(capacity float64, namesAndLevels ...any) trial.Trial {
+		s := at.In("scale", trial.NewCell(namesAndLevels...), "capacity")
+		s.Cells[0].Steps[0].Search = &trial.Search{Steps: 1}
+		return at.Trial(s, 1, at.Rate("capacity", capacity))
 	}
-	b := block(t, cell("none", 1, trial.Sticky, 1000), cell("none", 4, trial.Sticky, 3200),
-		cell("session/memory", 1, trial.Sticky, 800), cell("session/memory", 4, trial.Sticky, 2400), cell("session/memory", 4, trial.IPHash, 1))
-	s := trial.Selector{Cell: trial.NewCell("arm", "session/memory", "balancer", trial.Sticky, "replicas", 4), Step: "saturation"}
-	for name, want := range map[string]float64{"efficiency": 0.75, "efficiency_vs_control": 0.9375} {
-		if got, err := analysis.Value(name, b, s); err != nil || math.Abs(got-want) > 1e-9 {
-			t.Errorf("%s = %v, %v; want %v", name, got, err, want)
+	b := block(t, cell(500, "arm", "none", "replicas", 1), cell(1000, "arm", "none", "replicas", 1, "balancer", trial.Sticky),
+		cell(2000, "arm", "none", "replicas", 4, "balancer", trial.Sticky), cell(4000, "arm", "none", "replicas", 4, "balancer", trial.IPHash))
+	for _, c := range []struct {
+		cell trial.Cell
+		want float64 // 0: more than one is meant
+	}{
+		{trial.NewCell("arm", "none", "replicas", 4, "balancer", trial.Sticky), 2000},
+		{trial.NewCell("balancer", trial.Sticky, "replicas", 4), 2000},
+		{trial.NewCell("balancer", trial.IPHash), 4000},
+		{trial.NewCell("arm", "none", "replicas", 1), 500}, // named whole, though another has these factors too
+		{trial.NewCell("arm", "none", "replicas", 4), 0},
+	} {
+		got, err := analysis.Value("capacity_per_second", b, trial.Selector{Cell: c.cell, Step: "capacity"})
+		if c.want == 0 && (err == nil || !strings.Contains(err.Error(), "more than one cell")) || c.want > 0 && (err != nil || got != c.want) {
+			t.Errorf("%s: %v, %v; want %v", c.cell, got, err, c.want)
 		}
-	}
-	own := block(t, cell("jwt/HS256", 1, trial.IPHash, 500), cell("jwt/HS256", 1, trial.Sticky, 1000),
-		cell("jwt/HS256", 2, trial.Sticky, 1000))
-	if got, err := analysis.Value("efficiency", own,
-		trial.Selector{Cell: trial.NewCell("arm", "jwt/HS256", "replicas", 2), Step: "saturation"}); err != nil || got != 0.5 {
-		t.Errorf("efficiency %v, %v: X(1) must be that behind the same balancer", got, err)
-	}
-	s.Step = "capacity"
-	if got, err := analysis.Value("capacity_per_second", b, s); err != nil || got != 2000 {
-		t.Errorf("capacity %v, %v", got, err)
-	}
-	s.Cell = s.Cell.Without("balancer")
-	if _, err := analysis.Value("efficiency", b, s); err == nil || !strings.Contains(err.Error(), "more than one cell") {
-		t.Errorf("two cells meant: %v", err)
 	}
 }
 
@@ -150,7 +145,6 @@ func TestWhatAMetricLacksIsNamed(t *testing.T) {
 		{"lost_session_share", sel("jwt/HS256"), "no k6 script reported"},
 		{"lost_session_share", sel("session/redis"), "did not count lost_sessions"},
 		{"revocation_lag_share", sel("session/redis"), "2 lags but 1 remaining lives"},
-		{"efficiency_vs_control", sel("session/redis"), "no good trial of session/redis, replicas=1"},
 	} {
 		if v, err := analysis.Value(c.metric, b, c.sel); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s of %v: %v, %v; want an error with %q", c.metric, c.sel, v, err, c.want)

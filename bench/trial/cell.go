@@ -77,11 +77,16 @@ func (c Cell) Holds(part Cell) bool {
 
 // String is the cell's form in a file.
 func (c Cell) String() string {
-	var parts []string
-	for _, f := range c {
-		parts = append(parts, f.Name+"="+f.Level)
+	var b strings.Builder
+	for i, f := range c {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(f.Name)
+		b.WriteByte('=')
+		b.WriteString(f.Level)
 	}
-	return strings.Join(parts, " ")
+	return b.String()
 }
 
 // Words is the cell for a reader: the arm by its name, the rest as factor=level.

@@ -9,7 +9,8 @@ import (
 
 // Selector picks one figure out of a block: which cell of the experiment, which
 // step of its trial and which stream of the step. Factors that Cell leaves out
-// match anything, but within a block a selector must match exactly one cell.
+// match anything, but within a block a selector must name one cell whole, or match
+// exactly one.
 type Selector struct {
 	Cell   Cell   `json:"cell"`
 	Label  string `json:"label,omitempty"`
