@@ -49,7 +49,11 @@ func (d *data) draw(experiment string, want trial.Figure) figure {
 	var dr drawing
 	switch want.Chart {
 	case trial.Bars, trial.Dots:
-		dr = a.rowChart(&f)
+		rows := a.rowChart(&f)
+		dr = rows
+		if rows.strip() > 0 {
+			f.Caption += " Small dots: one start each."
+		}
 		f.Caption = strings.TrimSpace(f.Caption + " " + a.order())
 	case trial.Lines:
 		dr = a.lineChart(&f)
@@ -176,10 +180,15 @@ func (a asked) value(metric string, sel trial.Selector) trial.Interval {
 			return trial.Interval{}
 		}
 	}
+	return scaled(i, a.scale(metric))
+}
+
+// scale takes a metric from its own unit to that of the figure.
+func (a asked) scale(metric string) float64 {
 	if a.unit(metric) != unitOf(metric) {
-		i = scaled(i, 1e-3)
+		return 1e-3
 	}
-	return i
+	return 1
 }
 
 func (a asked) unit(metric string) string {
@@ -196,6 +205,18 @@ func (a asked) place(metric string, i trial.Interval) trial.Interval {
 		return scaled(i, 100)
 	}
 	return i
+}
+
+// starts are the values on the axis that an interval sums up, one a start; none
+// where there is but one, or nowhere on a logarithmic axis.
+func (a asked) starts(metric string, sel trial.Selector) (starts []float64) {
+	vs, _ := analysis.Values(metric, a.blocks[a.experiment], sel)
+	for _, v := range vs {
+		if v = a.place(metric, trial.Interval{Estimate: v * a.scale(metric)}).Estimate; len(vs) > 1 && !(a.Log && v <= 0) {
+			starts = append(starts, v)
+		}
+	}
+	return starts
 }
 
 // text is a value for the table, whose head holds the unit.
@@ -285,7 +306,7 @@ func (a asked) rowTable(f *figure, add func(c trial.Cell, shown []trial.Interval
 }
 
 // rowChart draws bars or dots.
-func (a asked) rowChart(f *figure) drawing {
+func (a asked) rowChart(f *figure) rowChart {
 	chart := rowChart{XLabel: a.Values, Log: a.Log, Zero: a.Zero}
 	for i, m := range a.Metrics {
 		kind := i
@@ -309,10 +330,11 @@ func (a asked) rowChart(f *figure) drawing {
 				continue
 			case a.Chart == trial.Dots && at.N > 0 && !(a.Log && at.Estimate <= 0):
 				r.Dots = append(r.Dots, at)
+				r.Starts = append(r.Starts, a.starts(m.Metric, a.at(c))...)
 			case a.Chart == trial.Bars:
 				r.Bars = append(r.Bars, at.Estimate)
 				if len(a.Metrics) == 1 {
-					r.Whisker = at
+					r.Whisker, r.Starts = at, a.starts(m.Metric, a.at(c))
 				}
 			}
 			notes = append(notes, a.note(m.Metric, shown[i]))
@@ -320,7 +342,7 @@ func (a asked) rowChart(f *figure) drawing {
 		}
 		r.Note = strings.Join(notes, " / ")
 		if a.Whole != "" {
-			r.Whisker = a.place(a.Whole, whole)
+			r.Whisker, r.Starts = a.place(a.Whole, whole), a.starts(a.Whole, a.at(c))
 			r.Note = a.note(a.Whole, whole)
 			told = append(told, "whole "+r.Note)
 		}

@@ -1,10 +1,13 @@
 package report
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"gonum.org/v1/gonum/stat"
 
 	"authbench/bench/analysis/analysistest"
 	"authbench/bench/trial"
@@ -137,6 +140,33 @@ func TestArmsStandInOrder(t *testing.T) {
 				t.Errorf("%s is not where its figure puts it: %s", arm, f.Caption[i:])
 			}
 			last = at
+		}
+	}
+}
+
+// Below what sums them up every start shows, on the same axis.
+func TestEveryStartShows(t *testing.T) {
+	run, trials, verdicts := wholeRun(t)
+	for _, f := range newData(run, trials, verdicts, "").drawn("cost") {
+		chart, ok := f.Drawing.(rowChart)
+		if !ok {
+			continue
+		}
+		if !strings.Contains(f.Caption, "Small dots: one start each.") {
+			t.Errorf("%s has dots that its caption does not explain: %s", f.ID, f.Caption)
+		}
+		low, high := chart.xRange()
+		for _, r := range chart.Rows {
+			if want := analysistest.Blocks * max(1, len(r.Dots)); len(r.Starts) != want {
+				t.Errorf("%s, %s: %d starts show, want %d", f.ID, r.Label, len(r.Starts), want)
+				continue
+			}
+			if slices.Min(r.Starts) < low || slices.Max(r.Starts) > high {
+				t.Errorf("%s, %s: %v on an axis from %g to %g", f.ID, r.Label, r.Starts, low, high)
+			}
+			if mean := stat.Mean(r.Starts, nil); f.ID == "auth-cost" && math.Abs(mean-r.Whisker.Estimate) > 1e-9*mean {
+				t.Errorf("%s, %s: starts of %g on average below a bar of %g", f.ID, r.Label, mean, r.Whisker.Estimate)
+			}
 		}
 	}
 }

@@ -18,6 +18,7 @@ type micro struct {
 	Base          string         // "Verify"
 	Case          string         // "ES256", "redis"
 	Time          trial.Interval // nanoseconds an operation
+	Repeats       []float64      // that it sums up
 	Bytes, Allocs float64        // an operation; 0 where not reported
 }
 
@@ -57,7 +58,7 @@ func parseMicro(out string) []micro {
 			continue
 		}
 		base, rest, _ := strings.Cut(name, "/")
-		all = append(all, micro{Base: base, Case: caseOf(rest), Time: analysis.Estimate(s.ns),
+		all = append(all, micro{Base: base, Case: caseOf(rest), Time: analysis.Estimate(s.ns), Repeats: s.ns,
 			Bytes: analysis.Estimate(s.bytes).Estimate, Allocs: analysis.Estimate(s.allocs).Estimate})
 	}
 	return all
@@ -112,7 +113,7 @@ func microFigure(d *data) figure {
 	f := figure{ID: trial.MicroFigure,
 		Question: "What do sign, verify, look-up and log-in cost by themselves?",
 		Caption: "Go micro-benchmarks of the servers' own code, without HTTP: time per operation, logarithmic. A look-up's time holds the " +
-			"wait for the store, a verification's is all CPU of the replica. Whiskers: 95 % interval over repeats.",
+			"wait for the store, a verification's is all CPU of the replica. Whiskers: 95 % interval over repeats. Small dots: one repeat each.",
 		Table: table{Head: []string{"operation", "case", "time", "95 % interval (µs)", "B/op", "allocs/op", "repeats"}}}
 	chart := rowChart{XLabel: "time per operation (µs, logarithmic)", Log: true}
 	for _, base := range microBases(d.micro) {
@@ -123,8 +124,11 @@ func microFigure(d *data) figure {
 			}
 			us := scaled(m.Time, 1e-3)
 			name := strings.TrimSpace(words + " " + m.Case)
-			chart.Rows = append(chart.Rows,
-				row{Label: name, Colour: armColour(microArm(m)), Dots: []trial.Interval{us}, Note: nanoseconds(m.Time.Estimate)})
+			r := row{Label: name, Colour: armColour(microArm(m)), Dots: []trial.Interval{us}, Note: nanoseconds(m.Time.Estimate)}
+			for _, ns := range m.Repeats {
+				r.Starts = append(r.Starts, ns*1e-3)
+			}
+			chart.Rows = append(chart.Rows, r)
 			f.Table.Rows = append(f.Table.Rows, []string{words, m.Case, nanoseconds(m.Time.Estimate), limits(us, number),
 				number(m.Bytes), number(m.Allocs), fmt.Sprint(m.Time.N)})
 			f.Alt += fmt.Sprintf("%s: %s. ", name, nanoseconds(m.Time.Estimate))

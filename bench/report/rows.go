@@ -19,6 +19,7 @@ type row struct {
 	Bars     []float64        // parts of a bar, stacked from 0; below 0 to the left
 	Whisker  trial.Interval   // of the whole bar
 	Dots     []trial.Interval // with their intervals; the first filled, the others hollow
+	Starts   []float64        // what the whisker and the dots sum up, value by value: a strip below them
 	Expected []float64        // where theory puts it: upright strokes
 	Note     string           // right of all that
 }
@@ -44,10 +45,21 @@ type rowChart struct {
 	Rows   []row
 }
 
-const rowHeight = vg.Length(25)
+const (
+	rowHeight   = vg.Length(25)
+	stripHeight = vg.Length(6) // more of a row with its starts
+)
 
 func (r rowChart) Height(width vg.Length) vg.Length {
-	return vg.Length(len(r.Rows))*rowHeight + 44 + r.keyHeight(width)
+	return vg.Length(len(r.Rows))*(rowHeight+r.strip()) + 44 + r.keyHeight(width)
+}
+
+// strip is the height that each row leaves for starts.
+func (r rowChart) strip() vg.Length {
+	if slices.ContainsFunc(r.Rows, func(row row) bool { return len(row.Starts) > 0 }) {
+		return stripHeight
+	}
+	return 0
 }
 
 func (r rowChart) Draw(c draw.Canvas) {
@@ -100,6 +112,7 @@ func (r rowChart) xRange() (low, high float64) {
 			xs.add(d.Estimate, d.Low, d.High)
 		}
 		xs.add(row.Expected...)
+		xs.add(row.Starts...)
 	}
 	if r.Log {
 		if xs.low > xs.high || xs.low <= 0 {
@@ -170,7 +183,7 @@ func (r rowChart) Plot(c draw.Canvas, p *plot.Plot) {
 		c.StrokeLine2(lineStyle(muted, 1), x(0), c.Min.Y, x(0), c.Max.Y)
 	}
 	for i, row := range r.Rows {
-		at := y(r.y(i))
+		at := y(r.y(i)) + r.strip()/2
 		neg, pos := 0.0, 0.0
 		for k, v := range row.Bars {
 			from := pos
@@ -188,6 +201,9 @@ func (r rowChart) Plot(c draw.Canvas, p *plot.Plot) {
 			}
 		}
 		r.drawDots(c, row, x, at)
+		for k, v := range row.Starts {
+			dotAt(c, faint(row.Colour, 0.5), vg.Point{X: x(v), Y: at - 11.5 + vg.Length(k%3-1)*1.4}, 1.7)
+		}
 		for _, e := range row.Expected {
 			c.StrokeLine2(lineStyle(ink, 1.6), x(e), at-8, x(e), at+8)
 		}
