@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,6 +18,8 @@ func rateMetrics() []Metric {
 			value: latency(0.99)},
 		{Name: "throughput_per_second", Title: "Throughput", Unit: "requests/s", Better: trial.More, Aspect: trial.Rate,
 			value: ofStep(throughput)},
+		{Name: "throughput_vs_control", Title: "Throughput relative to the control", Unit: "share", Better: trial.More, Aspect: trial.Rate,
+			derived: true, value: throughputVsControl},
 		{Name: "capacity_per_second", Title: "Highest rate that holds the SLO", Unit: "requests/s", Better: trial.More, Aspect: trial.Rate,
 			value: ofStep(capacity)},
 		{Name: "store_budget_used", Title: "Share of its budget that the store used", Unit: "share", Better: trial.Less,
@@ -46,6 +49,25 @@ func throughput(x sample) (float64, error) {
 		return v, nil
 	}
 	return 0, fmt.Errorf("no request succeeded")
+}
+
+// throughputVsControl is how many times the throughput of the control beside a cell its own is.
+func throughputVsControl(b Block, s trial.Selector) (float64, error) {
+	own, err := b.sample(s)
+	if err != nil {
+		return 0, err
+	}
+	partner, ok := own.at.partner()
+	if !ok || partner.Spec().System.Arm != trial.Control {
+		return 0, fmt.Errorf("%s does not stand beside the control", cellName(s))
+	}
+	base, err := partner.sample(s)
+	if err != nil {
+		return 0, fmt.Errorf("control: %w", err)
+	}
+	many, err := throughput(own)
+	one, berr := throughput(base)
+	return many / one, errors.Join(err, berr)
 }
 
 // capacity is the rate that a search filled into its stream.

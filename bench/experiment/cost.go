@@ -24,9 +24,6 @@ const (
 	tryingRate = 300
 )
 
-// besideLabel marks the control that stands beside an arm.
-const besideLabel = "control"
-
 // sharedSecret is the arm that those of a public key are held against.
 const sharedSecret trial.Arm = "jwt/HS256"
 
@@ -62,7 +59,8 @@ func Cost(p Profile) Experiment {
 		Method: fmt.Sprintf("Duets: one replica of the arm behind its nginx and one of the control behind another stand side by side and get "+
 			"the same open-loop Poisson arrivals at the same moment; each pair is started afresh for every block. The common rate is %s. "+
 			"CPU by tier per successful request over the control's beside it, as a share of the control's, given in microseconds at the control's "+
-			"quietest level.", common),
+			"quietest level. Last comes a closed loop on both, %d requests in flight each, for the CPU of a request when the CPU has no pause: what "+
+			"limits throughput.", common, inFlight),
 		Blocks:    p.CostBlocks,
 		Calibrate: calibrate,
 		Trials:    func(done []trial.Trial) ([]trial.Spec, error) { return costTrials(p, all, done) },
@@ -74,9 +72,7 @@ func Cost(p Profile) Experiment {
 
 // costDuet is an arm beside the control.
 func costDuet(p Profile, a trial.Arm, steps ...trial.Step) trial.Spec {
-	control := costCell(p, trial.Control, steps...)
-	control.Label = besideLabel
-	return trial.Spec{Experiment: "cost", Cells: []trial.CellSpec{costCell(p, a, steps...), control}}
+	return duet("cost", costCell(p, a, steps...), costCell(p, trial.Control, steps...))
 }
 
 func costCell(p Profile, a trial.Arm, steps ...trial.Step) trial.CellSpec {
@@ -102,6 +98,7 @@ func costTrials(p Profile, all []trial.Arm, done []trial.Trial) ([]trial.Spec, e
 	for _, l := range p.CostLoads {
 		steps = append(steps, trial.Step{Name: loadStep(l), Seconds: p.CostStepSeconds, Streams: p.open(rate(l))})
 	}
+	steps = append(steps, trial.Step{Name: saturationStep, Seconds: p.CostStepSeconds, Streams: p.closed(inFlight)})
 	var specs []trial.Spec
 	for _, a := range all {
 		specs = append(specs, costDuet(p, a, steps...))

@@ -107,6 +107,24 @@ func (p Profile) closed(inFlight int) []trial.Stream {
 	return p.stream(trial.Pacing{Mode: trial.Closed, Concurrency: inFlight})
 }
 
+// In a closed loop that keeps replicas busy.
+const (
+	saturationStep = "saturation"
+	// inFlight is the number of requests in flight per replica: enough that every tier
+	// has work, and few enough that a replica whose quota is spent does not hold them
+	// all. What is served so is no capacity.
+	inFlight = 16
+)
+
+// besideLabel marks the control that stands beside an arm.
+const besideLabel = "control"
+
+// duet is a trial of an arm's cell and the control's beside it.
+func duet(experiment string, own, control trial.CellSpec) trial.Spec {
+	control.Label = besideLabel
+	return trial.Spec{Experiment: experiment, Cells: []trial.CellSpec{own, control}}
+}
+
 // factors names what sets some arms apart, for verdicts that depend on it.
 func factors(arms ...trial.Arm) (fs []string) {
 	for _, a := range arms {

@@ -302,8 +302,11 @@ func TestAFixedRateNeedsNoCalibration(t *testing.T) {
 		for _, c := range s.Cells {
 			for _, step := range c.Steps {
 				want := 1250.0
-				if step.Name == "load=30%" {
+				switch step.Name {
+				case "load=30%":
 					want = 630 // of 60 %, to two digits
+				case "saturation":
+					want = 0
 				}
 				if got := step.Streams[0].Pacing.Rate; got != want {
 					t.Errorf("%s, %s: %g requests/s, want %g", c, step.Name, got, want)
@@ -316,8 +319,8 @@ func TestAFixedRateNeedsNoCalibration(t *testing.T) {
 	}
 }
 
-func TestStepsAreShuffledButSetUpFirst(t *testing.T) {
-	p := plans(t, "standard")[0]
+func TestOpenStepsAreShuffledBetweenWarmUpAndSaturation(t *testing.T) {
+	p := plans(t, "full")[0]
 	jobs, _ := pretend(t, p, allGood)
 	orders := map[string]bool{}
 	for _, j := range jobs {
@@ -325,8 +328,8 @@ func TestStepsAreShuffledButSetUpFirst(t *testing.T) {
 			continue
 		}
 		steps, order := cell(j.Spec).Steps, p.Order(j)
-		if !steps[order[0]].Warmup || len(order) != len(steps) {
-			t.Fatalf("%v does not begin with its warm-up", order)
+		if !steps[order[0]].Warmup || steps[order[len(order)-1]].Name != "saturation" || len(order) != len(steps) {
+			t.Fatalf("%v does not begin with its warm-up and end with saturation", order)
 		}
 		var names []string
 		for _, i := range order {
@@ -334,12 +337,12 @@ func TestStepsAreShuffledButSetUpFirst(t *testing.T) {
 		}
 		orders[strings.Join(names, " ")] = true
 		slices.Sort(names)
-		if want := []string{"load=30%", "load=common", "warm-up"}; !slices.Equal(names, want) {
+		if want := []string{"load=15%", "load=30%", "load=45%", "load=common", "saturation", "warm-up"}; !slices.Equal(names, want) {
 			t.Fatalf("steps %v, want %v", names, want)
 		}
 	}
-	if len(orders) != 2 {
-		t.Errorf("%d orders of steps in the whole run, want both", len(orders))
+	if len(orders) != 24 {
+		t.Errorf("%d orders of steps in the whole run, want all of four", len(orders))
 	}
 }
 
@@ -400,7 +403,7 @@ func TestConfigurationFile(t *testing.T) {
 		"cost_arms: [jwt/none]\n":          {"bench.yaml", "jwt/none", "jwt/EdDSA"},
 		"cost_loads: [120]\n":              {"120", "59"},
 		"revoke_lifetimes: [1500ms]\n":     {"1500ms", "whole number of seconds"},
-		"scale_replica_cpu: 0.01\n":        {"scale_replica_cpu", "0.1"},
+		"scale_replica_cpu: 0.01\n":        {"scale_replica_cpu", "0.05"},
 		"scale_replicas: []\n":             {"scale_replicas"},
 		"sticky_replicas: [0]\n":           {"replica count of 0"},
 	} {

@@ -66,11 +66,11 @@ type Profile struct {
 func Profiles() []Profile {
 	standard := Profile{
 		Name: "standard", Users: 10_000, Resident: 100_000, Connections: 64, Sources: 16,
-		CostBlocks: 8, CostStepSeconds: 1.5, CostLoads: []int{30},
+		CostBlocks: 8, CostStepSeconds: 1.5,
 		CostArms:    []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/RS256", "jwt/ES256", "jwt/EdDSA"},
-		ScaleBlocks: 4, ScaleGrowthReplicas: 8, ScaleRate: 500, ScaleReplicas: []int{1, 4}, ScaleStepSeconds: 1,
+		ScaleBlocks: 3, ScaleGrowthReplicas: 8, ScaleRate: 500, ScaleReplicas: []int{1, 4}, ScaleStepSeconds: 1,
 		ScaleArms:       []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
-		ScaleReplicaCPU: 0.1, ScaleStoreCPU: 0.1, ScaleP99Milliseconds: 250,
+		ScaleReplicaCPU: 0.05, ScaleStoreCPU: 0.05, ScaleP99Milliseconds: 250,
 		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000, StickyUsers: 3_000, StickyBalancers: trial.Balancers(),
 		RevokeBlocks: 3, RevokeUsers: 420, RevokeLifetimes: []string{"2s", "3s"},
 		OutageBlocks: 1, OutageArms: []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256"},
@@ -79,7 +79,7 @@ func Profiles() []Profile {
 	}
 	smoke := standard
 	smoke.Name, smoke.Resident, smoke.MinutesAtMost = "smoke", 10_000, 3
-	smoke.CostBlocks, smoke.CostStepSeconds, smoke.CostLoads = 3, 0.5, nil
+	smoke.CostBlocks, smoke.CostStepSeconds = 3, 0.5
 	smoke.CostArms = []trial.Arm{"session/memory", "session/redis", "jwt/HS256", "jwt/ES256"}
 	smoke.ScaleBlocks, smoke.ScaleGrowthReplicas, smoke.ScaleReplicas, smoke.ScaleStepSeconds = 2, 2, []int{1, 2}, 0.5
 	smoke.ScaleArms = []trial.Arm{inRedis}
@@ -149,8 +149,8 @@ func (p *Profile) Check() error {
 	atLeast("scale_step_seconds", p.ScaleStepSeconds, 0.1)
 	atLeast("scale_growth_replicas", float64(p.ScaleGrowthReplicas), 2)
 	atLeast("scale_rate", p.ScaleRate, 1)
-	atLeast("scale_replica_cpu", p.ScaleReplicaCPU, 0.1) // a quota under 10 ms in 100 ms lies
-	atLeast("scale_store_cpu", p.ScaleStoreCPU, 0.1)
+	atLeast("scale_replica_cpu", p.ScaleReplicaCPU, 0.05) // whose quota is 10 ms in a period of 200 ms
+	atLeast("scale_store_cpu", p.ScaleStoreCPU, 0.05)
 	atLeast("scale_p99_milliseconds", p.ScaleP99Milliseconds, 1)
 	atLeast("sticky_blocks", float64(p.StickyBlocks), 1)
 	atLeast("sticky_requests", float64(p.StickyRequests), 100)

@@ -13,18 +13,12 @@ import (
 
 // Steps of the experiment.
 const (
-	growthStep     = "growth"     // open, in a duet
-	saturationStep = "saturation" // closed loop
-	capacityStep   = "capacity"   // open
+	growthStep   = "growth"   // open
+	capacityStep = "capacity" // open
 )
 
 // Budgets under which throughput is asked: a step lasts many quota periods.
 const (
-	// scaleInFlight is the number of requests in flight per replica in a closed
-	// loop: enough that every tier has work, and few enough that a replica whose
-	// quota is spent does not hold them all. It is no capacity.
-	scaleInFlight = 32
-
 	bottleneckReplicas = 2 // that stand before a store with a budget, and have none
 	bottleneckFactor   = 2 // by which that budget grows
 
@@ -45,26 +39,27 @@ func Scale(p Profile) Experiment {
 	var specs, calibrate []trial.Spec
 	one, most := 1, p.ScaleGrowthReplicas
 	for _, a := range p.ScaleArms {
-		calibrate = append(calibrate, growthDuet(p, a, one), trial.Single("scale", smallCell(p, a, one)))
+		calibrate = append(calibrate, smallDuet(p, a, one))
 		specs = append(specs, growthDuet(p, a, one), growthDuet(p, a, most))
 		for _, n := range p.ScaleReplicas {
-			specs = append(specs, trial.Single("scale", smallCell(p, a, n)))
+			specs = append(specs, smallDuet(p, a, n))
 		}
 	}
 	for _, a := range storeArms(p.ScaleArms) {
 		low, high := bottleneckBudgets(p, a)
-		calibrate = append(calibrate, trial.Single("scale", bottleneckCell(p, a, low)))
-		specs = append(specs, trial.Single("scale", bottleneckCell(p, a, low)), trial.Single("scale", bottleneckCell(p, a, high)))
+		calibrate = append(calibrate, bottleneckDuet(p, a, low))
+		specs = append(specs, bottleneckDuet(p, a, low), bottleneckDuet(p, a, high))
 	}
 	return Experiment{
 		Name:     "scale",
 		Question: "What limits an arm that is scaled out?",
-		Method: fmt.Sprintf("Growth: duets of arm and control with 1 and with %d replicas each, at %g requests/s for all of them. Bottleneck: "+
-			"%d replicas without a budget before a store with one, and with %d times as much. Model: %s replicas of %g CPU and a store of %g CPU. "+
-			"Both in a closed loop, %d requests in flight per replica: throughput only, no capacity and no latency. Budgets are quotas of 10 ms "+
-			"and more in 100 ms periods, or longer ones. Demands of calibration trials predict what is measured after them.%s",
+		Method: fmt.Sprintf("Duets, as in cost. Growth: arm and control with 1 and with %d replicas each, at %g requests/s for all of them. "+
+			"Bottleneck: %d replicas without a budget before a store with one, and with %d times as much. Model: %s replicas of %g CPU and a store "+
+			"of %g CPU. Beside these last two stands a control of as many replicas of %g CPU, and all are in a closed loop, %d requests in flight per "+
+			"replica: throughput only, no capacity and no latency. Budgets are quotas of 10 ms and more in 100 ms periods, or longer ones. "+
+			"Demands of calibration trials predict what is measured after them.%s",
 			most, p.ScaleRate, bottleneckReplicas, bottleneckFactor, anyOf(p.ScaleReplicas), p.ScaleReplicaCPU,
-			p.ScaleStoreCPU, scaleInFlight, scaleSearches(p)),
+			p.ScaleStoreCPU, p.ScaleReplicaCPU, inFlight, scaleSearches(p)),
 		Blocks:    p.ScaleBlocks,
 		Calibrate: calibrate,
 		Trials:    fixed(specs),
@@ -103,54 +98,58 @@ func growthDuet(p Profile, a trial.Arm, n int) trial.Spec {
 		{Name: "warm-up", Warmup: true, Seconds: 1.5, Streams: p.open(p.ScaleRate)},
 		{Name: growthStep, Seconds: p.ScaleStepSeconds, Streams: p.open(p.ScaleRate)},
 	}
-	cell := func(a trial.Arm, b trial.Balancer) trial.CellSpec {
-		c := trial.CellSpec{Cell: scalePlace(a, n, 0, 0), System: p.system(a, n, b, time.Hour), Steps: steps}
+	cell := func(of trial.Arm) trial.CellSpec {
+		c := trial.CellSpec{Cell: scalePlace(of, n, 0, 0), System: p.system(of, n, balancerFor(a), time.Hour), Steps: steps}
 		c.System.Server[trial.SettingPool] = strconv.Itoa(max(1, growthPool/n))
 		return p.resident(c)
 	}
-	control := cell(trial.Control, balancerFor(a))
-	control.Label = besideLabel
-	return trial.Spec{Experiment: "scale", Cells: []trial.CellSpec{cell(a, balancerFor(a)), control}}
+	return duet("scale", cell(a), cell(trial.Control))
 }
 
-// smallCell is the model of n replicas of a core each and one of the store, built small.
-func smallCell(p Profile, a trial.Arm, n int) trial.CellSpec {
-	c := saturated(p, a, n, p.ScaleReplicaCPU, p.ScaleStoreCPU)
+// smallDuet is the model of n replicas of a core each and one of the store, built small.
+func smallDuet(p Profile, a trial.Arm, n int) trial.Spec {
+	own, control := saturated(p, a, n, p.ScaleReplicaCPU, p.ScaleStoreCPU), smallControl(p, n)
 	if p.ScaleSearchSteps > 0 && n == slices.Max(p.ScaleReplicas) {
-		c.Steps = append(c.Steps, trial.Step{Name: capacityStep, Seconds: p.ScaleStepSeconds, Streams: p.open(0),
-			Search: &trial.Search{Steps: p.ScaleSearchSteps, SLO: scaleSLO(p), From: 200 * float64(n), Resolution: 0.1, Repeats: 2}})
+		search := trial.Step{Name: capacityStep, Seconds: p.ScaleStepSeconds}
+		control.Steps = append(control.Steps, search) // it stands idle
+		search.Streams = p.open(0)
+		search.Search = &trial.Search{Steps: p.ScaleSearchSteps, SLO: scaleSLO(p), From: 200 * float64(n), Resolution: 0.1, Repeats: 2}
+		own.Steps = append(own.Steps, search)
 	}
-	return c
+	return duet("scale", own, control)
 }
 
-// bottleneckCell has no limit but its store's budget, and the machine.
-func bottleneckCell(p Profile, a trial.Arm, storeCPU float64) trial.CellSpec {
-	return saturated(p, a, bottleneckReplicas, 0, storeCPU)
+// bottleneckDuet has no limit but its store's budget, and the machine.
+func bottleneckDuet(p Profile, a trial.Arm, storeCPU float64) trial.Spec {
+	return duet("scale", saturated(p, a, bottleneckReplicas, 0, storeCPU), smallControl(p, bottleneckReplicas))
+}
+
+// smallControl is the control of as many small replicas as stand beside it: what
+// it serves is the unit of what they do, so that what processes on one CPU do to
+// each other's caches, and replicas of a core each would not, hits both.
+func smallControl(p Profile, n int) trial.CellSpec {
+	return saturated(p, trial.Control, n, p.ScaleReplicaCPU, 0)
 }
 
 // bottleneckBudgets are those that a store gets, in CPUs. A request takes so little
 // of Redis that one CPU for all else could not use twice the store of the model.
 func bottleneckBudgets(p Profile, a trial.Arm) (low, high float64) {
-	low = p.ScaleStoreCPU
-	if arm.Of(a).Store() == "redis" {
-		low /= bottleneckFactor
-	}
-	return low, bottleneckFactor * low
+	return p.ScaleStoreCPU, bottleneckFactor * p.ScaleStoreCPU
 }
 
 // saturated is a cell in a closed loop, under budgets. Its balancer sends a request
 // where the fewest are, if it may: by turns they would all wait for the replica
 // whose quota is spent, while the others' went unused.
 func saturated(p Profile, a trial.Arm, n int, replicaCPU, storeCPU float64) trial.CellSpec {
-	inFlight := scaleInFlight * n
-	p.Connections = max(p.Connections, inFlight)
+	all := inFlight * n
+	p.Connections = max(p.Connections, all)
 	b := balancerFor(a)
 	if b == trial.RoundRobin {
 		b = trial.LeastConn
 	}
 	c := trial.CellSpec{Cell: scalePlace(a, n, replicaCPU, storeCPU), System: p.system(a, n, b, time.Hour), Steps: []trial.Step{
-		{Name: "warm-up", Warmup: true, Seconds: 1, Streams: p.closed(inFlight)}, // quota periods keep throughput from ever being steady
-		{Name: saturationStep, Seconds: p.ScaleStepSeconds, Streams: p.closed(inFlight)},
+		{Name: "warm-up", Warmup: true, Seconds: 1, Streams: p.closed(all)}, // quota periods keep throughput from ever being steady
+		{Name: saturationStep, Seconds: p.ScaleStepSeconds, Streams: p.closed(all)},
 	}}
 	c.System.Server[trial.SettingStoreTimeout] = (2 * time.Second).String()
 	c.System.Server[trial.SettingPool] = strconv.Itoa(saturatedPool)
@@ -201,38 +200,46 @@ func scalePredictions(p Profile, done []trial.Trial) (all []trial.Prediction) {
 		all = append(all, trial.Prediction{Experiment: "scale", Name: name, Of: of, Metric: metric, Value: value, Formula: formula,
 			From: []string{from.Key}})
 	}
-	for _, a := range p.ScaleArms {
-		if t, ok := calibrated(scalePlace(a, 1, 0, 0), growthStep); ok {
-			own, err := demand(t, 0, growthStep)
-			control, cerr := demand(t, 1, growthStep)
-			if err == nil && cerr == nil {
-				add(t, fmt.Sprintf("%s, growth to %d replicas", a, p.ScaleGrowthReplicas),
-					trial.Selector{Cell: scalePlace(a, p.ScaleGrowthReplicas, 0, 0), Step: growthStep}, "cpu_vs_control", own.Whole()/control.Whole(),
-					"what it is with 1 replica: nothing is coordinated")
-			}
+	// most is what the tier that is used up first allows: as requests go where the
+	// fewest are, no replica stands idle while another has a queue.
+	most := func(d model.Demand, replicas int) float64 {
+		_, high := model.System{StoreCores: 1, InFlight: inFlight}.Bounds(d, replicas)
+		return high
+	}
+	// served is what replicas serve over what as many small ones of the control do beside them.
+	served := func(t *trial.Trial, replicas int, serves func(own model.Demand) float64) (float64, bool) {
+		own, err := demand(t, 0, saturationStep)
+		control, cerr := demand(t, 1, saturationStep)
+		if err != nil || cerr != nil {
+			return 0, false
 		}
+		return serves(own) / most(control.Budgeted(p.ScaleReplicaCPU, 1), replicas), true
+	}
+	for _, a := range p.ScaleArms {
 		small := scalePlace(a, 1, p.ScaleReplicaCPU, p.ScaleStoreCPU)
-		if t, ok := calibrated(small, saturationStep); ok {
-			if d, err := demand(t, 0, saturationStep); err == nil {
-				d, s := d.Budgeted(p.ScaleReplicaCPU, p.ScaleStoreCPU), model.System{StoreCores: 1, InFlight: scaleInFlight}
-				for _, n := range p.ScaleReplicas {
-					if n > 1 {
-						add(t, fmt.Sprintf("%s, model of %d replicas", a, n), trial.Selector{Cell: small.With("replicas", n), Step: saturationStep},
-							"throughput_per_second", s.Throughput(d, n), "mean value analysis of the CPU of a request with 1 replica")
-					}
-				}
+		t, ok := calibrated(small, saturationStep)
+		for _, n := range p.ScaleReplicas {
+			if !ok || n == 1 {
+				continue
+			}
+			if v, ok := served(t, n, func(own model.Demand) float64 {
+				return most(own.Budgeted(p.ScaleReplicaCPU, p.ScaleStoreCPU), n)
+			}); ok {
+				add(t, fmt.Sprintf("%s, model of %d replicas", a, n), trial.Selector{Cell: small.With("replicas", n), Step: saturationStep},
+					"throughput_vs_control", v, "what the tier that is used up first allows, by the CPU of a request with 1 replica, and of the control's")
 			}
 		}
 	}
 	for _, a := range storeArms(p.ScaleArms) {
 		low, high := bottleneckBudgets(p, a)
 		cell := scalePlace(a, bottleneckReplicas, 0, low)
-		if t, ok := calibrated(cell, saturationStep); ok {
-			if d, err := demand(t, 0, saturationStep); err == nil && d.Store > 0 {
-				add(t, fmt.Sprintf("%s, store of %g CPU", a, high), trial.Selector{Cell: cell.With("store_cpu", high), Step: saturationStep},
-					"throughput_per_second", high/d.Store, fmt.Sprintf("%g CPU over the store's CPU of a request at %g CPU, if nothing else is a limit",
-						high, low))
-			}
+		t, ok := calibrated(cell, saturationStep)
+		if !ok {
+			continue
+		}
+		if v, ok := served(t, bottleneckReplicas, func(own model.Demand) float64 { return high / own.Store }); ok {
+			add(t, fmt.Sprintf("%s, store of %g CPU", a, high), trial.Selector{Cell: cell.With("store_cpu", high), Step: saturationStep},
+				"throughput_vs_control", v, fmt.Sprintf("%g CPU over the store's CPU of a request at %g CPU, if nothing else is a limit", high, low))
 		}
 	}
 	return all
@@ -299,16 +306,16 @@ func scaleFigures(p Profile) []trial.Figure {
 		{Name: "scaling", Chart: trial.Model, Of: small, Along: "replicas", NoControl: true, Levels: "replicas of one core (N, logarithmic)",
 			Values: "requests/s (logarithmic)", Modelled: modelled,
 			Title: "How much do N replicas serve, and what ends it?",
-			Caption: fmt.Sprintf("Lines: what N replicas of one core serve at most, closed, by exact mean value analysis of the CPU of a request "+
-				"in cost; level lines: what all cores of the store allow. Rimmed points: replicas and a store of %g CPU each, measured in a closed "+
-				"loop and multiplied by %g; they work without a pause, which makes a request cheaper or, after each quota's end, dearer. "+
-				"Whiskers: 95 %% interval over blocks.", p.ScaleReplicaCPU, 1/p.ScaleReplicaCPU),
-			Metrics: []trial.Shown{{Metric: "throughput_per_second"}}},
+			Caption: fmt.Sprintf("Lines: what N replicas of one core serve at most, closed, by exact mean value analysis of the CPU that a request "+
+				"took in cost when the CPU had no pause; level lines: what all cores of the store allow. Rimmed points: measured with replicas and a "+
+				"store of %g CPU each, as so many times what as many of the control did beside them, which the model puts on the scale of whole cores. "+
+				"Whiskers: 95 %% interval over blocks.", p.ScaleReplicaCPU),
+			Metrics: []trial.Shown{{Metric: "throughput_vs_control"}}},
 		{Name: "crossings", Chart: trial.Crossings, Of: small, Along: "replicas", NoControl: true, Modelled: modelled,
 			Title: "From how many replicas on does an arm without a store serve more?",
 			Caption: "By the curves above, with 95 % intervals over blocks. Below the crossing the arm with a store serves more: its requests " +
 				"take less CPU of a replica.",
-			Metrics: []trial.Shown{{Metric: "throughput_per_second"}}},
+			Metrics: []trial.Shown{{Metric: "throughput_vs_control"}}},
 		{Name: "growth", Chart: trial.Table, Of: trial.Selector{Cell: trial.NewCell("replica_cpu", "unlimited", "store_cpu", "unlimited"),
 			Step: growthStep}, Along: "replicas", NoControl: true,
 			Title: "Does a request cost more as replicas are added?",
@@ -317,9 +324,9 @@ func scaleFigures(p Profile) []trial.Figure {
 			Metrics: []trial.Shown{{Metric: "cpu_vs_control"}}},
 		{Name: "predictions", Chart: trial.Predictions, Of: trial.Selector{Step: saturationStep},
 			Title: "Does the model predict what is measured?",
-			Caption: "Each prediction was written into the run before the first trial that checks it. What noise calibration trials and checks do " +
-				"not share is part of the error.",
-			Metrics: []trial.Shown{{Metric: "throughput_per_second"}, {Metric: "cpu_vs_control"}}},
+			Caption: "Each prediction was written into the run before the first trial that checks it. Throughput is so many times that of the " +
+				"control beside it, which the same noise hits.",
+			Metrics: []trial.Shown{{Metric: "throughput_vs_control"}}},
 	}
 	if len(storeArms(p.ScaleArms)) > 0 {
 		figures = slices.Insert(figures, 2, trial.Figure{Name: "store-bottleneck", Chart: trial.Table,
@@ -328,7 +335,7 @@ func scaleFigures(p Profile) []trial.Figure {
 			Caption: fmt.Sprintf("%d replicas without a budget, closed loop. Where the store is the bottleneck it uses its whole budget, and "+
 				"twice as much serves twice as many. CPUs kept busy show what else may be the limit: the system under test has few.",
 				bottleneckReplicas),
-			Metrics: []trial.Shown{{Metric: "throughput_per_second", As: "throughput"}, {Metric: "store_budget_used", As: "of the store's budget"},
+			Metrics: []trial.Shown{{Metric: "throughput_vs_control", As: "throughput, over a small control"}, {Metric: "store_budget_used", As: "of the store's budget"},
 				{Metric: "cores_store", As: "store"}, {Metric: "cores_replicas", As: "replicas"}, {Metric: "cores_balancer", As: "balancer"}}})
 	}
 	if p.ScaleSearchSteps > 0 {

@@ -14,33 +14,38 @@ import (
 
 // Growth is unbudgeted and beside a control of as many replicas; throughput is
 // asked under budgets that a step outlasts many times, in a closed loop that no
-// rule calls a capacity.
+// rule calls a capacity, beside as many small replicas of the control.
 func TestScaleAsksUnderTheRightLimits(t *testing.T) {
 	for _, profile := range []string{"smoke", "standard", "full"} {
 		jobs, _ := pretend(t, plans(t, profile)[1], allGood)
 		for _, j := range jobs {
-			own := cell(j.Spec)
-			if len(j.Spec.Cells) == 2 {
-				control := j.Spec.Cells[1].System
-				if control.Arm != trial.Control || control.Replicas != own.System.Replicas || control.Balancer != own.System.Balancer ||
-					len(own.System.Budgets)+len(control.Budgets) > 0 {
+			own, control := cell(j.Spec).System, j.Spec.Cells[1].System
+			if len(j.Spec.Cells) != 2 || control.Arm != trial.Control || j.Spec.Cells[1].Label != "control" {
+				t.Errorf("%s: want the control beside it", j.Spec)
+			}
+			if cell(j.Spec).Steps[1].Name == "growth" {
+				if control.Replicas != own.Replicas || control.Balancer != own.Balancer || len(own.Budgets)+len(control.Budgets) > 0 {
 					t.Errorf("%s: want a control like the arm, and no budgets", j.Spec)
 				}
 				continue
 			}
-			pacing := own.Steps[1].Streams[0].Pacing
-			if pacing.Mode != trial.Closed || pacing.Concurrency != 32*own.System.Replicas ||
-				own.Steps[1].Streams[0].Connections < pacing.Concurrency {
-				t.Errorf("%s: %+v, want a closed loop of 32 for each replica", j.Spec, pacing)
+			if control.Replicas != own.Replicas || control.Budgets[trial.ReplicaTier] != 0.05 {
+				t.Errorf("%s: want as many small replicas of the control", j.Spec)
 			}
-			for tier, cpus := range own.System.Budgets {
-				if cpus < 0.05 || tier == trial.StoreTier && arm.Of(own.System.Arm).Store() == "" {
-					t.Errorf("%s: a budget of %v for the %s", j.Spec, cpus, tier)
+			for _, c := range j.Spec.Cells {
+				s := c.Steps[1].Streams[0]
+				if s.Pacing.Mode != trial.Closed || s.Pacing.Concurrency != 16*c.System.Replicas || s.Connections < s.Pacing.Concurrency {
+					t.Errorf("%s: %+v, want a closed loop of 16 for each replica", c, s.Pacing)
+				}
+				for tier, cpus := range c.System.Budgets {
+					if cpus < 0.05 || tier == trial.StoreTier && arm.Of(c.System.Arm).Store() == "" {
+						t.Errorf("%s: a budget of %v for the %s", c, cpus, tier)
+					}
 				}
 			}
-			if own.Cell.Get("replica_cpu") == "unlimited" &&
-				(own.System.Budgets[trial.ReplicaTier] > 0 || own.System.Budgets[trial.StoreTier] == 0) {
-				t.Errorf("%s: budgets %v, want one of the store alone", j.Spec, own.System.Budgets)
+			if cell(j.Spec).Cell.Get("replica_cpu") == "unlimited" &&
+				(own.Budgets[trial.ReplicaTier] > 0 || own.Budgets[trial.StoreTier] == 0) {
+				t.Errorf("%s: budgets %v, want one of the store alone", j.Spec, own.Budgets)
 			}
 		}
 	}
@@ -52,8 +57,8 @@ func TestAStandardScaleTakesAboutFiveMinutes(t *testing.T) {
 	}
 }
 
-// What calibration shows must predict what follows from it: twice the store, four
-// replicas that the store holds back, and no growth.
+// What calibration shows must predict what follows from it: twice the store, and
+// four replicas, which the store holds back or does not.
 func TestScalePredictsFromCalibration(t *testing.T) {
 	p, err := experiment.ParseProfile("standard")
 	if err != nil {
@@ -89,29 +94,18 @@ func TestScalePredictsFromCalibration(t *testing.T) {
 			t.Errorf("%s is checked by %d cells", p.Name, n)
 		}
 	}
-	if len(got) != 12 {
+	if len(got) != 7 {
 		t.Fatalf("%d predictions: %v", len(got), got)
 	}
 	for name, v := range got {
-		var want float64
-		near := 1e-9
+		want := 0.5 // a request takes 50 us of each of 4 replicas, of the control's 25
 		switch {
-		case strings.Contains(name, "store of 0.2"): // 0.2 CPU over 25 us
-			want = 8000
-		case strings.Contains(name, "store of 0.1"): // of Redis
-			want = 4000
-		case strings.Contains(name, "growth") && strings.Contains(name, "redis"): // 100 us over the control's 50
-			want = 2
-		case strings.Contains(name, "growth"):
-			if want = 1.5; strings.Contains(name, "postgres") {
-				want = 2
-			}
-		case strings.Contains(name, "redis") || strings.Contains(name, "postgres"): // 0.1 CPU over 25 us, where replicas allow twice as much
-			want, near = 4000, 0.01
-		default: // 4 replicas of 0.1 CPU, 50 us
-			want, near = 8000, 0.03
+		case strings.Contains(name, "store of 0.1"): // 0.1 CPU over 25 us, against 2 x 0.05 over 25
+			want = 1
+		case strings.Contains(name, "redis") || strings.Contains(name, "postgres"): // the store's 0.05 over 25 us, against 4 times as much
+			want = 0.25
 		}
-		if math.Abs(v-want) > near*want {
+		if math.Abs(v-want) > 1e-9 {
 			t.Errorf("%s: %v, want %v", name, v, want)
 		}
 	}

@@ -15,10 +15,10 @@ import (
 	"authbench/bench/trial"
 )
 
-// What a plan reads of a run: CPU is measured by one experiment, at one rate that is the same for every arm.
+// What a plan reads of a run: the CPU of a request when the CPU has no pause, for that ends what a system serves.
 const (
 	Experiment = "cost"
-	Step       = "load=common"
+	Step       = "saturation"
 )
 
 // Constant is a figure that is not an arm's own, and where it comes from.
@@ -34,7 +34,7 @@ type Measured struct {
 	Arm      trial.Arm
 	Starts   []model.Start
 	Trials   []string // keys of the trials that Starts are of, in their order
-	Rate     float64  // of requests a second, at which CPU was measured
+	Rate     float64  // of requests a second, served while CPU was measured
 	Sessions float64  // that there were meanwhile
 	Pool     int      // connections of a replica to the store
 
@@ -162,7 +162,7 @@ func (m *Measured) add(b analysis.Block, s trial.Selector) error {
 	m.Pool, m.Sessions = system.Pool(), float64(system.Users+system.Resident)
 	if step, ok := at.Trial.Step(at.Cell, Step); ok {
 		if r, ok := step.Result(""); ok {
-			m.Rate = max(m.Rate, r.Stream.Pacing.Rate)
+			m.Rate = max(m.Rate, r.Throughput())
 		}
 	}
 	return nil

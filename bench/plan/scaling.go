@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"authbench/bench/arm"
 	"authbench/bench/model"
 	"authbench/bench/trial"
@@ -36,6 +38,16 @@ func (b Basis) Scaling(storeCores []int, most int) (curves []Curve, crossed []Cr
 		}
 	}
 	return curves, crossed, nil
+}
+
+// Control is what so many replicas of the control serve at most; 0 where it was not measured.
+func (b Basis) Control(replicas int) float64 {
+	drawn, err := b.draw()
+	i := slices.IndexFunc(b.Arms, func(m Measured) bool { return m.Arm == trial.Control })
+	if err != nil || i < 0 {
+		return 0
+	}
+	return Target{}.serves(trial.Control)(drawn.Means[i], replicas)
 }
 
 // coresFor are the cores that one store of an arm uses at most; 0 where it asks none.

@@ -17,7 +17,8 @@ import (
 // scaling is what a figure draws by the model.
 type scaling struct {
 	curves  []plan.Curve
-	crossed []plan.Crossing // of an arm without a store that begins below one with it
+	crossed []plan.Crossing            // of an arm without a store that begins below one with it
+	control func(replicas int) float64 // requests a second that so many of the control serve
 }
 
 // scaling is worked out once for all figures of a report.
@@ -29,7 +30,7 @@ func (a asked) scaling() scaling {
 	var s scaling
 	if basis, err := plan.Read(a.run, a.trials, ""); err == nil { // else nothing says what a request costs
 		if curves, crossed, err := basis.Scaling(a.Modelled.StoreCores, a.Modelled.Replicas); err == nil {
-			s = scaling{curves, crossed}
+			s = scaling{curves, crossed, basis.Control}
 		}
 	}
 	a.scalings[key] = s
@@ -88,7 +89,7 @@ func (a asked) modelChart(f *figure) drawing {
 		for _, level := range columns {
 			v := trial.Interval{}
 			if !line.Before { // the store of what was measured is not larger
-				v = a.scaledUp(c.Arm, level.level)
+				v = a.scaledUp(s, c.Arm, level.level)
 			}
 			row = append(row, interval(v, number))
 			if v.N > 0 {
@@ -117,12 +118,12 @@ func storeText(c plan.Curve) string {
 	return plural(c.StoreCores, "core", "cores")
 }
 
-// scaledUp is what a cell of small replicas served, as of replicas of a whole core.
-func (a asked) scaledUp(arm trial.Arm, level string) trial.Interval {
+// scaledUp is what a cell of small replicas served, as of replicas of a whole
+// core: so many times what the model gives as many of the control.
+func (a asked) scaledUp(s scaling, arm trial.Arm, level string) trial.Interval {
 	for _, at := range a.cells {
-		c := at.Spec()
-		if cpus := c.System.Budgets[trial.ReplicaTier]; c.System.Arm == arm && c.Cell.Get(a.Along) == level && cpus > 0 {
-			return scaled(a.value(a.Metrics[0].Metric, a.at(c.Cell)), 1/cpus)
+		if c := at.Spec(); c.System.Arm == arm && c.Cell.Get(a.Along) == level {
+			return scaled(a.value(a.Metrics[0].Metric, a.at(c.Cell)), s.control(c.System.Replicas))
 		}
 	}
 	return trial.Interval{}
