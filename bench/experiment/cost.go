@@ -59,8 +59,8 @@ func Cost(p Profile) Experiment {
 		Method: fmt.Sprintf("Duets: one replica of the arm behind its nginx and one of the control behind another stand side by side and get "+
 			"the same open-loop Poisson arrivals at the same moment; each pair is started afresh for every block. The common rate is %s. "+
 			"CPU by tier per successful request over the control's beside it, as a share of the control's, given in microseconds at the control's "+
-			"quietest level. Last comes a closed loop on both, %d requests in flight each, for the CPU of a request when the CPU has no pause: what "+
-			"limits throughput.", common, inFlight),
+			"quietest level. Last comes a closed loop on both, %d requests in flight each, for the CPU of a request when the CPU has no pause: "+
+			"that limits throughput.", common, inFlight),
 		Blocks:    p.CostBlocks,
 		Calibrate: calibrate,
 		Trials:    func(done []trial.Trial) ([]trial.Spec, error) { return costTrials(p, all, done) },

@@ -39,7 +39,7 @@ func Scale(p Profile) Experiment {
 	var specs, calibrate []trial.Spec
 	one, most := 1, p.ScaleGrowthReplicas
 	for _, a := range p.ScaleArms {
-		calibrate = append(calibrate, smallDuet(p, a, one))
+		calibrate = append(calibrate, duet("scale", saturated(p, a, one, 0, 0), saturated(p, trial.Control, one, 0, 0)))
 		specs = append(specs, growthDuet(p, a, one), growthDuet(p, a, most))
 		for _, n := range p.ScaleReplicas {
 			specs = append(specs, smallDuet(p, a, n))
@@ -54,10 +54,10 @@ func Scale(p Profile) Experiment {
 		Name:     "scale",
 		Question: "What limits an arm that is scaled out?",
 		Method: fmt.Sprintf("Duets, as in cost. Growth: arm and control with 1 and with %d replicas each, at %g requests/s for all of them. "+
-			"Bottleneck: %d replicas without a budget before a store with one, and with %d times as much. Model: %s replicas of %g CPU and a store "+
-			"of %g CPU. Beside these last two stands a control of as many replicas of %g CPU, and all are in a closed loop, %d requests in flight per "+
-			"replica: throughput only, no capacity and no latency. Budgets are quotas of 10 ms and more in 100 ms periods, or longer ones. "+
-			"Demands of calibration trials predict what is measured after them.%s",
+			"Bottleneck: %d replicas without a budget before a store with one, and with %d times as much. Model: %s replicas of %g CPU and a "+
+			"store of %g CPU. Beside these last two stands a control of as many replicas of %g CPU, and all are in a closed loop, %d requests in "+
+			"flight per replica: throughput only, no capacity and no latency. Budgets are quotas of 10 ms and more in 100 ms periods, or longer "+
+			"ones. Demands of calibration trials predict what is measured after them.%s",
 			most, p.ScaleRate, bottleneckReplicas, bottleneckFactor, anyOf(p.ScaleReplicas), p.ScaleReplicaCPU,
 			p.ScaleStoreCPU, p.ScaleReplicaCPU, inFlight, scaleSearches(p)),
 		Blocks:    p.ScaleBlocks,
@@ -157,7 +157,7 @@ func saturated(p Profile, a trial.Arm, n int, replicaCPU, storeCPU float64) tria
 	if replicaCPU > 0 {
 		c.System.Budgets[trial.ReplicaTier] = replicaCPU
 	}
-	if arm.Of(a).Store() != "" {
+	if storeCPU > 0 && arm.Of(a).Store() != "" {
 		c.System.Budgets[trial.StoreTier] = storeCPU
 	}
 	return p.resident(c)
@@ -196,51 +196,41 @@ func scalePredictions(p Profile, done []trial.Trial) (all []trial.Prediction) {
 		}
 		return model.Measured(m)
 	}
-	add := func(from *trial.Trial, name string, of trial.Selector, metric string, value float64, formula string) {
-		all = append(all, trial.Prediction{Experiment: "scale", Name: name, Of: of, Metric: metric, Value: value, Formula: formula,
-			From: []string{from.Key}})
-	}
 	// most is what the tier that is used up first allows: as requests go where the
 	// fewest are, no replica stands idle while another has a queue.
 	most := func(d model.Demand, replicas int) float64 {
 		_, high := model.System{StoreCores: 1, InFlight: inFlight}.Bounds(d, replicas)
 		return high
 	}
-	// served is what replicas serve over what as many small ones of the control do beside them.
-	served := func(t *trial.Trial, replicas int, serves func(own model.Demand) float64) (float64, bool) {
+	// predict adds what replicas will serve over what as many small ones of the control do beside them.
+	predict := func(of trial.Cell, from trial.Cell, replicas int, name, formula string, serves func(own model.Demand) float64) {
+		t, ok := calibrated(from, saturationStep)
+		if !ok {
+			return
+		}
 		own, err := demand(t, 0, saturationStep)
 		control, cerr := demand(t, 1, saturationStep)
 		if err != nil || cerr != nil {
-			return 0, false
+			return
 		}
-		return serves(own) / most(control.Budgeted(p.ScaleReplicaCPU, 1), replicas), true
+		all = append(all, trial.Prediction{Experiment: "scale", Name: name, Of: trial.Selector{Cell: of, Step: saturationStep},
+			Metric: "throughput_vs_control", Value: serves(own) / most(control.Budgeted(p.ScaleReplicaCPU, 1), replicas),
+			Formula: formula, From: []string{t.Key}})
 	}
 	for _, a := range p.ScaleArms {
-		small := scalePlace(a, 1, p.ScaleReplicaCPU, p.ScaleStoreCPU)
-		t, ok := calibrated(small, saturationStep)
 		for _, n := range p.ScaleReplicas {
-			if !ok || n == 1 {
-				continue
-			}
-			if v, ok := served(t, n, func(own model.Demand) float64 {
-				return most(own.Budgeted(p.ScaleReplicaCPU, p.ScaleStoreCPU), n)
-			}); ok {
-				add(t, fmt.Sprintf("%s, model of %d replicas", a, n), trial.Selector{Cell: small.With("replicas", n), Step: saturationStep},
-					"throughput_vs_control", v, "what the tier that is used up first allows, by the CPU of a request with 1 replica, and of the control's")
-			}
+			predict(scalePlace(a, n, p.ScaleReplicaCPU, p.ScaleStoreCPU), scalePlace(a, 1, 0, 0), n,
+				fmt.Sprintf("%s, model of %s", a, plural(n, "replica")),
+				"what the tier that is used up first allows, by the CPU of a request, and of the control's, without budgets",
+				func(own model.Demand) float64 { return most(own.Budgeted(p.ScaleReplicaCPU, p.ScaleStoreCPU), n) })
 		}
 	}
 	for _, a := range storeArms(p.ScaleArms) {
 		low, high := bottleneckBudgets(p, a)
 		cell := scalePlace(a, bottleneckReplicas, 0, low)
-		t, ok := calibrated(cell, saturationStep)
-		if !ok {
-			continue
-		}
-		if v, ok := served(t, bottleneckReplicas, func(own model.Demand) float64 { return high / own.Store }); ok {
-			add(t, fmt.Sprintf("%s, store of %g CPU", a, high), trial.Selector{Cell: cell.With("store_cpu", high), Step: saturationStep},
-				"throughput_vs_control", v, fmt.Sprintf("%g CPU over the store's CPU of a request at %g CPU, if nothing else is a limit", high, low))
-		}
+		predict(cell.With("store_cpu", high), cell, bottleneckReplicas, fmt.Sprintf("%s, store of %g CPU", a, high),
+			fmt.Sprintf("%g CPU over the store's CPU of a request at %g CPU, if nothing else is a limit", high, low),
+			func(own model.Demand) float64 { return high / own.Store })
 	}
 	return all
 }
@@ -308,8 +298,8 @@ func scaleFigures(p Profile) []trial.Figure {
 			Title: "How much do N replicas serve, and what ends it?",
 			Caption: fmt.Sprintf("Lines: what N replicas of one core serve at most, closed, by exact mean value analysis of the CPU that a request "+
 				"took in cost when the CPU had no pause; level lines: what all cores of the store allow. Rimmed points: measured with replicas and a "+
-				"store of %g CPU each, as so many times what as many of the control did beside them, which the model puts on the scale of whole cores. "+
-				"Whiskers: 95 %% interval over blocks.", p.ScaleReplicaCPU),
+				"store of %g CPU each, as so many times what as many of the control did beside them, which the model puts on the scale of whole "+
+				"cores. Whiskers: 95 %% interval over blocks.", p.ScaleReplicaCPU),
 			Metrics: []trial.Shown{{Metric: "throughput_vs_control"}}},
 		{Name: "crossings", Chart: trial.Crossings, Of: small, Along: "replicas", NoControl: true, Modelled: modelled,
 			Title: "From how many replicas on does an arm without a store serve more?",
@@ -333,9 +323,12 @@ func scaleFigures(p Profile) []trial.Figure {
 			Of:    trial.Selector{Cell: trial.NewCell("replicas", bottleneckReplicas, "replica_cpu", "unlimited"), Step: saturationStep},
 			Title: "Does throughput follow the shared store's budget?",
 			Caption: fmt.Sprintf("%d replicas without a budget, closed loop. Where the store is the bottleneck it uses its whole budget, and "+
-				"twice as much serves twice as many. CPUs kept busy show what else may be the limit: the system under test has few.",
+				"twice as much serves twice as many. CPUs kept busy show what else may be the limit: the system under test has few. "+
+				"A store that has no pause may take less or more of a request than in cost: so many replica cores does one of its cores feed here.",
 				bottleneckReplicas),
-			Metrics: []trial.Shown{{Metric: "throughput_vs_control", As: "throughput, over a small control"}, {Metric: "store_budget_used", As: "of the store's budget"},
+			Metrics: []trial.Shown{{Metric: "throughput_vs_control", As: "throughput over a small control's"},
+				{Metric: "store_budget_used", As: "of the store's budget"},
+				{Metric: "replica_cores_per_store_core", As: "replica cores for each of the store"},
 				{Metric: "cores_store", As: "store"}, {Metric: "cores_replicas", As: "replicas"}, {Metric: "cores_balancer", As: "balancer"}}})
 	}
 	if p.ScaleSearchSteps > 0 {
@@ -345,6 +338,14 @@ func scaleFigures(p Profile) []trial.Figure {
 			Metrics: []trial.Shown{{Metric: "capacity_per_second"}}})
 	}
 	return figures
+}
+
+// plural is a number of things.
+func plural(n int, of string) string {
+	if n != 1 {
+		of += "s"
+	}
+	return fmt.Sprintf("%d %s", n, of)
 }
 
 // anyOf lists some numbers for a sentence: 1, 2 or 4.

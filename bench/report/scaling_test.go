@@ -100,7 +100,7 @@ func TestPredictionsAreShownWithTheirErrors(t *testing.T) {
 		}
 	}
 	if len(shown.Table.Rows) != len(run.Predictions) || len(run.Predictions) == 0 ||
-		!strings.Contains(shown.Caption, "The median of 7 errors") {
+		!strings.Contains(shown.Caption, "The median of 12 errors") {
 		t.Fatalf("%d rows of %d predictions: %s", len(shown.Table.Rows), len(run.Predictions), shown.Caption)
 	}
 	for _, row := range shown.Table.Rows {
