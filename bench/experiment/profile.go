@@ -78,8 +78,8 @@ func Profiles() []Profile {
 		BenchTime:    "50ms", BenchCount: 6,
 	}
 	smoke := standard
-	smoke.Name, smoke.Resident, smoke.MinutesAtMost = "smoke", 10_000, 3
-	smoke.CostBlocks, smoke.CostStepSeconds = 3, 0.5
+	smoke.Name, smoke.Resident, smoke.MinutesAtMost = "smoke", 10_000, 2
+	smoke.CostRate, smoke.CostBlocks, smoke.CostStepSeconds = 500, 2, 0.5
 	smoke.CostArms = []trial.Arm{"session/memory", "session/redis", "jwt/HS256", "jwt/ES256"}
 	smoke.ScaleBlocks, smoke.ScaleGrowthReplicas, smoke.ScaleReplicas, smoke.ScaleStepSeconds = 2, 2, []int{1, 2}, 0.5
 	smoke.ScaleArms = []trial.Arm{inRedis}

@@ -55,7 +55,7 @@ type Sized struct {
 	Store  string    `json:"store,omitempty"` // that requests ask
 	Trials []string  `json:"trials"`          // that its demands are the mean of
 
-	MeasuredRate float64        `json:"measuredRate"` // requests a second, at which they were
+	MeasuredRate float64        `json:"measuredRate"` // requests a second, served meanwhile
 	BalancerUS   trial.Interval `json:"balancerMicroseconds"`
 	ReplicaUS    trial.Interval `json:"replicasMicroseconds"`
 	StoreUS      trial.Interval `json:"storeMicroseconds"`

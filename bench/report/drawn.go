@@ -45,7 +45,7 @@ func (d *data) draw(experiment string, want trial.Figure) figure {
 	a := asked{data: d, Figure: want, experiment: experiment}
 	a.find()
 	f := figure{ID: want.Name, Question: want.Title,
-		Caption: strings.TrimSpace(want.Caption + " " + a.offered() + " " + d.sample(experiment)), Doubts: a.doubts()}
+		Caption: words(want.Caption, a.offered(), d.sample(experiment)), Doubts: a.doubts()}
 	var dr drawing
 	switch want.Chart {
 	case trial.Bars, trial.Dots:
@@ -507,6 +507,11 @@ func (a asked) timeline(f *figure) drawing {
 		}
 	})
 	return chart
+}
+
+// words joins sentences, of which some may be missing.
+func words(sentences ...string) string {
+	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
 }
 
 // offered says at which rate all cells were loaded, if it was one.

@@ -21,16 +21,13 @@ func planNotes(p plan.Plan, marks marked) (notes []string) {
 		notes = append(notes, fmt.Sprintf("- %s serves more than %s with one %s from %s replicas on.", c.Arm, c.Over,
 			storeNames[arm.Of(c.Over).Store()], interval(c.From, number)))
 	}
-	low, high, rates := newSpan(), newSpan(), newSpan()
+	rates := newSpan()
 	for _, a := range p.Arms {
-		busy := a.MeasuredRate * (a.BalancerUS.Estimate + a.ReplicaUS.Estimate + a.StoreUS.Estimate) / 1e6
-		low.add(busy)
-		high.add(busy)
 		rates.add(a.MeasuredRate)
 	}
 	notes = append(notes,
-		fmt.Sprintf("- Measured at %s requests/s, when balancer, replica and store of an arm used %s to %s of a core. A request takes less CPU "+
-			"in a busier system, so these figures are high rather than low.", number(rates.high), percent(low.low), percent(high.high)),
+		fmt.Sprintf("- Measured on a CPU without a pause, in a closed loop beside the control: %s to %s requests/s of an arm. Where a CPU has "+
+			"pauses a request takes more of it, but there is also room for more requests.", number(rates.low), number(rates.high)),
 		fmt.Sprintf("- A log-in takes %s ms of CPU%s: %s cores of every arm's replicas but the control's. A session takes %s.",
 			interval(scaled(p.Login.Interval, 1e3), number), source(p.Login), number(p.Logins*p.Login.Estimate), sessionWords(p)))
 	if t.RoundTrip > 0 {
