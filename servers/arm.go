@@ -92,14 +92,12 @@ func (a *arm) openAccounts(ctx context.Context, cfg Config, metrics *api.Metrics
 			return err
 		}
 	}
-	checker, err := account.NewChecker(ctx, account.Observe(accounts, metrics.StoreObserver("accounts", "find", "add", "replace")), hasher)
+	failures, err := a.openFailures(ctx, cfg)
 	if err != nil {
-		return err
-	}
-	a.accounts = checker
-	if checker.Failures, err = a.openFailures(ctx, cfg); err != nil {
 		return fmt.Errorf("failed log-ins: %w", err)
 	}
+	a.accounts = account.NewChecker(account.Observe(accounts, metrics.StoreObserver("accounts", "find", "add", "replace")), hasher)
+	a.accounts.Failures = failures
 	return nil
 }
 

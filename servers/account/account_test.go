@@ -98,10 +98,7 @@ func TestCheck(t *testing.T) {
 	}
 	s := account.NewMemory()
 	s.Add(t.Context(), []account.User{{Name: "ada", Role: account.RoleUser, Hash: hash}})
-	c, err := account.NewChecker(t.Context(), s, hasher)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := account.NewChecker(s, hasher)
 	if u, err := c.Check(t.Context(), "ada", long); err != nil || u.Name != "ada" || u.Role != account.RoleUser {
 		t.Errorf("the right password: %+v, error %v", u, err)
 	}

@@ -16,10 +16,7 @@ func TestG03_UnknownUserCostsAHash(t *testing.T) {
 	}
 	s := NewMemory()
 	s.Add(t.Context(), []User{{Name: "ada", Hash: hash}, {Name: "bob", Hash: hash, Disabled: true}})
-	c, err := NewChecker(t.Context(), s, h)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := NewChecker(s, h)
 	h.permits <- struct{}{}
 	for _, name := range []string{"ada", "bob", "eve"} {
 		if _, err := c.Check(t.Context(), name, "wrong"); !errors.Is(err, ErrBusy) {

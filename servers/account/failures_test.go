@@ -98,10 +98,7 @@ func TestChecker(t *testing.T) {
 	if err := account.Seed(t.Context(), s, hasher, 1); err != nil {
 		t.Fatal(err)
 	}
-	c, err := account.NewChecker(t.Context(), s, hasher)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := account.NewChecker(s, hasher)
 	const name, next = "user-000000", "another long password"
 	u, err := c.Check(t.Context(), name, account.SeedPassword)
 	if err != nil {

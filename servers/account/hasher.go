@@ -68,14 +68,22 @@ func NewHasher(p Params, permits, queue int) *Hasher {
 
 // Hash returns the hash of password under a new salt, as a PHC string.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	salt := make([]byte, saltBytes)
-	rand.Read(salt)
+	salt := random(saltBytes)
 	key, err := h.key(ctx, password, salt, h.params, keyBytes)
 	if err != nil {
 		return "", err
 	}
-	b64 := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=%d$%v$%s$%s", argon2.Version, h.params, b64.EncodeToString(salt), b64.EncodeToString(key)), nil
+	return formatPHC(h.params, salt, key), nil
+}
+
+// decoy is a hash that no known password has, as costly to verify as any other:
+// its key is random and not computed.
+func (h *Hasher) decoy() string { return formatPHC(h.params, random(saltBytes), random(keyBytes)) }
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b)
+	return b
 }
 
 // Verify says whether phc is a hash of password. Its errors: ErrBusy, ctx's
@@ -112,6 +120,11 @@ func (h *Hasher) key(ctx context.Context, password string, salt []byte, p Params
 	}
 	defer func() { <-h.permits }()
 	return argon2.IDKey([]byte(password), salt, p.Passes, p.MemoryKiB, p.Threads, n), nil
+}
+
+func formatPHC(p Params, salt, key []byte) string {
+	b64 := base64.RawStdEncoding
+	return fmt.Sprintf("$argon2id$v=%d$%v$%s$%s", argon2.Version, p, b64.EncodeToString(salt), b64.EncodeToString(key))
 }
 
 func parsePHC(s string) (p Params, salt, key []byte, err error) {

@@ -33,10 +33,7 @@ func TestG21_AGuessInTheQueueCounts(t *testing.T) {
 	if err := Seed(t.Context(), s, h, 1); err != nil {
 		t.Fatal(err)
 	}
-	c, err := NewChecker(t.Context(), s, h)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := NewChecker(s, h)
 	c.Failures = NewMemoryFailures(Limit{Failures: 2, Window: time.Hour}, time.Now)
 	gone, leave := context.WithCancel(t.Context())
 	leave()

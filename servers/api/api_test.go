@@ -33,10 +33,7 @@ func newTestAPI(t *testing.T, change func(*Config)) *API {
 	accounts := account.NewMemory()
 	accounts.Add(t.Context(),
 		[]account.User{{Name: "ada", Role: account.RoleUser, Hash: hash}, {Name: "root", Role: account.RoleAdmin, Hash: hash}})
-	checker, err := account.NewChecker(t.Context(), accounts, hasher)
-	if err != nil {
-		t.Fatal(err)
-	}
+	checker := account.NewChecker(accounts, hasher)
 	cfg := Config{
 		Auth:      session.New(session.NewMemory(time.Now, 1000), session.Config{Lifetime: time.Hour}),
 		Accounts:  checker,
