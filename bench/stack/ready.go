@@ -86,6 +86,7 @@ func get(ctx context.Context, url string, edit func(*http.Request)) (*http.Respo
 	if err != nil {
 		return nil, err
 	}
+	req.Close = true // a replica that is told to end waits for connections that others keep
 	if edit != nil {
 		edit(req)
 	}

@@ -63,6 +63,7 @@ func (s *Stack) learnHash(ctx context.Context, users int) ([][]string, error) {
 	for i := range users {
 		work.Go(func() error {
 			resp, err := get(ctx, s.routeURL, func(r *http.Request) {
+				r.Close = false // there are thousands, and nginx waits for nobody when it ends
 				r.AddCookie(&http.Cookie{Name: trial.ClientCookie, Value: clientCookie(i)})
 			})
 			if err != nil {
