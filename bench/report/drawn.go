@@ -45,7 +45,7 @@ func (d *data) draw(experiment string, want trial.Figure) figure {
 	a := asked{data: d, Figure: want, experiment: experiment}
 	a.find()
 	f := figure{ID: want.Name, Question: want.Title,
-		Caption: words(want.Caption, a.offered(), d.sample(experiment)), Doubts: a.doubts()}
+		Caption: sentences(want.Caption, a.offered(), d.sample(experiment)), Doubts: a.doubts()}
 	var dr drawing
 	switch want.Chart {
 	case trial.Bars, trial.Dots:
@@ -509,9 +509,9 @@ func (a asked) timeline(f *figure) drawing {
 	return chart
 }
 
-// words joins sentences, of which some may be missing.
-func words(sentences ...string) string {
-	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
+// sentences joins some, of which some may be missing.
+func sentences(all ...string) string {
+	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), " ")
 }
 
 // offered says at which rate all cells were loaded, if it was one.
