@@ -44,8 +44,8 @@ type Campaign struct {
 	Experiments []experiment.Experiment
 	Trials      []trial.Trial // that the folder holds already
 	Progress    *Progress
-	Now         func() time.Time
-	Limit       time.Duration // no trial begins later than this after Measure; 0 sets none
+	Now         func() time.Time // by the wall clock
+	Limit       time.Duration    // no trial begins later than this after Measure; 0 sets none
 
 	// CheckFault says what is wrong with a fault, whatever breaks it; nil takes any.
 	CheckFault func(trial.Fault) error
@@ -272,11 +272,11 @@ func (c *Campaign) make(ctx context.Context, m Maker, plan *experiment.Plan, job
 	if n := len(c.Trials); n > 0 {
 		order = c.Trials[n-1].Order + 1 // not n+1: a damaged trial may have been deleted
 	}
-	started := c.Now()
+	started, begun := c.Now(), time.Now()
 	t = trial.Trial{Key: job.Spec.Key(job.Block, job.Attempt), Spec: job.Spec, Block: job.Block, Attempt: job.Attempt,
 		Order: order, Status: trial.OK, Started: started.UTC()}
 	made, err := m.Make(ctx, job.Spec, plan.Order(job), c.Run.Seed+uint64(order))
-	elapsed := c.Now().Sub(started) // monotonic
+	elapsed := time.Since(begun) // by the monotonic clock, which nobody sets
 	t.Steps, t.Doubts, t.Warnings, t.Seconds = made.Steps, made.Doubts, made.Warnings, elapsed.Seconds()
 	// A wall clock that was set, or a machine that slept, falsifies what expires by it.
 	if jump := (c.Now().Round(0).Sub(started.Round(0)) - elapsed).Abs(); jump > clockJumpBound {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +188,43 @@ func TestARunWhoseTimeIsUpIsInterruptedAndResumed(t *testing.T) {
 	}
 	if want := "the time is up after 1m0s: 9 of 12 trials were not made"; !strings.Contains(said.String(), want) {
 		t.Errorf("said %q; want %q", said, want)
+	}
+}
+
+// A clock that is set while a trial is made spoils what expires by it, so that a
+// rule on that gets another attempt, and nothing else.
+func TestAClockThatIsSetDuringATrial(t *testing.T) {
+	for metric, attempts := range map[string]int{"revocation_lag_max_seconds": 2, "request_bytes": 1} {
+		for _, by := range []time.Duration{time.Hour, -time.Hour, 2 * time.Second} {
+			e, set := asked("revoke", 3, 0), time.Duration(0)
+			e.Rules[0].Metric = metric
+			c := newCampaign(t, e)
+			c.Now = func() time.Time { return time.Now().Add(set) }
+			err := measure(t, c, &paper{make: func(_ context.Context, n int, spec trial.Spec) (Made, error) {
+				if n == 1 {
+					set += by
+				}
+				return good(spec), nil
+			}})
+			if err != nil || c.Run.Status != "complete" {
+				t.Fatalf("%s: %s, %v", metric, c.Run.Status, err)
+			}
+			made := 0
+			for _, tr := range c.Trials {
+				if tr.Spec.Hash() == c.Trials[0].Spec.Hash() && tr.Block == c.Trials[0].Block {
+					made++
+				}
+			}
+			if made != attempts {
+				t.Errorf("%s, clock set by %v: %d attempts, want %d", metric, by, made, attempts)
+			}
+			first := c.Trials[0]
+			if len(first.Doubts) != 1 || !strings.Contains(first.Doubts[0].Text, "the clock jumped by ") ||
+				math.Abs(first.Doubts[0].Amount-by.Abs().Seconds()) > 1 ||
+				fmt.Sprint(first.Doubts[0].Spoils) != fmt.Sprint([]trial.Aspect{trial.WallClock}) {
+				t.Errorf("clock set by %v: doubts %+v", by, first.Doubts)
+			}
+		}
 	}
 }
 

@@ -91,6 +91,13 @@ func served(step load.Step) map[string]*trial.StreamResult {
 	return all
 }
 
+// journeys is a k6 of which it is known how each run ends.
+type journeys func() (trial.Journey, error)
+
+func (j journeys) Run(context.Context, trial.System, trial.Script, string, []string) (trial.Journey, error) {
+	return j()
+}
+
 func (h *fakeHouse) conductor() *Conductor {
 	return &Conductor{House: h, NewGenerator: func(uint64) (Generator, error) { return h, nil }}
 }
@@ -179,8 +186,17 @@ func TestWhatEndsATrialStillBringsItDown(t *testing.T) {
 			t.Errorf("%v, %q; want an error with %q, no further step, and the system down", err, h.diary, want)
 		}
 	}
+	idle := twoSteps()
+	idle.Cells[0].Steps[0] = trial.Step{Name: "journey", Seconds: 1, Script: &trial.Script{File: "nothing.js"}}
+	h := &fakeHouse{}
+	c := h.conductor()
+	c.Journeys = journeys(func() (trial.Journey, error) { return trial.Journey{}, errors.New("nothing.js: it sent nothing") })
+	if _, err := c.Make(t.Context(), idle, []int{0, 1}, 1); err == nil || !strings.Contains(err.Error(), "it sent nothing") ||
+		h.diary[len(h.diary)-1] != "down session/redis" || len(h.seen) > 0 {
+		t.Errorf("a k6 that sends nothing: %v, %q; want its error, no further step, and the system down", err, h.diary)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
-	h := &fakeHouse{result: func(load.Step) (map[string]*trial.StreamResult, error) { cancel(); return nil, ctx.Err() }}
+	h = &fakeHouse{result: func(load.Step) (map[string]*trial.StreamResult, error) { cancel(); return nil, ctx.Err() }}
 	if made, err := h.conductor().Make(ctx, twoSteps(), []int{0, 1}, 1); !errors.Is(err, context.Canceled) || len(made.Doubts) != 0 {
 		t.Errorf("%v, %+v; want the interruption, and a system that came down all the same", err, made)
 	}

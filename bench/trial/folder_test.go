@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -260,5 +262,37 @@ func TestOneMeasurerAFolder(t *testing.T) {
 		t.Errorf("after it was let go: %v", err)
 	} else {
 		unlock()
+	}
+}
+
+// What a killed measurer had not written to its end is gone when the next one
+// comes; what a report is about to write, and what others keep there, is not.
+func TestTheNextMeasurerRemovesWhatIsHalfWritten(t *testing.T) {
+	f := goodFolder(t, "run")
+	kept := []string{".report.html.3", "trials/._x.json", "trials/notes.json.1"}
+	for _, name := range append([]string{".run.json.17", "trials/." + goodTrial(1).Key + ".json.4711"}, kept...) {
+		if err := os.WriteFile(filepath.Join(string(f), name), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unlock, err := f.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	var left []string
+	for _, pattern := range []string{".*", "trials/.*", "trials/notes*"} {
+		found, err := fs.Glob(os.DirFS(string(f)), pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left = append(left, found...)
+	}
+	left = slices.DeleteFunc(left, func(name string) bool { return name == "." })
+	if !slices.Equal(left, kept) {
+		t.Errorf("%q are left, want %q", left, kept)
+	}
+	if _, trials, err := f.Read(); err != nil || len(trials) != 2 {
+		t.Errorf("%d trials, %v; want both that were whole", len(trials), err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -44,6 +45,9 @@ func (f Folder) Lock() (unlock func(), err error) {
 		if err == nil {
 			_, err = fmt.Fprintln(file, os.Getpid())
 		}
+		if err == nil {
+			err = f.removeStaged()
+		}
 		if err != nil {
 			return nil, errors.Join(err, file.Close())
 		}
@@ -53,6 +57,20 @@ func (f Folder) Lock() (unlock func(), err error) {
 		}, nil
 	}
 	return nil, fmt.Errorf("lock %s: it is replaced again and again; is this file system shared?", path)
+}
+
+// removeStaged removes what a measurer that was killed had not written to its end.
+// What a report stages is left alone: that is made without the lock.
+func (f Folder) removeStaged() error {
+	var errs []error
+	for _, pattern := range []string{".run.json.[0-9]*", "trials/.*.json.[0-9]*"} {
+		staged, err := fs.Glob(os.DirFS(string(f)), pattern)
+		errs = append(errs, err)
+		for _, name := range staged {
+			errs = append(errs, os.Remove(f.path(name)))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // still says whether path names the open file.
