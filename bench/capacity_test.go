@@ -128,7 +128,8 @@ func TestCapacityOfAnyServer(t *testing.T) {
 
 func TestCapacityOfAnArm(t *testing.T) {
 	starts(t, "nginx and Redis")
-	f, said := capacityOf(t, "--arm", "session/redis", "--runtime", "native", "--replicas", "2", "--users", "200", "--for", "300ms", "--tries", "3")
+	f, said := capacityOf(t, "--arm", "session/redis", "--runtime", "native", "--replicas", "2", "--users", "200",
+		"--for", "300ms", "--tries", "3")
 	if len(f.Capacity.Tries) != 3 || f.Capacity.End != trial.Undecided {
 		t.Errorf("%s after %d tries", f.Capacity.End, len(f.Capacity.Tries))
 	}

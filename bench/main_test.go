@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -264,31 +267,122 @@ func TestInterruptedRunIsKeptAndResumed(t *testing.T) {
 	}
 }
 
-// What a SIGKILL leaves, the kernel and the next start clean up.
-func TestKilledRunLeavesNothing(t *testing.T) {
+// A run that is killed at whatever moment keeps what it has measured: twenty times
+// over, what it leaves behind is cleaned up by the kernel and the next start, and
+// going on makes it whole.
+func TestRunKilledAtAnyMomentIsResumed(t *testing.T) {
 	config, out := smallRun(t)
-	cmd := exec.Command(authbench(t), "run", "--profile", "smoke", "--config", config, "--experiments", "scale", "--no-go-bench", "--out", out)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	poll(t, "a replica and nginx", func() bool { return len(descendants(cmd.Process.Pid)) >= 4 })
-	children := descendants(cmd.Process.Pid)
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
-	poll(t, "the end of all children", func() bool {
-		for _, pid := range children {
-			if comm, err := os.ReadFile(filepath.Join("/proc", pid, "comm")); err == nil && ours(string(comm)) {
-				return false
-			}
+	folder := trial.Folder(out)
+	random := rand.New(rand.NewPCG(7, 7))
+	var killed []int
+	for range 20 {
+		args := []string{"run", "--profile", "smoke", "--config", config, "--experiments", "cost", "--no-go-bench", "--out", out}
+		if _, err := os.Stat(folder.Path("run.json")); err == nil {
+			args = []string{"run", "--no-go-bench", "--resume", out}
 		}
-		return true
-	})
-	if _, stderr, code := invoke(t, "doctor"); code != 0 { // any start cleans up
-		t.Fatalf("doctor after a kill: %d, %s", code, stderr)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.Float64()*float64(1500*time.Millisecond)))
+		cmd := exec.CommandContext(ctx, authbench(t), args...)
+		var children []string
+		cmd.Cancel = func() error {
+			children = descendants(cmd.Process.Pid)
+			return cmd.Process.Kill()
+		}
+		out, err := cmd.CombinedOutput()
+		cancel()
+		if ctx.Err() == nil && err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+		poll(t, "the end of all children", func() bool { return !slices.ContainsFunc(children, isOurs) })
+		if _, err := folder.Trials(); err != nil {
+			t.Fatal(err)
+		}
+		killed = append(killed, cmd.Process.Pid)
 	}
-	assertNothingLeft(t, cmd.Process.Pid)
+	if stdout, stderr, code := invoke(t, "run", "--no-go-bench", "--resume", out); code != 0 {
+		t.Fatalf("resume: status %d\n%s%s", code, stdout, stderr)
+	}
+	for _, pid := range killed {
+		assertNothingLeft(t, pid)
+	}
+	for _, pattern := range []string{".*", "trials/.*"} {
+		if left, err := fs.Glob(os.DirFS(out), pattern); err != nil || len(left) > 1 || len(left) == 1 && left[0] != "." {
+			t.Errorf("left in the run's folder: %v, %v", left, err)
+		}
+	}
+	run, trials, err := folder.Read()
+	if err != nil || run.Status != "complete" {
+		t.Fatalf("%q, %v", run.Status, err)
+	}
+	planned, stderr, code := invoke(t, "run", "--resume", out, "--dry-run")
+	if code != 0 || !strings.Contains(planned, "about 0 minutes") {
+		t.Errorf("left to do: status %d, %s%s", code, planned, stderr)
+	}
+	good := map[string]int{}
+	for _, tr := range trials {
+		if tr.Status == trial.OK && tr.Block > 0 {
+			good[tr.Spec.String()]++
+		}
+	}
+	if len(good) < 3 {
+		t.Errorf("trials of %v", good)
+	}
+	for spec, n := range good {
+		if n < 2 {
+			t.Errorf("%s: %d trials, want one of each block", spec, n)
+		}
+	}
+}
+
+// A disk that fills up ends a run in a line that says so, and spoils nothing of
+// what was measured: with room again the run goes on.
+func TestAFullDiskEndsARun(t *testing.T) {
+	config, out := smallRun(t)
+	if b, err := exec.Command("unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt").CombinedOutput(); err != nil {
+		t.Skipf("mounts a small file system, which is not allowed here: %v, %s", err, b)
+	}
+	if err := os.Mkdir(out, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	kept := t.TempDir()
+	stdout, err := exec.CommandContext(t.Context(), "unshare", "--mount", "bash", "-euc", `
+		full() { "$1" run --profile smoke --config "$2" --experiments cost --no-go-bench --out "$3" >"$4/said" 2>&1; }
+		mount -t tmpfs -o size=64k none "$3"
+		full "$@" && exit 3
+		cp -a "$3" "$4/full"
+		mount -o remount,size=64m "$3"
+		"$1" run --no-go-bench --resume "$3"
+		cp -a "$3" "$4/whole"`, "bash", authbench(t), config, out, kept).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, stdout)
+	}
+	b, err := os.ReadFile(filepath.Join(kept, "said"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, last, _ := strings.Cut(string(b), "\nauthbench: ")
+	want := regexp.MustCompile(`^write .*: no space left on device: what was measured is in .*; make room and go on with: .* --resume .*\n$`)
+	if !want.MatchString(last) {
+		t.Errorf("it says\n%s", b)
+	}
+	_, before, err := trial.Folder(filepath.Join(kept, "full")).Read()
+	if err != nil || len(before) == 0 {
+		t.Fatalf("on the full disk: %d trials, %v", len(before), err)
+	}
+	run, after, err := trial.Folder(filepath.Join(kept, "whole")).Read()
+	if err != nil || run.Status != "complete" || len(after) <= len(before) {
+		t.Fatalf("with room again: %s, %d trials after %d, %v", run.Status, len(after), len(before), err)
+	}
+	for i, tr := range before {
+		if after[i].Key != tr.Key || !after[i].Started.Equal(tr.Started) {
+			t.Errorf("trial %d was %s and is %s: it was made again", i+1, tr.Key, after[i].Key)
+		}
+	}
+}
+
+// isOurs says whether a process is alive that a run starts.
+func isOurs(pid string) bool {
+	comm, err := os.ReadFile(filepath.Join("/proc", pid, "comm"))
+	return err == nil && ours(string(comm))
 }
 
 func ours(comm string) bool {

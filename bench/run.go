@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -124,6 +125,9 @@ func runRun(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
 			err = errors.New("nothing was measured: every experiment was skipped, for the reasons given above")
 		}
 		return err
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return err // nor is there room for a report
 	}
 	// What was measured is shown, even after an interruption.
 	return errors.Join(err, writeReport(r.Folder, stdout))

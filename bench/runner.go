@@ -3,13 +3,16 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"authbench/bench/campaign"
@@ -146,6 +149,10 @@ func (r *runner) measure(ctx context.Context) error {
 	err := r.Measure(ctx, r.open, after)
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("%w: what was measured is in %s; go on with: %s", err, r.Folder, r.goOn())
+	}
+	if full := (*fs.PathError)(nil); errors.As(err, &full) && errors.Is(full, syscall.ENOSPC) && len(r.Trials) > 0 {
+		// Once, for all that failed then.
+		err = fmt.Errorf("%w: what was measured is in %s; make room and go on with: %s", full, r.Folder, r.goOn())
 	}
 	if err == nil && r.Run.Status == "interrupted" {
 		r.Progress.Say("go on with: %s", r.goOn())
