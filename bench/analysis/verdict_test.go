@@ -453,8 +453,8 @@ func TestWhatIsMissingIsSaidAndNeverACrash(t *testing.T) {
 	good[0].Warn("the fan was loud")
 	v = evaluate(t, rule(trial.Difference, "cpu_us_per_request", trial.Less, 5), bad, good)
 	want := []string{"1 trial of cost did not come to an end",
-		"2 trials behind this carry warnings, which the report's list of warnings holds",
-		"1 of 2 measurements were left out (1 for stolen CPU); with doubts ignored the answer would be: not decided"}
+		"1 of 2 measurements were left out (1 for stolen CPU); with doubts ignored the answer would be: not decided",
+		"2 trials behind this carry doubts or warnings, which the end of the report lists"}
 	if d := cmp.Diff(want, report.Warnings(v)); d != "" {
 		t.Error(d)
 	}

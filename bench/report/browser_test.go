@@ -86,6 +86,13 @@ func TestPageInABrowser(t *testing.T) {
 		if n := evaluate[int](t, ctx, `document.querySelectorAll("article.verdict").length`); n != len(run.Rules) {
 			t.Errorf("%d verdicts are shown, the run has %d rules", n, len(run.Rules))
 		}
+		if n := evaluate[int](t, ctx, `document.querySelectorAll(".findings > li").length`); n != 3 {
+			t.Errorf("the page opens with %d findings", n)
+		}
+		ends := evaluate[float64](t, ctx, `innerWidth < 1000 ? 0 : document.querySelector(".sides").getBoundingClientRect().bottom / innerHeight`)
+		if ends > 1 {
+			t.Errorf("findings, trust and choice take %.2f screens of a desk", ends)
+		}
 	})
 }
 

@@ -69,18 +69,32 @@ func (d *data) doubts() table {
 			largest := slices.MaxFunc(found, func(x, y trial.Doubt) int { return cmp.Compare(x.Amount, y.Amount) })
 			var spoils []string
 			for _, a := range trial.Aspects() {
-				if n := count(int64(countOf(found, a))); n != "0" {
-					spoils = append(spoils, n+" x "+string(a))
+				switch n := countOf(found, a); n {
+				case 0:
+				case len(found):
+					spoils = append(spoils, string(a))
+				default:
+					spoils = append(spoils, fmt.Sprintf("%s (%s of them)", a, count(int64(n))))
 				}
 			}
-			bound, amount := absent, absent
+			amount, bound := absent, absent
 			if largest.Bound > 0 {
-				amount, bound = number(largest.Amount), number(largest.Bound)+" ("+largest.Unit+")"
+				amount, bound = inDoubt(largest.Amount, largest.Unit), inDoubt(largest.Bound, largest.Unit)
+				amount, _, _ = strings.Cut(amount, ", ")
+				amount, _, _ = strings.Cut(amount, " of ")
 			}
-			t.Rows = append(t.Rows, []string{e, cause, strconv.Itoa(len(found)), amount, bound, strings.Join(spoils, ", ")})
+			t.Rows = append(t.Rows, []string{e, cause, count(int64(len(found))), amount, bound, strings.Join(spoils, ", ")})
 		}
 	}
 	return t
+}
+
+// inDoubt writes an amount in the unit of a doubt: "3 % of its CPU time".
+func inDoubt(v float64, unit string) string {
+	if of, ok := strings.CutPrefix(unit, shareUnit+" "); ok {
+		return percent(v) + " " + of
+	}
+	return number(v) + nbsp + unit
 }
 
 func countOf(ds []trial.Doubt, a trial.Aspect) (n int) {
@@ -105,8 +119,8 @@ func warningTexts(ws []warning) (texts []string) {
 	return texts
 }
 
-// warnings lists the run's doubts, then the verdicts', then the trials' remarks:
-// those of one cause together, with a count.
+// warnings lists the run's doubts, then the verdicts', then the trials' remarks
+// that spoil nothing: those of one cause together, with a count.
 func (d *data) warnings() (all []warning) {
 	seen := map[string]bool{}
 	add := func(s string) {
@@ -129,21 +143,22 @@ func (d *data) warnings() (all []warning) {
 	}
 	of := map[string][]string{} // claims that share a doubt
 	for _, v := range d.verdicts {
-		for _, w := range Warnings(v) {
+		for _, w := range ownWarnings(v) {
 			of[w] = append(of[w], v.Rule.Claim)
 		}
 	}
 	for _, v := range d.verdicts {
-		for _, w := range Warnings(v) {
+		for _, w := range ownWarnings(v) {
 			add(strings.Join(of[w], ", ") + ": " + w)
 		}
 	}
-	return append(all, d.remarks()...)
+	return append(all, d.remarks(false)...)
 }
 
-// remarks groups what trials say by experiment and cause; plain warnings of
-// trials are alike where they differ in figures only.
-func (d *data) remarks() (groups []warning) {
+// remarks groups what trials say by experiment and cause, of doubts either those
+// that leave out figures or those that do not; plain warnings of trials are alike
+// where they differ in figures only.
+func (d *data) remarks(spoiling bool) (groups []warning) {
 	index := map[string]int{}
 	var first []string
 	add := func(t *trial.Trial, kind, text string) {
@@ -166,9 +181,14 @@ func (d *data) remarks() (groups []warning) {
 	for i := range d.trials {
 		t := &d.trials[i]
 		for _, w := range t.Warnings {
-			add(t, withoutFigures(w), w)
+			if !spoiling {
+				add(t, withoutFigures(w), w)
+			}
 		}
 		for _, x := range t.Doubts {
+			if spoiling != (len(x.Spoils) > 0) {
+				continue
+			}
 			text := x.Text
 			if x.Step != "" {
 				text = x.Step + ": " + text

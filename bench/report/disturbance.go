@@ -14,12 +14,13 @@ const noisyShare = 0.1
 // machineCauses are the doubts that another machine, or another hour, would lift.
 var machineCauses = []string{trial.StolenCPU, trial.StolenGeneratorCPU, trial.ForeignCPU, trial.LateGenerator}
 
-// disturbance says in one sentence that the machine was noisy, how much, and
-// what to do; nothing of one that was quiet. Shares are of the CPU time that
-// passed in a trial on the CPUs in use.
-func disturbance(trials []trial.Trial) string {
-	var stolen, foreign []float64
-	affected := 0
+// machineNoise is how much the machine disturbed the driver's trials.
+type machineNoise struct {
+	stolen, foreign []float64 // shares of the CPU time that passed in a trial on the CPUs in use, in order
+	affected        int       // trials of which figures were left out for it
+}
+
+func noiseOf(trials []trial.Trial) (n machineNoise) {
 	for i := range trials {
 		t := &trials[i]
 		steal, others, total := 0.0, 0.0, 0.0
@@ -32,25 +33,39 @@ func disturbance(trials []trial.Trial) string {
 		if total == 0 {
 			continue
 		}
-		stolen, foreign = append(stolen, steal/total), append(foreign, others/total)
+		n.stolen, n.foreign = append(n.stolen, steal/total), append(n.foreign, others/total)
 		if slices.ContainsFunc(t.Doubts, func(d trial.Doubt) bool { return len(d.Spoils) > 0 && slices.Contains(machineCauses, d.Cause) }) {
-			affected++
+			n.affected++
 		}
 	}
-	if affected == 0 || float64(affected) < noisyShare*float64(len(stolen)) {
+	slices.Sort(n.stolen)
+	slices.Sort(n.foreign)
+	return n
+}
+
+// shares says where CPU time went that was not the run's.
+func (n machineNoise) shares() string {
+	whole := func(share float64) string { return fmt.Sprintf("%.0f%s%%", 100*share, nbsp) }
+	most := func(sorted []float64) string { return "up to " + whole(sorted[len(sorted)-1]) }
+	median := func(sorted []float64) string { return " (median " + whole(sorted[len(sorted)/2]) + ")" }
+	return most(n.stolen) + " of a trial's CPU time was stolen by the hypervisor" + median(n.stolen) +
+		" and " + most(n.foreign) + " went to other processes" + median(n.foreign)
+}
+
+func (n machineNoise) leftOut() string {
+	return fmt.Sprintf("figures of %d of %s were left out", n.affected, plural(len(n.stolen), "trial", "trials"))
+}
+
+// disturbance says in one sentence that the machine was noisy, how much, and
+// what to do; nothing of one that was quiet.
+func disturbance(trials []trial.Trial) string {
+	n := noiseOf(trials)
+	if n.affected == 0 || float64(n.affected) < noisyShare*float64(len(n.stolen)) {
 		return ""
 	}
-	slices.Sort(stolen)
-	slices.Sort(foreign)
 	todo := "end other programs"
-	if stolen[len(stolen)/2] >= foreign[len(foreign)/2] {
+	if n.stolen[len(n.stolen)/2] >= n.foreign[len(n.foreign)/2] {
 		todo = "take a machine whose CPUs nobody shares, or a quieter hour"
 	}
-	spread := func(sorted []float64) string {
-		return fmt.Sprintf("%.0f%s%% (median of a trial) to %.0f%s%% (the most)", 100*sorted[len(sorted)/2], nbsp, 100*sorted[len(sorted)-1],
-			nbsp)
-	}
-	return fmt.Sprintf("the machine was noisy: %s of its CPU time was stolen by the hypervisor and %s went to other processes, "+
-		"and figures of %d of %s were left out; for firmer verdicts %s, and run again",
-		spread(stolen), spread(foreign), affected, plural(len(stolen), "trial", "trials"), todo)
+	return fmt.Sprintf("the machine was noisy: %s, and %s; for firmer verdicts %s, and run again", n.shares(), n.leftOut(), todo)
 }

@@ -15,18 +15,20 @@ const microSection = "micro-benchmarks"
 // document is all that a report says, before it becomes a page or Markdown.
 type document struct {
 	Run      trial.Run
-	Command  string
-	Facts    [][2]string // what ran where and when
+	Opening  opening
+	Advice   []advice
 	Summary  figure
 	Verdicts []trial.Verdict
-	Advice   []advice
 	Sections []section
 	Noise    table
 	Validity table
 	Doubts   table
+	Doubted  []warning // the trials behind the table of doubts
 	Warnings []warning
-	Software table
 	Limits   []string
+	Facts    [][2]string // what ran where and when
+	Command  string
+	Software table
 }
 
 // section is an experiment: its question and the figures that answer it.
@@ -38,9 +40,9 @@ type section struct {
 
 func newDocument(d *data) document {
 	doc := document{
-		Run: d.run, Command: trial.Shell(d.run.Command...), Facts: facts(d.run), Summary: summaryFigure(d), Verdicts: d.verdicts,
-		Advice: choose(d.run.Questions, d.verdicts), Noise: d.noise(), Validity: d.validity(), Doubts: d.doubts(), Warnings: d.warnings(),
-		Limits:   limitations,
+		Run: d.run, Opening: d.opening(), Advice: choose(d.run.Questions, d.verdicts), Summary: summaryFigure(d), Verdicts: d.verdicts,
+		Noise: d.noise(), Validity: d.validity(), Doubts: d.doubts(), Doubted: d.remarks(true), Warnings: d.warnings(), Limits: limitations,
+		Facts: facts(d.run), Command: trial.Shell(d.run.Command...),
 		Software: table{Head: []string{"program", "version", "SHA-256"}},
 	}
 	for _, s := range d.run.Software {

@@ -18,6 +18,15 @@ func unitOf(metric string) string {
 	return m.Unit
 }
 
+// titleOf is a metric's title, or the name of one of another version.
+func titleOf(metric string) string {
+	m, err := analysis.Lookup(metric)
+	if err != nil {
+		return metric
+	}
+	return m.Title
+}
+
 // shareUnit is that of metrics which are a share of 1.
 const shareUnit = "share"
 
@@ -110,11 +119,7 @@ func tally(v trial.Verdict) string {
 
 // measure says what a rule looks at and which difference it holds for none.
 func measure(r trial.Rule) string {
-	title := r.Metric
-	if m, err := analysis.Lookup(r.Metric); err == nil {
-		title = m.Title
-	}
-	text := title + ", margin " + marginText(r, r.Margin)
+	text := titleOf(r.Metric) + ", margin " + marginText(r, r.Margin)
 	for _, g := range r.Groups {
 		if g.Margin > 0 && g.Margin != r.Margin {
 			text += fmt.Sprintf(", or %s for %s", marginText(r, g.Margin), g.Name)

@@ -12,16 +12,24 @@ func markdownText(doc document) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# Sessions or JWT? Measured: run %s\n", inline(doc.Run.Name))
-	line("%s", markdownTable(table{Head: []string{"", ""}, Rows: factRows(doc.Facts)}))
-	line("This command repeats it:\n\n%s", codeBlock(doc.Command))
+	line("%s.\n", inline(doc.Opening.Run))
 	doubts(line, doc.Summary.Doubts)
+	var found []string
+	for _, v := range doc.Opening.Findings {
+		found = append(found, fmt.Sprintf("%s, %s: %s %s", v.Rule.Claim, labelled(v), v.Rule.Statement, plainly(v)))
+	}
+	if len(found) > 0 {
+		line("%s", bullets(found))
+	}
+	line("%s\n", inline("How far to trust this: "+strings.Join(doc.Opening.Trust, " ")))
+	chosen(line, doc.Advice)
 	line("## Verdicts\n")
 	if len(doc.Verdicts) == 0 {
 		line("This run holds no rules, so it answers no claim.\n")
 	} else {
 		line("%s", picture(doc.Summary))
 		line("%s", markdownTable(verdictTable(doc)))
-		line("Each rule was written down, with its hash, before the first trial. Brackets hold 95 %% intervals.\n")
+		line("Each rule was written down, with its hash, before the first trial.\n")
 		for _, v := range doc.Verdicts {
 			text := fmt.Sprintf("%s, %s: %s", v.Rule.Claim, v.Answer, Why(v))
 			if v.Rule.Checked {
@@ -33,20 +41,6 @@ func markdownText(doc document) string {
 			line("- %s", inline(text))
 		}
 		line("")
-	}
-	if len(doc.Advice) > 0 {
-		line("## What to choose\n\nOnly what the verdicts of this run support, on this machine, under these loads.\n")
-		for _, side := range sides(doc.Advice) {
-			line("%s …\n", side.Name)
-			for _, a := range side.Advice {
-				text := "- " + inline(a.Text)
-				if a.Claim != "" {
-					text += " (" + inline(a.Claim) + ")"
-				}
-				line("%s", text)
-			}
-			line("")
-		}
 	}
 	for _, s := range doc.Sections {
 		line("## %s: %s\n", inline(s.Name), inline(s.Question))
@@ -64,6 +58,24 @@ func markdownText(doc document) string {
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
+func chosen(line func(string, ...any), all []advice) {
+	if len(all) == 0 {
+		return
+	}
+	line("## What to choose\n\nOnly what the verdicts of this run support, on this machine, under these loads.\n")
+	for _, side := range sides(all) {
+		line("%s …\n", side.Name)
+		for _, a := range side.Advice {
+			text := "- " + inline(a.Text)
+			if a.Claim != "" {
+				text += " (" + inline(a.Claim) + ")"
+			}
+			line("%s", text)
+		}
+		line("")
+	}
+}
+
 func trust(line func(string, ...any), doc document) {
 	line("## How far to trust this\n\n### Trials\n\n%s", markdownTable(doc.Validity))
 	if len(doc.Doubts.Rows) > 0 {
@@ -75,6 +87,8 @@ func trust(line func(string, ...any), doc document) {
 	}
 	line("### Warnings\n\n%s", bullets(warningTexts(doc.Warnings)))
 	line("### What this cannot say\n\n%s", bullets(doc.Limits))
+	line("## This run\n\n%s", markdownTable(table{Head: []string{"", ""}, Rows: factRows(doc.Facts)}))
+	line("This command repeats it:\n\n%s", codeBlock(doc.Command))
 	line("### Software\n\n%s", markdownTable(doc.Software))
 }
 
@@ -87,12 +101,16 @@ func verdictTable(doc document) table {
 	return t
 }
 
-// labelled is an answer, with how it came about where that is no finding.
+// labelled is an answer, with what a reader must know before leaning on it.
 func labelled(v trial.Verdict) string {
+	label := string(v.Answer)
 	if v.Rule.Checked {
-		return string(v.Answer) + " (checked)"
+		label += " (checked)"
 	}
-	return string(v.Answer)
+	if len(failures(v)) > 0 {
+		label += " (INSTRUMENT FAILED)"
+	}
+	return label
 }
 
 func picture(f figure) string {

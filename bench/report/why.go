@@ -231,7 +231,25 @@ func names(v trial.Verdict, side []int) string {
 }
 
 // Warnings are what a reader of a verdict's figures must know, in words.
-func Warnings(v trial.Verdict) (ws []string) {
+func Warnings(v trial.Verdict) []string {
+	ws := ownWarnings(v)
+	if text := remarked(v); text != "" {
+		ws = append(ws, text)
+	}
+	return ws
+}
+
+// remarked says that trials behind a verdict carry remarks; "" where none does.
+func remarked(v trial.Verdict) string {
+	if v.Remarked == 0 {
+		return ""
+	}
+	return plural(v.Remarked, "trial behind this carries", "trials behind this carry") +
+		" doubts or warnings, which the end of the report lists"
+}
+
+// ownWarnings are those that are not the trials'.
+func ownWarnings(v trial.Verdict) (ws []string) {
 	warn := func(format string, args ...any) { ws = append(ws, fmt.Sprintf(format, args...)) }
 	ws = append(ws, failures(v)...)
 	for _, f := range v.Findings {
@@ -242,10 +260,6 @@ func Warnings(v trial.Verdict) (ws []string) {
 	}
 	if v.Aborted > 0 {
 		warn("%s of %s did not come to an end", plural(v.Aborted, "trial", "trials"), v.Rule.Experiment)
-	}
-	if v.Remarked > 0 {
-		warn("%s, which the report's list of warnings holds",
-			plural(v.Remarked, "trial behind this carries warnings", "trials behind this carry warnings"))
 	}
 	if v.LetIn > 0 {
 		warn("%s still let in when their script stopped watching: their lag is a lower bound", plural(v.LetIn, "user was", "users were"))
