@@ -117,11 +117,14 @@ func changeText(x analysis.Change) string {
 	case x.Metric.Unit != "":
 		unit = nbsp + x.Metric.Unit
 	}
-	text := signed(scale(x.Effect.Estimate)) + unit
-	if !x.Exact {
-		text += " " + limits(trial.Interval{Low: scale(x.Effect.Low), High: scale(x.Effect.High), N: x.Effect.N}, signed)
+	effect := trial.Interval{Estimate: scale(x.Effect.Estimate), Low: scale(x.Effect.Low), High: scale(x.Effect.High), N: x.Effect.N}
+	switch {
+	case x.Exact:
+		return signed(effect.Estimate) + unit
+	case nearZero(effect, signed):
+		return signed(0) + unit
 	}
-	return text
+	return signed(effect.Estimate) + unit + " " + limits(effect, signed)
 }
 
 // levelOf is the figure in one of the runs.

@@ -56,10 +56,12 @@ func effect(r trial.Rule, f trial.Finding) string {
 		return "×" + nbsp + interval(f.Interval, number)
 	case r.Contrast == trial.Against:
 		return inUnit(f.A, unit)
-	case f.Interval.Estimate > 0:
-		return "+" + inUnit(f.Interval, unit)
 	}
-	return inUnit(f.Interval, unit)
+	text := inUnit(f.Interval, unit)
+	if f.Interval.Estimate > 0 && text != amount(0, unit) {
+		return "+" + text
+	}
+	return text
 }
 
 // outcomeMark sets a finding's outcome against what the claim needs.

@@ -13,7 +13,8 @@ import (
 // absent stands where there is no figure.
 const absent = "–"
 
-// number writes a figure with three significant digits and thousands separated.
+// number writes a figure with three significant digits and thousands separated,
+// or with an exponent where it is very large or very small.
 func number(v float64) string {
 	switch {
 	case math.IsNaN(v) || math.IsInf(v, 0):
@@ -67,12 +68,27 @@ func limits(i trial.Interval, write func(float64) string) string {
 	return "[" + write(i.Low) + "," + nbsp + write(i.High) + "]"
 }
 
-// interval writes an estimate with its limits.
+// interval writes an estimate with its limits, or 0 alone where that says as much.
 func interval(i trial.Interval, write func(float64) string) string {
-	if i.N == 0 {
+	switch {
+	case i.N == 0:
 		return absent
+	case nearZero(i, write):
+		return write(0)
 	}
 	return strings.TrimSpace(write(i.Estimate) + " " + limits(i, write))
+}
+
+// nearZero says whether an interval that holds 0 is so narrow that its ends are
+// written as 0 or take an exponent: it says how finely the figure was read, which
+// is of no use to a reader, and not that there was anything.
+func nearZero(i trial.Interval, write func(float64) string) bool {
+	for _, end := range []float64{i.Low, i.High} {
+		if text := write(end); text != write(0) && !strings.Contains(text, "e-") {
+			return false
+		}
+	}
+	return i.N > 1 && i.Low <= 0 && 0 <= i.High
 }
 
 // share writes a share of n chances.

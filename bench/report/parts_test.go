@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 
+	"authbench/bench/analysis"
 	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
@@ -22,6 +23,30 @@ func TestNumber(t *testing.T) {
 		if got := number(v); got != want {
 			t.Errorf("number(%v) = %q, want %q", v, got, want)
 		}
+	}
+}
+
+func TestWhatIsAsGoodAsNothingIsWrittenAsNothing(t *testing.T) {
+	around := func(estimate, half float64) trial.Interval {
+		return trial.Interval{Estimate: estimate, Low: estimate - half, High: estimate + half, N: 8}
+	}
+	for want, i := range map[string]trial.Interval{
+		"0 cores":                        around(0, 5.23e-6),
+		"0.0002 [−0.0003, 0.0007] cores": around(2e-4, 5e-4),
+		"3e-05 [2e-05, 4e-05] cores":     around(3e-5, 1e-5), // not nothing
+		"2e-05 cores":                    {Estimate: 2e-5, N: 1},
+	} {
+		if got := strings.ReplaceAll(inUnit(i, "cores"), nbsp, " "); got != want {
+			t.Errorf("%+v is %q, want %q", i, got, want)
+		}
+	}
+	r := trial.Rule{Metric: "auth_cpu_us", Contrast: trial.Difference}
+	if got := effect(r, trial.Finding{Interval: around(1e-6, 5e-6)}); got != "0"+nbsp+"µs" {
+		t.Errorf("an effect of nothing is %q", got)
+	}
+	same := analysis.Change{Relative: true, Effect: around(1, 1e-7)}
+	if got := changeText(same); got != "0"+nbsp+"%" {
+		t.Errorf("a change of nothing is %q", got)
 	}
 }
 
