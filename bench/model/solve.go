@@ -43,10 +43,15 @@ func (s System) Throughput(d Demand, replicas int) float64 {
 }
 
 func (s System) throughput(d Demand, replicas, flight int) float64 {
-	front := frontThroughput(d, replicas, flight, d.Store > 0)
 	if d.Store == 0 {
-		return front[0]
+		return frontThroughput(d, replicas, flight, nil)
 	}
+	var room [1<<10 + 1]float64 // on the stack: a chart solves tens of thousands
+	front := room[:]
+	if flight >= len(front) {
+		front = make([]float64, flight+1)
+	}
+	frontThroughput(d, replicas, flight, front)
 	// weight is the chance of so many requests in the store, but for a factor that all share.
 	weight, sum, served := 1.0, 1.0, 0.0
 	for k := 1; k <= flight; k++ {
@@ -64,26 +69,19 @@ func (s System) throughput(d Demand, replicas, flight int) float64 {
 	return served / sum
 }
 
-// frontThroughput is the throughput of balancer and replicas with 1 to flight
-// requests in them, at that index, or without each only the last, at index 0.
-func frontThroughput(d Demand, replicas, flight int, each bool) []float64 {
-	var xs []float64
-	if each {
-		xs = make([]float64, flight+1)
-	}
-	queue, x := 0.0, 0.0 // requests at one replica, those in service included
+// frontThroughput is the throughput of balancer and replicas with flight requests
+// in them; each, where it is not nil, gets that with 1 to flight, at that index.
+func frontThroughput(d Demand, replicas, flight int, each []float64) (x float64) {
+	queue := 0.0 // requests at one replica, those in service included
 	own := d.Replica / float64(replicas)
 	for n := 1; n <= flight; n++ {
 		x = float64(n) / (d.Balancer + d.Replica*(1+queue))
 		queue = x * own * (1 + queue)
-		if each {
-			xs[n] = x
+		if each != nil {
+			each[n] = x
 		}
 	}
-	if !each {
-		return []float64{x}
-	}
-	return xs
+	return x
 }
 
 // Crossing is the number of replicas from which on the first curve is at least as

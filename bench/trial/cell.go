@@ -77,7 +77,12 @@ func (c Cell) Holds(part Cell) bool {
 
 // String is the cell's form in a file.
 func (c Cell) String() string {
+	size := 0
+	for _, f := range c {
+		size += len(f.Name) + len(f.Level) + 2
+	}
 	var b strings.Builder
+	b.Grow(size) // it is asked for with every figure that is read
 	for i, f := range c {
 		if i > 0 {
 			b.WriteByte(' ')

@@ -1,7 +1,6 @@
 package trial
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -102,23 +101,19 @@ func (h *Histogram) Max() time.Duration {
 	return time.Duration(to)
 }
 
-// MarshalJSON writes the compressed encoding as a string.
-func (h *Histogram) MarshalJSON() ([]byte, error) {
+// MarshalText writes the compressed encoding.
+func (h *Histogram) MarshalText() ([]byte, error) {
 	h.open()
 	b, err := h.h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
 	if err != nil {
 		return nil, fmt.Errorf("encode histogram: %w", err)
 	}
-	return json.Marshal(string(b))
+	return b, nil
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (h *Histogram) UnmarshalJSON(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
-		return fmt.Errorf("histogram: %w", err)
-	}
-	read, err := decodeBars(s)
+// UnmarshalText reads what MarshalText wrote.
+func (h *Histogram) UnmarshalText(b []byte) error {
+	read, err := decodeBars(b)
 	if err != nil {
 		return fmt.Errorf("decode histogram: %w", err)
 	}

@@ -113,15 +113,18 @@ const (
 
 // decodeBars reads HdrHistogram's compressed V2 encoding in base64. The library's own
 // decoder makes 200 kB of each, which a report of ten thousand trials has no room for.
-func decodeBars(encoded string) (read bars, err error) {
-	packed, err := base64.StdEncoding.DecodeString(encoded)
+func decodeBars(encoded []byte) (read bars, err error) {
+	in := inflaters.Get().(*inflater)
+	defer inflaters.Put(in)
+	packed, err := base64.StdEncoding.AppendDecode(in.packed[:0], encoded)
+	in.packed = packed
 	if err != nil {
 		return bars{}, err
 	}
 	if len(packed) < 8 || binary.BigEndian.Uint32(packed)&cookieMask != cookieV2Compressed {
 		return bars{}, errors.New("no compressed V2 encoding")
 	}
-	b, err := inflate(packed[8:])
+	b, err := in.inflate(packed[8:])
 	if err != nil {
 		return bars{}, err
 	}
@@ -136,23 +139,31 @@ func decodeBars(encoded string) (read bars, err error) {
 	return read, read.check()
 }
 
-// inflaters are zlib's readers, whose 40 kB each are worth keeping.
-var inflaters sync.Pool
+// inflater is a reader of zlib's, with room for what goes in and comes out: about
+// 50 kB that are worth keeping.
+type inflater struct {
+	packed []byte
+	z      io.ReadCloser // nil before the first
+	out    bytes.Buffer
+}
 
-func inflate(b []byte) ([]byte, error) {
-	in := bytes.NewReader(b)
-	z, ok := inflaters.Get().(io.Reader)
+var inflaters = sync.Pool{New: func() any { return &inflater{} }}
+
+// inflate gives bytes that are good until the next.
+func (in *inflater) inflate(b []byte) ([]byte, error) {
+	from := bytes.NewReader(b)
 	var err error
-	if ok {
-		err = z.(zlib.Resetter).Reset(in, nil)
+	if in.z == nil {
+		in.z, err = zlib.NewReader(from)
 	} else {
-		z, err = zlib.NewReader(in)
+		err = in.z.(zlib.Resetter).Reset(from, nil)
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer inflaters.Put(z)
-	return io.ReadAll(io.LimitReader(z, mostBytes))
+	in.out.Reset()
+	_, err = in.out.ReadFrom(io.LimitReader(in.z, mostBytes))
+	return in.out.Bytes(), err
 }
 
 // zigzag reads a signed number of 7 bits a byte, the lowest first, of at most 9
