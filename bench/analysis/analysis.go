@@ -26,9 +26,15 @@ import (
 // rule itself cannot be read.
 func Evaluate(run trial.Run, trials []trial.Trial) ([]trial.Verdict, error) {
 	verdicts := make([]trial.Verdict, 0, len(run.Rules))
+	byExperiment := map[string][]Block{}
 	var errs []error
 	for _, r := range run.Rules {
-		v, err := evaluate(r, trials)
+		blocks, known := byExperiment[r.Experiment]
+		if !known {
+			blocks = Blocks(trials, r.Experiment)
+			byExperiment[r.Experiment] = blocks
+		}
+		v, err := evaluate(r, trials, blocks)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("rule of %s: %w", r.Claim, err))
 			continue
@@ -38,16 +44,16 @@ func Evaluate(run trial.Run, trials []trial.Trial) ([]trial.Verdict, error) {
 	return verdicts, errors.Join(errs...)
 }
 
-func evaluate(r trial.Rule, trials []trial.Trial) (trial.Verdict, error) {
+func evaluate(r trial.Rule, trials []trial.Trial, blocks []Block) (trial.Verdict, error) {
 	m, err := check(r)
 	if err != nil {
 		return trial.Verdict{}, err
 	}
-	blocks := Blocks(trials, r.Experiment)
 	v := judge(r, m, seen(blocks, m.Aspect))
 	v.Blocks = len(blocks)
-	v.Aborted, v.Remarked, v.LetIn = doubts(r, trials, blocks)
-	if v.Measured, v.LeftOut = leftOut(r, m, blocks); len(v.LeftOut) > 0 {
+	read := selectorsOf(r)
+	v.Aborted, v.Remarked, v.LetIn = doubts(r.Experiment, read, trials, blocks)
+	if v.Measured, v.LeftOut = leftOut(read, m, blocks); len(v.LeftOut) > 0 {
 		v.WithAll = judge(r, m, seen(blocks, "")).Answer
 	}
 	each := pace(blocks)
@@ -127,17 +133,18 @@ func seen(blocks []Block, a trial.Aspect) []Block {
 	return out
 }
 
-// doubts counts what a reader of the rule's figures must know of its trials.
-func doubts(r trial.Rule, trials []trial.Trial, blocks []Block) (aborted, remarked, letIn int) {
-	for _, t := range trials {
-		if t.Spec.Experiment == r.Experiment && t.Status == trial.Aborted {
+// doubts counts what a reader of a rule's figures, read by selectors, must know of
+// its trials.
+func doubts(experiment string, read []trial.Selector, trials []trial.Trial, blocks []Block) (aborted, remarked, letIn int) {
+	for i := range trials {
+		if t := &trials[i]; t.Spec.Experiment == experiment && t.Status == trial.Aborted {
 			aborted++
 		}
 	}
 	for _, b := range blocks {
 		for i := range b.Trials {
 			t := &b.Trials[i]
-			if !uses(r, t.Spec) {
+			if !uses(read, t.Spec) {
 				continue
 			}
 			for _, m := range t.Steps {
@@ -153,20 +160,18 @@ func doubts(r trial.Rule, trials []trial.Trial, blocks []Block) (aborted, remark
 	return aborted, remarked, letIn
 }
 
-// leftOut counts the measurements that a rule looks at, each attempt's step
-// once, and by cause those that its metric leaves out.
-func leftOut(r trial.Rule, m Metric, blocks []Block) (measured int, causes []trial.LeftOut) {
+// leftOut counts the measurements that a rule looks at by its selectors, each
+// attempt's step once, and by cause those that its metric leaves out.
+func leftOut(read []trial.Selector, m Metric, blocks []Block) (measured int, causes []trial.LeftOut) {
 	steps := map[string]bool{}
-	for _, c := range r.Compare {
-		for _, s := range sidesOf(r, c) {
-			steps[s.Step] = true
-		}
+	for _, s := range read {
+		steps[s.Step] = true
 	}
 	byCause := map[string]int{}
 	for _, b := range blocks {
 		for i := range b.Trials {
 			t := &b.Trials[i]
-			if !uses(r, t.Spec) {
+			if !uses(read, t.Spec) {
 				continue
 			}
 			for step := range steps {
@@ -186,12 +191,11 @@ func leftOut(r trial.Rule, m Metric, blocks []Block) (measured int, causes []tri
 	return measured, causes
 }
 
-// uses says whether a rule's figures rest on a trial: one of its cells is named,
-// or it is the control, alone, that others are held against.
-func uses(r trial.Rule, s trial.Spec) bool {
-	return slices.ContainsFunc(s.Cells, func(cell trial.CellSpec) bool {
-		return cell.System.Arm == trial.Control && len(s.Cells) == 1 || slices.ContainsFunc(r.Compare, func(c trial.Comparison) bool {
-			return slices.ContainsFunc(sidesOf(r, c), func(s trial.Selector) bool { return s.Matches(cell) })
-		})
+// uses says whether figures that are read by selectors rest on a trial: one of its
+// cells is meant, or it is the control, alone, that others are held against.
+func uses(read []trial.Selector, spec trial.Spec) bool {
+	return slices.ContainsFunc(spec.Cells, func(cell trial.CellSpec) bool {
+		return cell.System.Arm == trial.Control && len(spec.Cells) == 1 ||
+			slices.ContainsFunc(read, func(s trial.Selector) bool { return s.Matches(cell) })
 	})
 }

@@ -51,10 +51,11 @@ type identity struct{ hash, label string }
 func Blocks(trials []trial.Trial, experiment string) []Block {
 	type entry struct {
 		identity identity
-		trial    trial.Trial
+		trial    *trial.Trial
 	}
 	byNumber := map[int][]entry{}
-	for _, t := range trials {
+	for i := range trials {
+		t := &trials[i]
 		if t.Spec.Experiment == experiment && t.Status == trial.OK && t.Block >= 1 {
 			byNumber[t.Block] = append(byNumber[t.Block], entry{identity{t.Spec.Hash(), t.Spec.Label()}, t})
 		}
@@ -66,9 +67,10 @@ func Blocks(trials []trial.Trial, experiment string) []Block {
 			return cmp.Or(cmp.Compare(x.identity.hash, y.identity.hash), cmp.Compare(x.identity.label, y.identity.label),
 				cmp.Compare(x.trial.Attempt, y.trial.Attempt))
 		})
-		b := Block{Experiment: experiment, Number: n, places: map[address][]place{}, run: run}
+		b := Block{Experiment: experiment, Number: n, Trials: make([]trial.Trial, len(entries)), identities: make([]identity, len(entries)),
+			places: map[address][]place{}, run: run}
 		for i, e := range entries {
-			b.Trials, b.identities = append(b.Trials, e.trial), append(b.identities, e.identity)
+			b.Trials[i], b.identities[i] = *e.trial, e.identity
 			for c, cell := range e.trial.Spec.Cells {
 				key := address{cell.Cell.String(), cell.Label}
 				b.places[key] = append(b.places[key], place{i, c})

@@ -207,11 +207,9 @@ func Needs(rules []trial.Rule) (map[string][]trial.Aspect, error) {
 		if err != nil {
 			return nil, fmt.Errorf("rule of %s: %w", r.Claim, err)
 		}
-		for _, c := range r.Compare {
-			for _, s := range sidesOf(r, c) {
-				if !slices.Contains(needs[s.Step], m.Aspect) {
-					needs[s.Step] = append(needs[s.Step], m.Aspect)
-				}
+		for _, s := range selectorsOf(r) {
+			if !slices.Contains(needs[s.Step], m.Aspect) {
+				needs[s.Step] = append(needs[s.Step], m.Aspect)
 			}
 		}
 	}
@@ -224,6 +222,14 @@ func sidesOf(r trial.Rule, c trial.Comparison) []trial.Selector {
 		return []trial.Selector{c.A, c.B}
 	}
 	return []trial.Selector{c.A}
+}
+
+// selectorsOf are those of all of a rule's comparisons.
+func selectorsOf(r trial.Rule) (all []trial.Selector) {
+	for _, c := range r.Compare {
+		all = append(all, sidesOf(r, c)...)
+	}
+	return all
 }
 
 func perCompleted(x sample, v float64) (float64, error) {
