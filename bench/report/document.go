@@ -122,7 +122,7 @@ func (d *data) setup(name string) string {
 	trials, kinds, resident := map[*trial.Trial]bool{}, map[string]bool{}, 0
 	for _, at := range cells {
 		trials[at.Trial] = true
-		kinds[fmt.Sprint(at.Trial.Spec.Key(0, 0), at.Cell)] = true
+		kinds[fmt.Sprint(at.Trial.Spec.Words(), at.Cell)] = true
 		resident = max(resident, at.Spec().System.Resident)
 	}
 	c := cells[0].Spec()

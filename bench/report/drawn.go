@@ -91,10 +91,13 @@ func notDrawn(want trial.Figure, why string) figure {
 
 // find picks the cells, each once, and orders them by arm, then by their levels.
 func (a *asked) find() {
+	found := map[string]bool{}
 	for _, at := range a.data.cells(a.experiment) {
 		c := at.Spec()
 		_, there := at.Trial.Step(at.Cell, a.Of.Step)
-		if a.Of.Matches(c) && (there || a.Of.Step == "") && !(a.NoControl && c.Cell.Arm() == trial.Control) {
+		name := c.Cell.String()
+		if !found[name] && a.Of.Matches(c) && (there || a.Of.Step == "") && !(a.NoControl && c.Cell.Arm() == trial.Control) {
+			found[name] = true
 			a.cells = append(a.cells, at)
 		}
 	}
@@ -107,7 +110,6 @@ func (a *asked) find() {
 		}
 		return order
 	})
-	a.cells = slices.CompactFunc(a.cells, func(x, y analysis.At) bool { return x.Spec().Cell.String() == y.Spec().Cell.String() })
 	for _, at := range a.cells {
 		for _, f := range at.Spec().Cell.Without("arm", a.Along) {
 			if a.Of.Cell.Get(f.Name) == "" && !slices.Contains(a.factors, f.Name) {

@@ -11,10 +11,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"authbench/bench/trial"
 )
@@ -28,15 +32,14 @@ func Write(folder trial.Folder, run trial.Run, trials []trial.Trial, verdicts []
 		return errors.New("report: gobench.txt holds no result of a Go benchmark: delete it and resume the run to make it again")
 	}
 	doc := newDocument(d)
-	files, err := texts(d, doc, gobench)
-	if err != nil {
+	var files, images map[string][]byte
+	var both errgroup.Group
+	both.Go(func() (err error) { images, err = pngs(doc.figures()); return err })
+	both.Go(func() (err error) { files, err = texts(d, doc, gobench); return err })
+	if err := both.Wait(); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	for _, f := range doc.figures() {
-		if files["charts/"+f.ID+".png"], err = pngOf(framed{f}, wide); err != nil {
-			return fmt.Errorf("report: chart %s: %w", f.ID, err)
-		}
-	}
+	maps.Copy(files, images)
 	if err := folder.WriteFiles(files); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
@@ -67,6 +70,28 @@ func texts(d *data, doc document, gobench string) (files map[string][]byte, err 
 		}
 	}
 	return files, nil
+}
+
+// pngs renders charts by their files' names, as many at once as there are CPUs: no
+// other part of a report takes as long.
+func pngs(figures []figure) (map[string][]byte, error) {
+	images := make([][]byte, len(figures))
+	var workers errgroup.Group
+	workers.SetLimit(runtime.GOMAXPROCS(0))
+	for i, f := range figures {
+		workers.Go(func() (err error) {
+			if images[i], err = pngOf(framed{f}, wide); err != nil {
+				err = fmt.Errorf("chart %s: %w", f.ID, err)
+			}
+			return err
+		})
+	}
+	err := workers.Wait()
+	files := map[string][]byte{}
+	for i, f := range figures {
+		files["charts/"+f.ID+".png"] = images[i]
+	}
+	return files, err
 }
 
 // toldVerdict is a verdict as verdicts.json holds it, with its words.
