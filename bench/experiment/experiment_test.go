@@ -237,7 +237,7 @@ func TestAResumedRunMakesOnlyWhatIsNotDone(t *testing.T) {
 }
 
 func TestCostFailsClearlyWithoutCalibration(t *testing.T) {
-	p := plans(t, "smoke")[0]
+	p := plans(t, "standard")[0]
 	var done []trial.Trial
 	for range 100 {
 		j, ok, err := p.Next(done)
@@ -346,6 +346,19 @@ func TestOpenStepsAreShuffledBetweenWarmUpAndSaturation(t *testing.T) {
 	}
 }
 
+func TestEverySpecMakesSense(t *testing.T) {
+	for _, profile := range []string{"smoke", "standard", "full"} {
+		for _, p := range plans(t, profile) {
+			jobs, _ := pretend(t, p, allGood)
+			for _, j := range jobs {
+				if err := j.Spec.Check(); err != nil {
+					t.Errorf("%s, %s: %v", profile, j.Spec, err)
+				}
+			}
+		}
+	}
+}
+
 // A rule that cannot find its trials could never come out.
 func TestEveryComparisonFindsExactlyOneCell(t *testing.T) {
 	for _, profile := range []string{"smoke", "standard", "full"} {
@@ -393,7 +406,7 @@ func TestConfigurationFile(t *testing.T) {
 	}
 	for _, text := range []string{"", "# nothing yet\n", "---\n# cost_blocks: 7\n", "\n\n"} {
 		p, _ := experiment.ParseProfile("smoke")
-		if err := p.Override(write(text)); err != nil || p.CostBlocks != 3 {
+		if err := p.Override(write(text)); err != nil || p.CostBlocks != 2 {
 			t.Errorf("%q: %v, %d blocks; want the profile as it is", text, err, p.CostBlocks)
 		}
 	}

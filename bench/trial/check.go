@@ -4,10 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 )
 
 // experimentName is what an experiment may be called: its trials are files.
 var experimentName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+
+// loads says whether the step sends any request.
+func (s Step) loads() bool { return len(s.Streams) > 0 || s.Script != nil }
 
 // Check says what about a spec makes no sense, before anything is started.
 func (s Spec) Check() error {
@@ -22,16 +26,18 @@ func (s Spec) Check() error {
 			return fmt.Errorf("%d steps in the first cell and %d in cell %d: those of one position run at once",
 				len(s.Cells[0].Steps), len(c.Steps), i+1)
 		}
+	}
+	for i, c := range s.Cells {
 		if c.Cell.Arm() != c.System.Arm {
 			return fmt.Errorf("the cell %s has a system of arm %s", c.Cell, c.System.Arm)
 		}
 		seen := map[string]bool{}
-		for _, step := range c.Steps {
+		for at, step := range c.Steps {
 			if step.Name == "" || seen[step.Name] {
 				return fmt.Errorf("step %q: want names, each once", step.Name)
 			}
 			seen[step.Name] = true
-			if len(step.Streams) == 0 && step.Script == nil {
+			if !step.loads() && s.Cells[0].Steps[at].Search == nil {
 				return fmt.Errorf("step %s: nothing loads it", step.Name)
 			}
 			for _, stream := range step.Streams {
@@ -46,8 +52,9 @@ func (s Spec) Check() error {
 				if err := step.Search.Check(); err != nil {
 					return fmt.Errorf("step %s: %w", step.Name, err)
 				}
-				if len(step.Streams) != 1 || len(s.Cells) > 1 || len(step.Faults) > 0 || step.Script != nil {
-					return fmt.Errorf("step %s: a search wants one stream of one cell, and nothing beside it", step.Name)
+				beside := slices.ContainsFunc(s.Cells[1:], func(c CellSpec) bool { return c.Steps[at].loads() || len(c.Steps[at].Faults) > 0 })
+				if i > 0 || beside || len(step.Streams) != 1 || len(step.Faults) > 0 || step.Script != nil {
+					return fmt.Errorf("step %s: a search wants one stream of the first cell, and nothing beside it", step.Name)
 				}
 			}
 			for i, f := range step.Faults {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,11 @@ func TestSpecsThatMakeNoSense(t *testing.T) {
 			s.Cells[0].Steps[0].Search = &trial.Search{Steps: 1, SLO: trial.SLO{P99Milliseconds: 1}}
 			s.Cells[0].Steps[0].Script = &trial.Script{File: "x.js"}
 		},
+		"of the first cell": func(s *trial.Spec) {
+			s.Cells = append(s.Cells, s.Cells[0])
+			s.Cells[0].Steps = slices.Clone(s.Cells[0].Steps)
+			s.Cells[0].Steps[0].Search = &trial.Search{Steps: 1, SLO: trial.SLO{P99Milliseconds: 1}, From: 1, Resolution: 0.1, Repeats: 1}
+		},
 		"a search of 0 tries: want": func(s *trial.Spec) { s.Cells[0].Steps[0].Search = &trial.Search{} },
 		"from 0.5 to 1.5 s of 1 s": func(s *trial.Spec) {
 			s.Cells[0].Steps[0].Faults = []trial.Fault{{Kind: "kill", Target: "redis", At: 0.5, Lasts: 1}}
@@ -112,6 +118,21 @@ func TestSpecsThatMakeNoSense(t *testing.T) {
 		if err := s.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want an error with %q", err, want)
 		}
+	}
+}
+
+// A cell may stand idle beside one whose capacity is searched for.
+func TestACellMayBeIdleBesideASearch(t *testing.T) {
+	s := spec()
+	idle := s.Cells[0]
+	idle.Steps = slices.Clone(idle.Steps)
+	idle.Steps[0].Streams = nil
+	s.Cells = append(s.Cells, idle)
+	s.Cells[0].Steps = s.Cells[0].Steps[:1]
+	s.Cells[1].Steps = s.Cells[1].Steps[:1]
+	s.Cells[0].Steps[0].Search = &trial.Search{Steps: 1, SLO: trial.SLO{P99Milliseconds: 1}, From: 1, Resolution: 0.1, Repeats: 1}
+	if err := s.Check(); err != nil {
+		t.Error(err)
 	}
 }
 
