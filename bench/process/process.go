@@ -271,14 +271,23 @@ func (p *Process) Resume() {
 	}
 }
 
-// CPU is the CPU time of the child and everything below it. Of a child that has
-// ended it is what the kernel has added to ours (see ChildrenCPU).
-func (p *Process) CPU() (used time.Duration, collected bool) {
+// CPU is the CPU time of the child and everything below it, [Process.Collected]
+// once it has ended.
+func (p *Process) CPU() time.Duration {
 	if p.ended() {
-		return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime(), true
+		return p.Collected()
 	}
-	used, _ = CPU(p.PID)
-	return used, false
+	used, _ := CPU(p.PID)
+	return used
+}
+
+// Collected is the CPU time of the child that the kernel has added to ours (see
+// ChildrenCPU): none before it has ended.
+func (p *Process) Collected() time.Duration {
+	if !p.ended() {
+		return 0
+	}
+	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
 }
 
 // signalGroup is silent once the child has been collected: the group's number

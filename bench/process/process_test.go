@@ -449,7 +449,10 @@ func TestPauseResumeAndKill(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	before, _ := p.CPU()
+	before := p.CPU()
+	if collected := p.Collected(); collected != 0 {
+		t.Errorf("of a child that lives %v is collected", collected)
+	}
 	states := map[string]bool{}
 	for _, pid := range p.PIDs() {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -463,7 +466,7 @@ func TestPauseResumeAndKill(t *testing.T) {
 	if delete(states, "T"); len(p.PIDs()) < 2 || len(states) > 0 {
 		t.Errorf("%d processes, also in states %v; want all stopped", len(p.PIDs()), states)
 	}
-	if after, _ := p.CPU(); after != before {
+	if after := p.CPU(); after != before {
 		t.Errorf("a paused child used %v", after-before)
 	}
 	p.Resume()
@@ -497,7 +500,7 @@ func TestPauseResumeAndKill(t *testing.T) {
 	if err := p.Died(); err != nil {
 		t.Errorf("what was asked for is a death: %v", err)
 	}
-	if used, collected := p.CPU(); !collected || used <= 0 {
+	if used, collected := p.CPU(), p.Collected(); used <= 0 || collected != used {
 		t.Errorf("a child that has ended used %v, collected: %v", used, collected)
 	}
 }

@@ -49,7 +49,7 @@ func (b Burning) Make(ctx context.Context, spec trial.Spec, order []int, seed ui
 	}
 	started := time.Now()
 	made, err = b.Maker.Make(ctx, spec, order, seed)
-	used, _ := burner.CPU()
+	used := burner.CPU()
 	elapsed := time.Since(started)
 	d := trial.Doubt{Cause: burnerCause, Unit: "share of the system's CPUs"}
 	if died := burner.Died(); died != nil {

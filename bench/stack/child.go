@@ -52,15 +52,12 @@ func (c *child) Tail() string                    { return c.now().Tail() }
 func (c *child) CPU() (used, collected float64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	last, ended := c.p.CPU()
-	used, collected = c.past+last.Seconds(), c.past
-	if ended {
-		collected = used
-	}
+	collected = c.past + c.p.Collected().Seconds()
 	if c.group != nil { // sees all that ever ran in it, and sees it finer
 		used, err = c.group.used()
+		return used, collected, err
 	}
-	return used, collected, err
+	return c.past + c.p.CPU().Seconds(), collected, nil
 }
 
 // Halt implements breakable.
@@ -84,8 +81,7 @@ func (c *child) Start(ctx context.Context) error {
 			c.mu.Unlock()
 			return err
 		}
-		last, _ := c.p.CPU()
-		c.past += last.Seconds()
+		c.past += c.p.CPU().Seconds()
 		c.p = p
 	}
 	c.mu.Unlock()

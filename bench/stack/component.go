@@ -53,7 +53,12 @@ func (c *Component) Throttle() (trial.Throttle, error) {
 
 // RSS is the resident memory in bytes, 0 once the component has ended. Memory
 // that processes share counts in each of them.
-func (c *Component) RSS() int64 { return process.RSS(c.unit.PIDs()) }
+func (c *Component) RSS() int64 {
+	if c.group != nil { // knows them without a search among all processes
+		return process.RSS(c.group.pids())
+	}
+	return process.RSS(c.unit.PIDs())
+}
 
 // Collected is the part of CPU that the kernel counts as ours: of processes of the
 // component that have ended, in seconds.

@@ -157,15 +157,7 @@ func (c *container) Signal(sig syscall.Signal) error {
 }
 
 // PIDs implements unit.
-func (c *container) PIDs() (pids []int) {
-	b, _ := os.ReadFile(filepath.Join(c.now().group.account, "cgroup.procs"))
-	for f := range strings.FieldsSeq(string(b)) {
-		if pid, err := strconv.Atoi(f); err == nil {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
+func (c *container) PIDs() []int { return c.now().group.pids() }
 
 // Tail implements unit.
 func (c *container) Tail() string {

@@ -215,6 +215,17 @@ func (g *group) used() (float64, error) {
 	return float64(ns) / 1e9, nil
 }
 
+// pids lists the processes that are in the group.
+func (g *group) pids() (pids []int) {
+	b, _ := os.ReadFile(filepath.Join(g.account, "cgroup.procs"))
+	for f := range strings.FieldsSeq(string(b)) {
+		if pid, err := strconv.Atoi(f); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
 // throttle is what the quota has withheld.
 func (g *group) throttle() (trial.Throttle, error) {
 	f, err := readStats(filepath.Join(g.cpu, "cpu.stat"))
