@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,7 +29,8 @@ type runner struct {
 	project   string
 	profile   experiment.Profile
 	noGoBench bool
-	unlock    func() // lets the folder go; nil where nothing is measured
+	unlock    func()     // lets the folder go; nil where nothing is measured
+	noting    sync.Mutex // systems that start side by side note side by side
 }
 
 // begin prepares a new run from the command line.
@@ -163,6 +165,8 @@ func (r *runner) measure(ctx context.Context) error {
 // note writes PostgreSQL's settings into the manifest as soon as they are known.
 // A resumed run may find others than those it began with.
 func (r *runner) note(settings map[string]string) error {
+	r.noting.Lock()
+	defer r.noting.Unlock()
 	if settings == nil || maps.Equal(settings, r.Run.PostgreSQL) {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,7 +19,8 @@ import (
 type House interface {
 	// Lacks says why what a spec needs cannot be had here; "" if it can.
 	Lacks(n trial.Needs) string
-	// Up starts a cell's system and returns when it serves.
+	// Up starts a cell's system and returns when it serves. Those of a trial's cells
+	// start side by side.
 	Up(ctx context.Context, c trial.CellSpec) (System, error)
 	Close() error
 }
@@ -77,18 +79,8 @@ func (c *Conductor) Close() error { return c.House.Close() }
 func (c *Conductor) Make(ctx context.Context, spec trial.Spec, order []int, seed uint64) (made Made, err error) {
 	p := performance{conductor: c, spec: spec, made: &made, targets: map[string]trial.Target{}}
 	defer func() { err = errors.Join(err, p.end(ctx)) }()
-	for _, cell := range spec.Cells {
-		s, err := c.House.Up(ctx, cell)
-		if err != nil {
-			return made, err
-		}
-		p.systems = append(p.systems, s)
-		made.Warnings = append(made.Warnings, s.Warnings()...)
-		m, err := s.Meter(ctx)
-		if err != nil {
-			return made, err
-		}
-		p.meters = append(p.meters, m)
+	if err := p.up(ctx); err != nil {
+		return made, err
 	}
 	if p.generator, err = c.NewGenerator(seed); err != nil {
 		return made, err
@@ -112,6 +104,34 @@ type performance struct {
 	targets   map[string]trial.Target // by cell and kind of credential
 }
 
+// up brings the systems of all cells up, side by side, and opens their meters.
+// What came up before an error is there to be brought down.
+func (p *performance) up(ctx context.Context) error {
+	p.systems, p.meters = make([]System, len(p.spec.Cells)), make([]Meter, len(p.spec.Cells))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, cell := range p.spec.Cells {
+		g.Go(func() error {
+			s, err := p.conductor.House.Up(ctx, cell)
+			if err != nil {
+				return err
+			}
+			p.systems[i] = s
+			m, err := s.Meter(ctx)
+			if err == nil {
+				p.meters[i] = m
+			}
+			return err
+		})
+	}
+	err := g.Wait()
+	for _, s := range p.systems {
+		if s != nil {
+			p.made.Warnings = append(p.made.Warnings, s.Warnings()...)
+		}
+	}
+	return err
+}
+
 // end brings everything down, also when ctx is cancelled. What had died by
 // itself is a doubt of everything but counts.
 func (p *performance) end(ctx context.Context) error {
@@ -120,12 +140,22 @@ func (p *performance) end(ctx context.Context) error {
 		errs = append(errs, p.generator.Close())
 	}
 	for _, m := range p.meters {
-		errs = append(errs, m.Close())
+		if m != nil {
+			errs = append(errs, m.Close())
+		}
 	}
 	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	for _, s := range p.systems {
-		if err := s.Down(down); err != nil {
+	deaths := make([]error, len(p.systems))
+	var downs sync.WaitGroup
+	for i, s := range p.systems {
+		if s != nil {
+			downs.Go(func() { deaths[i] = s.Down(down) })
+		}
+	}
+	downs.Wait()
+	for _, err := range deaths {
+		if err != nil {
 			p.made.Doubts = append(p.made.Doubts, trial.Doubt{Cause: died, Spoils: spoilt(), Text: err.Error()})
 		}
 	}

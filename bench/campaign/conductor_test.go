@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +21,7 @@ type fakeHouse struct {
 	mu     sync.Mutex
 	diary  []string
 	up     error
+	start  func(context.Context, trial.Arm) error // how a system starts; nil is at once
 	died   error
 	usage  trial.Usage
 	marks  []trial.Mark
@@ -32,9 +35,20 @@ func (h *fakeHouse) note(format string, args ...any) {
 	h.diary = append(h.diary, fmt.Sprintf(format, args...))
 }
 
+func (h *fakeHouse) noted(what string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Contains(h.diary, what)
+}
+
 func (h *fakeHouse) Lacks(trial.Needs) string { return "" }
 func (h *fakeHouse) Close() error             { h.note("closed"); return nil }
-func (h *fakeHouse) Up(_ context.Context, c trial.CellSpec) (System, error) {
+func (h *fakeHouse) Up(ctx context.Context, c trial.CellSpec) (System, error) {
+	if h.start != nil {
+		if err := h.start(ctx, c.Cell.Arm()); err != nil {
+			return nil, err
+		}
+	}
 	h.note("up %s", c.Cell.Arm())
 	return fakeSystem{h, c}, h.up
 }
@@ -137,6 +151,39 @@ func TestCellsSideBySideAreLoadedAtTheSameMoment(t *testing.T) {
 	if err != nil || len(h.seen) != 1 || len(h.seen[0].Streams) != 2 || len(made.Steps) != 2 || made.Steps[1].Cell != 1 ||
 		len(made.Steps[1].Streams) != 1 {
 		t.Errorf("%v: loaded %+v, made %+v", err, h.seen, made.Steps)
+	}
+}
+
+// Cells start side by side: one that cannot start ends the start of those that
+// still wait, and those that are up come down.
+func TestACellThatCannotStartEndsThoseBesideIt(t *testing.T) {
+	all, _ := asked("cost", 1, 0).Trials(nil)
+	first, second := all[0].Cells[0], all[1].Cells[0]
+	duet := trial.Spec{Experiment: "cost", Cells: []trial.CellSpec{first, second}}
+	broken := errors.New("it does not start")
+	h := &fakeHouse{start: func(ctx context.Context, a trial.Arm) error {
+		if a == second.Cell.Arm() {
+			return broken
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}}
+	if _, err := h.conductor().Make(t.Context(), duet, []int{0}, 1); !errors.Is(err, broken) || len(h.diary) > 0 {
+		t.Errorf("%v; it went: %v", err, h.diary)
+	}
+	h.start = func(ctx context.Context, a trial.Arm) error {
+		if a == first.Cell.Arm() {
+			return nil
+		}
+		for !h.noted("up " + first.Cell.Arm().String()) {
+			runtime.Gosched()
+		}
+		return broken
+	}
+	made, err := h.conductor().Make(t.Context(), duet, []int{0}, 1)
+	want := fmt.Sprintf("[up %s down %s]", first.Cell.Arm(), first.Cell.Arm())
+	if got := fmt.Sprint(h.diary); !errors.Is(err, broken) || got != want || len(made.Warnings) != 1 {
+		t.Errorf("%v; it went: %s, want %s; warnings %v", err, got, want, made.Warnings)
 	}
 }
 

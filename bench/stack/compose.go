@@ -346,8 +346,7 @@ func (c *compose) postgres(ctx context.Context) (s store, err error) {
 	return s, nil
 }
 
-// replicas implements host. All start at once: of several that make the keys
-// exactly one wins, and a schema is made under a lock.
+// replicas implements host.
 func (c *compose) replicas(ctx context.Context, launches []launch) (all []Replica, err error) {
 	var programs []program
 	for _, l := range launches {

@@ -188,7 +188,7 @@ func TestAReplicaThatIsNotWhatWasAskedFor(t *testing.T) {
 		other := spec
 		other.System.Server = maps.Clone(spec.System.Server)
 		edit(&other)
-		if err := checkReplica(t.Context(), n.launch(other, 1), r); err == nil ||
+		if err := checkReplica(t.Context(), n.launch(&Stack{spec: other}, 1), r); err == nil ||
 			!strings.Contains(err.Error(), "replica r1: "+field+": wanted ") {
 			t.Errorf("%v; want an error that names %s, wanted and got", err, field)
 		}

@@ -15,8 +15,8 @@ type host interface {
 	// redis and postgres start a store that holds nothing.
 	redis(ctx context.Context) (store, error)
 	postgres(ctx context.Context) (store, error)
-	// replicas starts them, at once or in order: whichever is first makes what all
-	// share. Those that had started when one failed come with the error.
+	// replicas starts them at once: of several that make what all share, exactly one
+	// wins. Those that had started when one failed come with the error.
 	replicas(ctx context.Context, launches []launch) ([]Replica, error)
 	// nginx starts the balancer in front of the replicas.
 	nginx(ctx context.Context, p place, b trial.Balancer, replicas []Replica) (balancer, error)

@@ -49,7 +49,7 @@ func (n *Runtime) credentials(ctx context.Context, s *Stack, spec trial.CellSpec
 	case arm.Replica:
 		all, err = s.mintPlaced(ctx, spec)
 	default:
-		if all, err = n.mintShared(ctx, spec); err == nil {
+		if all, err = n.mintShared(ctx, s); err == nil {
 			all = s.route(all, spec)
 		}
 	}
@@ -79,9 +79,12 @@ func (s *Stack) anonymous(ctx context.Context, users int) ([]trial.Credential, e
 
 // mintShared makes credentials that every replica knows, once a run. A set that
 // has used half its life is made anew.
-func (n *Runtime) mintShared(ctx context.Context, spec trial.CellSpec) ([]trial.Credential, error) {
+func (n *Runtime) mintShared(ctx context.Context, s *Stack) ([]trial.Credential, error) {
+	spec := s.spec
 	key := n.mintKey(spec)
+	n.mu.Lock()
 	set, ok := n.minted[key]
+	n.mu.Unlock()
 	fresh := ok && time.Since(set.since) < spec.System.Lifetime()/2
 	if fresh && n.holding(spec) == key {
 		return set.credentials, nil
@@ -89,7 +92,7 @@ func (n *Runtime) mintShared(ctx context.Context, spec trial.CellSpec) ([]trial.
 	if err := n.empty(ctx, spec); err != nil {
 		return nil, err
 	}
-	minter, err := n.startMinter(ctx, spec)
+	minter, err := n.startMinter(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +105,9 @@ func (n *Runtime) mintShared(ctx context.Context, spec trial.CellSpec) ([]trial.
 	if set.credentials, err = mint(ctx, minter, 0, count, spec.System.Users); err != nil {
 		return nil, err
 	}
+	n.mu.Lock()
 	n.minted[key] = set
+	n.mu.Unlock()
 	n.hold(spec, key)
 	return set.credentials, nil
 }
@@ -110,17 +115,16 @@ func (n *Runtime) mintShared(ctx context.Context, spec trial.CellSpec) ([]trial.
 // startMinter starts one more replica for the time of minting. Nothing is
 // measured meanwhile, so it may use every CPU, a store may be slow to answer on
 // a busy machine, and PostgreSQL need not wait for the disk at each session.
-func (n *Runtime) startMinter(ctx context.Context, spec trial.CellSpec) (r Replica, err error) {
+func (n *Runtime) startMinter(ctx context.Context, s *Stack) (r Replica, err error) {
 	server := map[string]string{}
-	maps.Copy(server, spec.System.Server)
+	maps.Copy(server, s.spec.System.Server)
 	server[trial.SettingStoreTimeout] = "10s"
-	spec.System.Server = server
-	l := n.launch(spec, 0)
-	l.name, l.single = "minter", false
+	l := n.launch(s, 0)
+	l.spec.System.Server, l.name, l.single = server, "minter", false
 	if l.postgres != "" {
 		l.postgres += "&options=-csynchronous_commit%3Doff"
 	}
-	if l.cpus, err = n.allCPUs(); err != nil {
+	if l.cpus, err = n.opts.allCPUs(); err != nil {
 		return r, err
 	}
 	started, err := n.host.replicas(ctx, []launch{l})

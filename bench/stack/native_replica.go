@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"authbench/bench/process"
 	"authbench/bench/trial"
@@ -16,14 +19,25 @@ import (
 
 // replicas implements host.
 func (n *native) replicas(ctx context.Context, launches []launch) (all []Replica, err error) {
-	for _, l := range launches {
-		r, err := n.replica(ctx, l)
-		if err != nil {
-			return all, fmt.Errorf("replica %s does not start: %w", l.name, err)
-		}
-		all = append(all, r)
+	started := make([]*Replica, len(launches))
+	work, ctx := errgroup.WithContext(ctx)
+	for i, l := range launches {
+		work.Go(func() error {
+			r, err := n.replica(ctx, l)
+			if err != nil {
+				return fmt.Errorf("replica %s does not start: %w", l.name, err)
+			}
+			started[i] = &r
+			return nil
+		})
 	}
-	return all, nil
+	err = work.Wait()
+	for _, r := range started {
+		if r != nil {
+			all = append(all, *r)
+		}
+	}
+	return all, err
 }
 
 func (n *native) replica(ctx context.Context, l launch) (r Replica, err error) {
@@ -35,11 +49,17 @@ func (n *native) replica(ctx context.Context, l launch) (r Replica, err error) {
 	for k, v := range l.env() {
 		env = append(env, k+"="+v)
 	}
+	cpus := l.cpus
+	if l.single { // on whatever CPUs it starts, it has one thread: nothing is measured yet, so the generator's help
+		if cpus, err = n.opts.allCPUs(); err != nil {
+			return r, err
+		}
+	}
 	var line firstLine
 	var said struct{ Listen, Private string }
 	u, err := n.child(ctx, r.component, process.Command{
 		Name: l.name, Path: n.programs.server, Args: l.args("127.0.0.1:0", "127.0.0.1:0", n.keys), Env: env,
-		CPUs: l.cpus, Stdout: &line,
+		CPUs: cpus, Stdout: &line,
 		StopSignal: syscall.SIGTERM, Grace: 3 * time.Second,
 	}, func(context.Context) error {
 		text, ok := line.get()
@@ -52,9 +72,15 @@ func (n *native) replica(ctx context.Context, l launch) (r Replica, err error) {
 		return r, err
 	}
 	r.URL, r.PrivateURL, r.upstream = "http://"+said.Listen, "http://"+said.Private, said.Listen
-	r.says = []setting{{"pid", strconv.Itoa(u.PIDs()[0])}, {"listen", said.Listen}, {"private", said.Private}}
+	pid := u.now().PID
+	if l.cpus != "" {
+		if err := process.Pin(pid, l.cpus); err != nil {
+			return r, errors.Join(err, u.Stop(context.WithoutCancel(ctx)))
+		}
+	}
+	r.says = []setting{{"pid", strconv.Itoa(pid)}, {"listen", said.Listen}, {"private", said.Private}}
 	// nginx and the driver know it by these addresses: a later start must have them too.
-	u.command.Args, u.command.Stdout = l.args(said.Listen, said.Private, n.keys), nil
+	u.command.Args, u.command.CPUs, u.command.Stdout = l.args(said.Listen, said.Private, n.keys), l.cpus, nil
 	u.serves = func(ctx context.Context) error { return answers(ctx, r.URL+"/healthz") }
 	return r, nil
 }

@@ -45,7 +45,11 @@ func postgresArgs() []string {
 // PostgresSettings is what the running PostgreSQL said of its settings when it
 // started, by name: those that we ask for, and all that differ from what it is
 // shipped with, whoever set them. It is nil before the first trial that needs it.
-func (n *Runtime) PostgresSettings() map[string]string { return n.postgres.settings }
+func (n *Runtime) PostgresSettings() map[string]string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.postgres.settings
+}
 
 // readSettings asks for them. The port is another one at each start, and says nothing.
 func (p *postgresStore) readSettings(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -50,9 +51,15 @@ func serving(ctx context.Context, name string, u unit, ok func(context.Context) 
 	}
 }
 
+// choosing lets one start at a time choose its ports: until a program listens, its
+// port is free for the next one too.
+var choosing sync.Mutex
+
 // onFreePort calls start with n free loopback addresses, again with others when
 // somebody else took one in between.
 func onFreePort[U any](n int, start func(addr []string) (U, error)) (u U, err error) {
+	choosing.Lock()
+	defer choosing.Unlock()
 	for range portTries {
 		var addr []string
 		if addr, err = freePorts(n); err != nil {

@@ -38,16 +38,9 @@ type launch struct {
 	postgres string // likewise; holds a password
 }
 
-func (n *Runtime) launch(spec trial.CellSpec, number int) launch {
-	l := launch{spec: spec, kind: arm.Of(spec.System.Arm), name: "r" + strconv.Itoa(number), number: number, cpus: n.opts.SystemCPUs,
-		single: n.oneThread(spec)}
-	if there, _ := l.kind.Uses("redis"); there {
-		l.redis = n.redis.forReplicas()
-	}
-	if there, _ := l.kind.Uses("postgres"); there {
-		l.postgres = n.postgres.forReplicas()
-	}
-	return l
+func (n *Runtime) launch(s *Stack, number int) launch {
+	return launch{spec: s.spec, kind: arm.Of(s.spec.System.Arm), place: s.place, name: "r" + strconv.Itoa(number), number: number,
+		cpus: n.opts.SystemCPUs, single: n.oneThread(s.spec), redis: s.redis, postgres: s.postgres}
 }
 
 // settings are the server's, by flag: what every measured replica has, what makes

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"authbench/bench/arm"
 	"authbench/bench/process"
@@ -26,19 +27,21 @@ type place string
 // places are as many as stacks can stand side by side.
 func places() []place { return []place{"", "b-", "c-", "d-"} }
 
-// Runtime starts stacks. Several may be up at the same time, each with replicas,
-// balancer and accounting of its own, as long as none asks a store that another
-// one has too: what it did for each could not be told apart.
+// Runtime starts stacks. Several may start and be up at the same time, each with
+// replicas, balancer and accounting of its own, as long as none asks a store that
+// another one has too: what it did for each could not be told apart.
 type Runtime struct {
 	kind     string
 	host     host
 	opts     Options
 	warnings []string
 
-	redis    redisStore
+	redis    redisStore // what a store holds is the business of the one stack that asks it
 	postgres postgresStore
-	minted   map[mintKey]mintedSet
-	up       map[place]*Stack
+
+	mu     sync.Mutex // of what follows, and of starting stores
+	minted map[mintKey]mintedSet
+	up     map[place]*Stack
 }
 
 func newRuntime(kind string, h host, opts Options) *Runtime {
@@ -135,6 +138,8 @@ func (n *Runtime) check(spec trial.CellSpec) error {
 
 // take finds a place for a stack among those that are up.
 func (n *Runtime) take(s *Stack) (place, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	for _, other := range n.up {
 		for _, store := range arm.Of(s.spec.System.Arm).Stores {
 			if there, asked := arm.Of(other.spec.System.Arm).Uses(store.Store); there && (asked || store.Asked) {
@@ -156,9 +161,7 @@ func (n *Runtime) take(s *Stack) (place, error) {
 func (n *Runtime) startReplicas(ctx context.Context, s *Stack, spec trial.CellSpec) error {
 	var launches []launch
 	for i := range spec.System.Replicas {
-		l := n.launch(spec, i+1)
-		l.place = s.place
-		launches = append(launches, l)
+		launches = append(launches, n.launch(s, i+1))
 	}
 	var err error
 	s.Replicas, err = n.host.replicas(ctx, launches)
@@ -206,10 +209,10 @@ func (n *Runtime) oneThread(spec trial.CellSpec) bool {
 }
 
 // allCPUs are the system's and the generator's: for work while nothing is measured.
-func (n *Runtime) allCPUs() (string, error) {
+func (o Options) allCPUs() (string, error) {
 	cpus, err := process.AvailableCPUs()
 	if err != nil {
 		return "", err
 	}
-	return joinCPUs(cpus, n.opts.SystemCPUs, n.opts.GeneratorCPUs)
+	return joinCPUs(cpus, o.SystemCPUs, o.GeneratorCPUs)
 }

@@ -3,10 +3,18 @@ package stack
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"authbench/bench/arm"
 	"authbench/bench/trial"
@@ -120,7 +128,18 @@ func checkABudgetIsKeptAndLifted(t *testing.T, n *Runtime) {
 // Of two systems that are up together each has its own parts and its own bill, and
 // the end of one leaves the other alone.
 func checkTwoStandSideBySide(t *testing.T, n *Runtime) {
-	busy, idle := up(t, n, cell("session/redis", 2, trial.RoundRobin)), up(t, n, cell("none", 2, trial.RoundRobin))
+	var stacks [2]*Stack
+	var starts errgroup.Group // both at once, as a trial's cells start
+	for i, a := range []trial.Arm{"session/redis", "none"} {
+		starts.Go(func() (err error) {
+			stacks[i], err = n.Up(t.Context(), cell(a, 2, trial.RoundRobin))
+			return err
+		})
+	}
+	if err := starts.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	busy, idle := stacks[0], stacks[1]
 	used := func(s *Stack) (seconds float64) {
 		for _, c := range s.Components {
 			if c.Tier() != trial.StoreTier {
@@ -133,7 +152,10 @@ func checkTwoStandSideBySide(t *testing.T, n *Runtime) {
 		}
 		return seconds
 	}
-	for _, s := range []*Stack{busy, idle} {
+	for _, s := range stacks {
+		for _, c := range s.Components {
+			checkBound(t, c, n.opts.SystemCPUs)
+		}
 		var names []string
 		for _, r := range s.Replicas {
 			names = append(names, r.Name)
@@ -172,6 +194,27 @@ func awaitDeath(t *testing.T, c *Component) {
 	await(t, "the end of "+c.Name(), func() bool { return c.unit.Died() != nil })
 }
 
+// checkBound sees to it that every thread of a component runs on the CPUs of a list.
+func checkBound(t *testing.T, c *Component, cpus string) {
+	t.Helper()
+	for _, pid := range c.PIDs() {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+		if err != nil || len(threads) == 0 {
+			t.Errorf("%s: %d threads, %v", c.Name(), len(threads), err)
+		}
+		for _, status := range threads {
+			b, err := os.ReadFile(status)
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) { // it has ended
+				continue
+			}
+			_, after, _ := strings.Cut(string(b), "Cpus_allowed_list:\t")
+			if on, _, _ := strings.Cut(after, "\n"); on != cpus {
+				t.Errorf("%s: a thread may run on CPUs %q, want %q: %v", c.Name(), on, cpus, err)
+			}
+		}
+	}
+}
+
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -191,7 +234,7 @@ func await(t *testing.T, what string, done func() bool) {
 func checkMintingWaitsForASlowStore(t *testing.T, n *Runtime) {
 	spec := cell("session/cookie", 1, trial.RoundRobin)
 	spec.System.Server = map[string]string{trial.SettingStoreTimeout: "1ms"}
-	minter, err := n.startMinter(t.Context(), spec)
+	minter, err := n.startMinter(t.Context(), &Stack{spec: spec})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,8 @@ type Stack struct {
 
 	runtime  *Runtime
 	place    place
+	redis    string // URL for the replicas; empty where they have none
+	postgres string // likewise; holds a password
 	spec     trial.CellSpec
 	standby  []*Component // a store that stands there and is not the arm's own
 	routeURL string       // says which replica a request would go to
@@ -85,7 +87,12 @@ func (s *Stack) Standby() []*Component { return s.standby }
 
 // leave gives the stack's place to others.
 func (s *Stack) leave() {
-	if s.runtime != nil && s.runtime.up[s.place] == s {
+	if s.runtime == nil {
+		return
+	}
+	s.runtime.mu.Lock()
+	defer s.runtime.mu.Unlock()
+	if s.runtime.up[s.place] == s {
 		delete(s.runtime.up, s.place)
 	}
 }

@@ -11,6 +11,8 @@ import (
 // there (see arm.StoreUse) is no component that is accounted for, so none of its
 // idling is charged to the arm; but its counters are read, and faults find it.
 func (n *Runtime) startStore(ctx context.Context, s *Stack, spec trial.CellSpec) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	for _, use := range arm.Of(spec.System.Arm).Stores {
 		var component *Component
 		var err error
@@ -21,12 +23,14 @@ func (n *Runtime) startStore(ctx context.Context, s *Stack, spec trial.CellSpec)
 			}
 			s.RedisURL, component = n.redis.url, n.redis.component
 			err = n.redis.proxied(spec, askRedis)
+			s.redis = n.redis.forReplicas()
 		case "postgres":
 			if err := n.startPostgres(ctx); err != nil {
 				return err
 			}
 			s.PostgresURL, component = n.postgres.url, n.postgres.component
 			err = n.postgres.proxied(spec, n.postgres.ask)
+			s.postgres = n.postgres.forReplicas()
 		}
 		if err != nil {
 			return err
