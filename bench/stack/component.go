@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -81,9 +82,23 @@ func (c *Component) setBudget(cpus float64) error {
 // budgets puts the spec's budgets into force.
 func (s *Stack) budgets() error {
 	for _, c := range s.Components {
-		if err := c.setBudget(s.spec.System.Budgets[c.tier]); err != nil {
-			return err
+		if cpus := s.spec.System.Budgets[c.tier]; cpus != 0 {
+			if err := c.setBudget(cpus); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// withoutBudgets lifts them again. They belong to control groups, which the next
+// trial takes up: what is up ends faster without, and what comes starts faster.
+func (s *Stack) withoutBudgets() error {
+	var errs []error
+	for _, c := range s.Components {
+		if s.spec.System.Budgets[c.tier] != 0 {
+			errs = append(errs, c.setBudget(0))
+		}
+	}
+	return errors.Join(errs...)
 }

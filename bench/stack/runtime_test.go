@@ -116,6 +116,9 @@ func checkABudgetIsKeptAndLifted(t *testing.T, n *Runtime) {
 	if err := s.Down(t.Context()); err != nil {
 		t.Error(err)
 	}
+	if quota := r.quota(t); quota != "" && quota != "-1" && quota != "max" {
+		t.Errorf("a budget stays when its trial is over, as a quota of %s", quota)
+	}
 	s = up(t, n, cell("none", 1, trial.RoundRobin))
 	if th, err := s.Replicas[0].component.Throttle(); err != nil || th.Throttled > 0 && n.kind == KindCompose {
 		t.Errorf("a new replica is throttled: %+v, %v", th, err)
@@ -192,6 +195,21 @@ func checkTwoStandSideBySide(t *testing.T, n *Runtime) {
 func awaitDeath(t *testing.T, c *Component) {
 	t.Helper()
 	await(t, "the end of "+c.Name(), func() bool { return c.unit.Died() != nil })
+}
+
+// quota is a component's as the kernel has it; "" where it went with its group.
+func (c *Component) quota(t *testing.T) string {
+	for _, file := range []string{"cpu.cfs_quota_us", "cpu.max"} {
+		b, err := os.ReadFile(filepath.Join(c.group.cpu, file))
+		if err == nil {
+			quota, _, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+			return quota
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	return ""
 }
 
 // checkBound sees to it that every thread of a component runs on the CPUs of a list.

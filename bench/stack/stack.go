@@ -105,6 +105,7 @@ func (s *Stack) Down(ctx context.Context) error {
 	for _, c := range slices.Concat(s.Components, s.standby) {
 		errs = append(errs, c.mend(ctx))
 	}
+	errs = append(errs, s.withoutBudgets())
 	for _, tier := range []trial.Tier{trial.BalancerTier, trial.ReplicaTier} {
 		var stops errgroup.Group
 		for _, c := range s.Components {
@@ -113,11 +114,6 @@ func (s *Stack) Down(ctx context.Context) error {
 			}
 		}
 		errs = append(errs, stops.Wait())
-	}
-	for _, c := range s.Components {
-		if c.tier == trial.StoreTier {
-			errs = append(errs, c.setBudget(0)) // an unlimited store prepares the next trial faster
-		}
 	}
 	return errors.Join(errs...)
 }
