@@ -50,11 +50,8 @@ func (d *data) draw(experiment string, want trial.Figure) figure {
 	switch want.Chart {
 	case trial.Bars, trial.Dots:
 		rows := a.rowChart(&f)
+		f.Caption = sentences(f.Caption, rows.starts(), a.order())
 		dr = rows
-		if rows.strip() > 0 {
-			f.Caption += " Small dots: one start each."
-		}
-		f.Caption = strings.TrimSpace(f.Caption + " " + a.order())
 	case trial.Lines:
 		dr = a.lineChart(&f)
 	case trial.Grid:

@@ -49,7 +49,7 @@ func overlay(a, b figure, want trial.Figure) figure {
 				return r
 			})
 		f.Drawing = merged
-		f.Caption += " A is paler."
+		f.Caption = sentences(f.Caption, "A is paler.", merged.starts())
 	case gridChart:
 		after := b.Drawing.(gridChart)
 		if !slices.Equal(before.Columns, after.Columns) {

@@ -62,6 +62,14 @@ func (r rowChart) strip() vg.Length {
 	return 0
 }
 
+// starts explains the strip; "" where there is none.
+func (r rowChart) starts() string {
+	if r.strip() == 0 {
+		return ""
+	}
+	return "Small dots: one start each."
+}
+
 func (r rowChart) Draw(c draw.Canvas) {
 	keyHeight := r.keyHeight(c.Max.X - c.Min.X)
 	r.drawKey(c)
