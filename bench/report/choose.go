@@ -1,6 +1,7 @@
 package report
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -41,4 +42,37 @@ func choose(questions []trial.Question, verdicts []trial.Verdict) []advice {
 	side := []string{sideNames[trial.ForSessions], sideNames[trial.ForTokens], sideNames[trial.ForBoth]}
 	slices.SortStableFunc(out, func(a, b advice) int { return slices.Index(side, a.Side) - slices.Index(side, b.Side) })
 	return out
+}
+
+var endOfCondition = regexp.MustCompile(`[.:] `)
+
+// Condition is when advice fits, which its text says first.
+func (a advice) Condition() string { c, _ := a.parts(); return c }
+
+// Ground is what the advice rests on, said after the condition; "" for none.
+func (a advice) Ground() string { _, g := a.parts(); return g }
+
+func (a advice) parts() (condition, ground string) {
+	parts := endOfCondition.Split(a.Text, 2)
+	if len(parts) < 2 {
+		return strings.TrimSuffix(a.Text, "."), ""
+	}
+	return parts[0], capitalised(parts[1])
+}
+
+// adviceSide is the advice for one side, in the order given.
+type adviceSide struct {
+	Name   string
+	Advice []advice
+}
+
+func sides(all []advice) (grouped []adviceSide) {
+	for _, a := range all {
+		if n := len(grouped); n == 0 || grouped[n-1].Name != a.Side {
+			grouped = append(grouped, adviceSide{Name: a.Side})
+		}
+		last := &grouped[len(grouped)-1]
+		last.Advice = append(last.Advice, a)
+	}
+	return grouped
 }

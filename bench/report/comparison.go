@@ -294,19 +294,9 @@ func changeTable(cs []analysis.Change, named func(analysis.Change) string) table
 	t := table{Head: []string{"figure", "change", "A", "B", "rests on", "p"}}
 	for _, x := range cs {
 		t.Rows = append(t.Rows, []string{named(x) + ": " + x.Metric.Title, changeSigns[x.Outcome] + nbsp + changeText(x),
-			levelOf(x, x.A), levelOf(x, x.B), cmp.Or(basisText(x), absent), chanceText(x)})
+			levelOf(x, x.A), levelOf(x, x.B), cmp.Or(basisText(x), absent), chance(x.P, !x.Exact && x.Outcome != analysis.NotCompared)})
 	}
 	return t
-}
-
-func chanceText(x analysis.Change) string {
-	switch {
-	case x.Exact || x.Outcome == analysis.NotCompared:
-		return absent
-	case x.P < 0.0001:
-		return "<" + nbsp + "0.0001"
-	}
-	return number(x.P)
 }
 
 // Terminal writes the comparison as a table that fits the width, held to 80..160

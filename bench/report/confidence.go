@@ -79,9 +79,10 @@ func (d *data) doubts() table {
 			}
 			amount, bound := absent, absent
 			if largest.Bound > 0 {
-				amount, bound = inDoubt(largest.Amount, largest.Unit), inDoubt(largest.Bound, largest.Unit)
-				amount, _, _ = strings.Cut(amount, ", ")
-				amount, _, _ = strings.Cut(amount, " of ")
+				var of string
+				amount, _ = inDoubt(largest.Amount, largest.Unit)
+				bound, of = inDoubt(largest.Bound, largest.Unit)
+				bound += of
 			}
 			t.Rows = append(t.Rows, []string{e, cause, count(int64(len(found))), amount, bound, strings.Join(spoils, ", ")})
 		}
@@ -89,12 +90,14 @@ func (d *data) doubts() table {
 	return t
 }
 
-// inDoubt writes an amount in the unit of a doubt: "3 % of its CPU time".
-func inDoubt(v float64, unit string) string {
-	if of, ok := strings.CutPrefix(unit, shareUnit+" "); ok {
-		return percent(v) + " " + of
+// inDoubt writes an amount in the unit of a doubt, and of what it is: "3 %" and
+// " of its CPU time", "0.5 s" and ", p99 of the pacer's lag".
+func inDoubt(v float64, unit string) (amount, of string) {
+	if of, ok := strings.CutPrefix(unit, shareUnit); ok {
+		return percent(v), of
 	}
-	return number(v) + nbsp + unit
+	name, _, _ := strings.Cut(unit, ",")
+	return number(v) + nbsp + name, unit[len(name):]
 }
 
 func countOf(ds []trial.Doubt, a trial.Aspect) (n int) {

@@ -91,9 +91,6 @@ func nearZero(i trial.Interval, write func(float64) string) bool {
 	return i.N > 1 && i.Low <= 0 && 0 <= i.High
 }
 
-// share writes a share of n chances.
-func share(i trial.Interval) string { return of(i, shareUnit) }
-
 // of writes a figure counted in n chances; none seen is "0 of n (< 3/n)", because
 // n chances without an event bound it by 3/n with 95 % confidence.
 func of(i trial.Interval, unit string) string {
@@ -105,6 +102,17 @@ func of(i trial.Interval, unit string) string {
 		return "0 of " + n + " (<" + nbsp + amount(3/float64(i.N), unit) + ")"
 	}
 	return inUnit(i, unit) + " of " + n
+}
+
+// chance writes a p-value no finer than anyone should read it, if there is one.
+func chance(p float64, any bool) string {
+	switch {
+	case !any:
+		return absent
+	case p < 0.0001:
+		return "<" + nbsp + "0.0001"
+	}
+	return number(p)
 }
 
 func count(n int64) string { return thousands(strconv.FormatInt(n, 10)) }

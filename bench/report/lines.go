@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"image/color"
 	"math"
 	"slices"
@@ -55,6 +56,10 @@ func (l lineChart) Height(width vg.Length) vg.Length { return max(min(width*0.52
 func (l lineChart) Draw(c draw.Canvas) {
 	c = draw.Crop(c, 3, 0, 0, 0) // the upright label's letters may reach a little over their line
 	p := newPlot(l.XLabel, l.YLabel)
+	if l.Log {
+		l.drawLog(c, p)
+		return
+	}
 	ys, estimates := newSpan(), newSpan()
 	for _, s := range l.Series {
 		for _, pt := range s.Points {
@@ -65,10 +70,6 @@ func (l lineChart) Draw(c draw.Canvas) {
 	// What is drawn here is never negative, and one interval that is far wider
 	// than what all others are of must not flatten them.
 	ys.low, ys.high = max(ys.low, 0), min(ys.high, 1.6*estimates.high)
-	if l.Log {
-		l.drawLog(c, p)
-		return
-	}
 	if l.FromZero {
 		ys.add(0)
 	}
@@ -129,13 +130,13 @@ func (l lineChart) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 		whiskerY(c, col, x, y(i.Low), y(i.High))
 	}
+	across := draw.LineStyle{Color: muted, Width: 1, Dashes: []vg.Length{4, 3}}
 	if l.Reference != 0 {
-		ref := draw.LineStyle{Color: muted, Width: 1, Dashes: []vg.Length{4, 3}}
-		c.StrokeLine2(ref, c.Min.X, y(l.Reference), c.Max.X, y(l.Reference))
+		c.StrokeLine2(across, c.Min.X, y(l.Reference), c.Max.X, y(l.Reference))
 	}
 	for _, level := range l.Levels {
 		at := y(level.Y)
-		c.StrokeLine2(draw.LineStyle{Color: muted, Width: 1, Dashes: []vg.Length{4, 3}}, c.Min.X, at, c.Max.X, at)
+		c.StrokeLine2(across, c.Min.X, at, c.Max.X, at)
 		put(c, textStyle(smallSize, muted), vg.Point{X: c.Min.X + 4, Y: at + 7}, level.Name)
 	}
 	var named []series
@@ -190,7 +191,7 @@ func spread(places []vg.Length, gap, low, high vg.Length) []vg.Length {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return compareLengths(places[a], places[b]) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(places[a], places[b]) })
 	out := slices.Clone(places)
 	for range 200 { // relax: push close neighbours apart evenly
 		moved := false
@@ -209,16 +210,6 @@ func spread(places []vg.Length, gap, low, high vg.Length) []vg.Length {
 		}
 	}
 	return out
-}
-
-func compareLengths(a, b vg.Length) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // span is the range that finite values reach over.

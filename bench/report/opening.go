@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -125,20 +124,4 @@ func (d *data) identical() (trial.Interval, bool) {
 		}
 	}
 	return trial.Interval{}, false
-}
-
-var endOfCondition = regexp.MustCompile(`[.:] `)
-
-// Condition is when advice fits, which its text says first.
-func (a advice) Condition() string { c, _ := a.parts(); return c }
-
-// Ground is what the advice rests on, said after the condition; "" for none.
-func (a advice) Ground() string { _, g := a.parts(); return g }
-
-func (a advice) parts() (condition, ground string) {
-	parts := endOfCondition.Split(a.Text, 2)
-	if len(parts) < 2 {
-		return strings.TrimSuffix(a.Text, "."), ""
-	}
-	return parts[0], capitalised(parts[1])
 }

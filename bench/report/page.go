@@ -77,23 +77,6 @@ func chart(f figure) (template.HTML, error) {
 	return template.HTML(both), nil
 }
 
-// adviceSide is the advice for one side, in the order given.
-type adviceSide struct {
-	Name   string
-	Advice []advice
-}
-
-func sides(all []advice) (grouped []adviceSide) {
-	for _, a := range all {
-		if n := len(grouped); n == 0 || grouped[n-1].Name != a.Side {
-			grouped = append(grouped, adviceSide{Name: a.Side})
-		}
-		last := &grouped[len(grouped)-1]
-		last.Advice = append(last.Advice, a)
-	}
-	return grouped
-}
-
 // findingTable is every comparison behind a verdict; why is said of unclear ones.
 func findingTable(v trial.Verdict) table {
 	t := table{Head: []string{"comparison", "verdict", "effect", "A", "B", "p", "why"}}
@@ -103,7 +86,7 @@ func findingTable(v trial.Verdict) table {
 	}
 	for _, f := range v.Findings {
 		t.Rows = append(t.Rows, []string{f.Comparison.Name, outcomeMark(v.Rule, f), effect(v.Rule, f), figureOf(f.A, write), figureOf(f.B, write),
-			chance(f), reason(v.Rule, f)})
+			chance(f.P, f.Interval.N > 0), reason(v.Rule, f)})
 	}
 	if len(v.Unclear) == 0 {
 		t.Head = t.Head[:6]
@@ -112,15 +95,4 @@ func findingTable(v trial.Verdict) table {
 		}
 	}
 	return t
-}
-
-// chance writes a finding's p-value, no finer than anyone should read it.
-func chance(f trial.Finding) string {
-	switch {
-	case f.Interval.N == 0:
-		return absent
-	case f.P < 0.0001:
-		return "<" + nbsp + "0.0001"
-	}
-	return number(f.P)
 }

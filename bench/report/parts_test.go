@@ -51,7 +51,7 @@ func TestWhatIsAsGoodAsNothingIsWrittenAsNothing(t *testing.T) {
 }
 
 func TestShareOfNoneNamesItsBound(t *testing.T) {
-	if got, want := share(trial.Interval{N: 6000}), "0 of 6,000 (<"+nbsp+"0.05"+nbsp+"%)"; got != want {
+	if got, want := of(trial.Interval{N: 6000}, shareUnit), "0 of 6,000 (<"+nbsp+"0.05"+nbsp+"%)"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
