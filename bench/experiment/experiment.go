@@ -160,8 +160,10 @@ func round2(v float64) float64 {
 // Seconds estimates how long a job takes, for --dry-run and the time left:
 // starting and ending the stack, and its steps.
 func (j Job) Seconds() float64 {
-	const stack = 1.2
-	s := stack
+	s := 0.4
+	for _, c := range j.Spec.Cells {
+		s += 0.1 * float64(c.System.Replicas)
+	}
 	for _, step := range j.Spec.Cells[0].Steps { // those of other cells run beside them
 		switch {
 		case step.Script != nil:
@@ -173,7 +175,7 @@ func (j Job) Seconds() float64 {
 				s += watch + 1.2*(math.Ceil(users/max(1, number("SEATS")))-1)
 			}
 		case step.Warmup:
-			s += 0.7 // by criterion, commonly far below its bound
+			s += 0.5 // by criterion, commonly far below its bound
 		case step.Search != nil:
 			s += step.Seconds * float64(step.Search.UsualTries())
 		default:

@@ -68,7 +68,7 @@ func Profiles() []Profile {
 		Name: "standard", Users: 10_000, Resident: 100_000, Connections: 64, Sources: 16,
 		CostBlocks: 8, CostStepSeconds: 1.5,
 		CostArms:    []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/RS256", "jwt/ES256", "jwt/EdDSA"},
-		ScaleBlocks: 3, ScaleGrowthReplicas: 8, ScaleRate: 500, ScaleReplicas: []int{1, 4}, ScaleStepSeconds: 1,
+		ScaleBlocks: 4, ScaleGrowthReplicas: 8, ScaleRate: 500, ScaleReplicas: []int{1, 4}, ScaleStepSeconds: 1,
 		ScaleArms:       []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
 		ScaleReplicaCPU: 0.05, ScaleStoreCPU: 0.05, ScaleP99Milliseconds: 250,
 		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000, StickyUsers: 3_000, StickyBalancers: trial.Balancers(),

@@ -22,11 +22,13 @@ const (
 	bottleneckReplicas = 2 // that stand before a store with a budget, and have none
 	bottleneckFactor   = 2 // by which that budget grows
 
-	// Connections to the store: in a closed loop of each replica, few, for a store
-	// under a budget pays for each that is made; of growth in all, so that what is
-	// seen is not what a connection costs.
-	saturatedPool = 4
-	growthPool    = 16
+	// bottleneckPeriods makes a step so many times as long as others, for a budget is
+	// read to a period of its quota.
+	bottleneckPeriods = 2
+
+	// storePool is the number of connections to the store, of all replicas together: a
+	// request takes more of a PostgreSQL the more of them are busy.
+	storePool = 16
 )
 
 // Scale asks what limits an arm that is scaled out, in three ways: whether a
@@ -39,7 +41,7 @@ func Scale(p Profile) Experiment {
 	var specs, calibrate []trial.Spec
 	one, most := 1, p.ScaleGrowthReplicas
 	for _, a := range p.ScaleArms {
-		calibrate = append(calibrate, duet("scale", saturated(p, a, one, 0, 0), saturated(p, trial.Control, one, 0, 0)))
+		calibrate = append(calibrate, duet("scale", saturated(p, a, a, one, 0, 0), saturated(p, trial.Control, a, one, 0, 0)))
 		specs = append(specs, growthDuet(p, a, one), growthDuet(p, a, most))
 		for _, n := range p.ScaleReplicas {
 			specs = append(specs, smallDuet(p, a, n))
@@ -56,8 +58,8 @@ func Scale(p Profile) Experiment {
 		Method: fmt.Sprintf("Duets, as in cost. Growth: arm and control with 1 and with %d replicas each, at %g requests/s for all of them. "+
 			"Bottleneck: %d replicas without a budget before a store with one, and with %d times as much. Model: %s replicas of %g CPU and a "+
 			"store of %g CPU. Beside these last two stands a control of as many replicas of %g CPU, and all are in a closed loop, %d requests in "+
-			"flight per replica: throughput only, no capacity and no latency. Budgets are quotas of 10 ms and more in 100 ms periods, or longer "+
-			"ones. Demands of calibration trials predict what is measured after them.%s",
+			"flight per replica: throughput only, no capacity and no latency. Budgets are quotas of "+
+			"10 ms and more in 100 ms periods, or longer ones. Demands of calibration trials predict what is measured after them.%s",
 			most, p.ScaleRate, bottleneckReplicas, bottleneckFactor, anyOf(p.ScaleReplicas), p.ScaleReplicaCPU,
 			p.ScaleStoreCPU, p.ScaleReplicaCPU, inFlight, scaleSearches(p)),
 		Blocks:    p.ScaleBlocks,
@@ -100,7 +102,7 @@ func growthDuet(p Profile, a trial.Arm, n int) trial.Spec {
 	}
 	cell := func(of trial.Arm) trial.CellSpec {
 		c := trial.CellSpec{Cell: scalePlace(of, n, 0, 0), System: p.system(of, n, balancerFor(a), time.Hour), Steps: steps}
-		c.System.Server[trial.SettingPool] = strconv.Itoa(max(1, growthPool/n))
+		c.System.Server[trial.SettingPool] = strconv.Itoa(max(1, storePool/n))
 		return p.resident(c)
 	}
 	return duet("scale", cell(a), cell(trial.Control))
@@ -108,7 +110,7 @@ func growthDuet(p Profile, a trial.Arm, n int) trial.Spec {
 
 // smallDuet is the model of n replicas of a core each and one of the store, built small.
 func smallDuet(p Profile, a trial.Arm, n int) trial.Spec {
-	own, control := saturated(p, a, n, p.ScaleReplicaCPU, p.ScaleStoreCPU), smallControl(p, n)
+	own, control := saturated(p, a, a, n, p.ScaleReplicaCPU, p.ScaleStoreCPU), smallControl(p, a, n)
 	if p.ScaleSearchSteps > 0 && n == slices.Max(p.ScaleReplicas) {
 		search := trial.Step{Name: capacityStep, Seconds: p.ScaleStepSeconds}
 		control.Steps = append(control.Steps, search) // it stands idle
@@ -121,14 +123,16 @@ func smallDuet(p Profile, a trial.Arm, n int) trial.Spec {
 
 // bottleneckDuet has no limit but its store's budget, and the machine.
 func bottleneckDuet(p Profile, a trial.Arm, storeCPU float64) trial.Spec {
-	return duet("scale", saturated(p, a, bottleneckReplicas, 0, storeCPU), smallControl(p, bottleneckReplicas))
+	p.ScaleStepSeconds *= bottleneckPeriods
+	return duet("scale", saturated(p, a, a, bottleneckReplicas, 0, storeCPU), smallControl(p, a, bottleneckReplicas))
 }
 
-// smallControl is the control of as many small replicas as stand beside it: what
-// it serves is the unit of what they do, so that what processes on one CPU do to
-// each other's caches, and replicas of a core each would not, hits both.
-func smallControl(p Profile, n int) trial.CellSpec {
-	return saturated(p, trial.Control, n, p.ScaleReplicaCPU, 0)
+// smallControl is the control of as many small replicas as the arm beside it has,
+// behind such a balancer: what it serves is the unit of what they do, so that what
+// processes on one CPU do to each other's caches, and replicas of a core each would
+// not, hits both.
+func smallControl(p Profile, beside trial.Arm, n int) trial.CellSpec {
+	return saturated(p, trial.Control, beside, n, p.ScaleReplicaCPU, 0)
 }
 
 // bottleneckBudgets are those that a store gets, in CPUs. A request takes so little
@@ -137,22 +141,23 @@ func bottleneckBudgets(p Profile, a trial.Arm) (low, high float64) {
 	return p.ScaleStoreCPU, bottleneckFactor * p.ScaleStoreCPU
 }
 
-// saturated is a cell in a closed loop, under budgets. Its balancer sends a request
-// where the fewest are, if it may: by turns they would all wait for the replica
-// whose quota is spent, while the others' went unused.
-func saturated(p Profile, a trial.Arm, n int, replicaCPU, storeCPU float64) trial.CellSpec {
-	all := inFlight * n
-	p.Connections = max(p.Connections, all)
-	b := balancerFor(a)
+// saturated is a cell in a closed loop, under budgets, behind the balancer that an
+// arm beside it needs. It sends a request where the fewest are, if it may: by turns
+// they would all wait for the replica whose quota is spent, while the others' went
+// unused.
+func saturated(p Profile, a, beside trial.Arm, n int, replicaCPU, storeCPU float64) trial.CellSpec {
+	b := balancerFor(beside)
 	if b == trial.RoundRobin {
 		b = trial.LeastConn
 	}
+	all := inFlight * n
+	p.Connections = max(p.Connections, all)
 	c := trial.CellSpec{Cell: scalePlace(a, n, replicaCPU, storeCPU), System: p.system(a, n, b, time.Hour), Steps: []trial.Step{
 		{Name: "warm-up", Warmup: true, Seconds: 1, Streams: p.closed(all)}, // quota periods keep throughput from ever being steady
 		{Name: saturationStep, Seconds: p.ScaleStepSeconds, Streams: p.closed(all)},
 	}}
 	c.System.Server[trial.SettingStoreTimeout] = (2 * time.Second).String()
-	c.System.Server[trial.SettingPool] = strconv.Itoa(saturatedPool)
+	c.System.Server[trial.SettingPool] = strconv.Itoa(max(1, storePool/n))
 	c.System.Budgets = map[trial.Tier]float64{}
 	if replicaCPU > 0 {
 		c.System.Budgets[trial.ReplicaTier] = replicaCPU

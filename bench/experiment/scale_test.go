@@ -37,8 +37,9 @@ func TestScaleAsksUnderTheRightLimits(t *testing.T) {
 			}
 			for _, c := range j.Spec.Cells {
 				s := c.Steps[1].Streams[0]
-				if s.Pacing.Mode != trial.Closed || s.Pacing.Concurrency != 16*c.System.Replicas || s.Connections < s.Pacing.Concurrency {
-					t.Errorf("%s: %+v, want a closed loop of 16 for each replica", c, s.Pacing)
+				if s.Pacing.Mode != trial.Closed || s.Pacing.Concurrency != 16*c.System.Replicas || s.Connections < s.Pacing.Concurrency ||
+					c.System.Balancer != own.Balancer {
+					t.Errorf("%s: %+v behind %s, want a closed loop of 16 for each replica", c, s.Pacing, c.System.Balancer)
 				}
 				for tier, cpus := range c.System.Budgets {
 					if cpus < 0.05 || tier == trial.StoreTier && arm.Of(c.System.Arm).Store() == "" {
