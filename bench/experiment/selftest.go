@@ -49,7 +49,7 @@ type SelfTest struct {
 // FullSelfTest takes about eight minutes.
 func FullSelfTest() SelfTest {
 	return SelfTest{Users: 1000, Rate: 1000, StepSeconds: 1,
-		Identical: []trial.Arm{trial.Control, sharedSecret}, IdenticalStarts: 32,
+		Identical: []trial.Arm{trial.Control, sharedSecret}, IdenticalStarts: 64,
 		Extras: []int{20, 10, 5}, ExtraStarts: 12,
 		Burners: []int{30, 60}, BurnerExtra: 10, BurnerStarts: 12,
 		Repeat: []trial.Arm{sharedSecret, "session/redis"}, RepeatStarts: 4}

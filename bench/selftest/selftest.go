@@ -49,7 +49,7 @@ const (
 	repeatBound = 0.05 // by which two runs may differ
 )
 
-// widthBounds are what the 95 % interval of auth CPU may span, in µs, by the
+// widthBounds are what half of the 95 % interval of auth CPU may be, in µs, by the
 // percent that a burner takes. No bound is set for other burners.
 func widthBounds() map[int]float64 { return map[int]float64{0: 3, 30: 6} }
 
@@ -279,11 +279,11 @@ func power(part, systems string, x starts, must bool) Check {
 	return c
 }
 
-// narrow is the width of the interval of auth CPU that a standard run would get:
+// narrow is half the width of the interval of auth CPU that a standard run would get:
 // the spread of starts as a share, times the control's CPU when it was quietest.
 func narrow(part, systems string, burner int, x starts) Check {
 	n := standardStarts()
-	c := Check{Part: part, Systems: systems, What: fmt.Sprintf("width of the interval of auth CPU over %d starts", n), Outcome: Shown}
+	c := Check{Part: part, Systems: systems, What: fmt.Sprintf("half-width of the interval of auth CPU, %d starts", n), Outcome: Shown}
 	bound, bounded := widthBounds()[burner]
 	if bounded {
 		c.Bound, c.Outcome = fmt.Sprintf("at most %.0f µs", bound), Undecided
@@ -292,7 +292,7 @@ func narrow(part, systems string, burner int, x starts) Check {
 		return c
 	}
 	level := analysis.QuietLevel(x.levels)
-	c.Value = &Measured{Value: width(x.logs, n) * level, Unit: "µs"}
+	c.Value = &Measured{Value: halfWidth(x.logs, n) * level, Unit: "µs"}
 	c.Note = fmt.Sprintf("%s takes %.0f µs a request", trial.Control, level)
 	if bounded {
 		c.Outcome = passes(c.Value.Value <= bound)

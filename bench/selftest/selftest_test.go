@@ -168,8 +168,8 @@ func TestSharesOfGroups(t *testing.T) {
 		}
 	}
 	// t(0.975, 7) is 2.365: 2 x 2.365 x 1 / sqrt(8).
-	if got := width([]float64{-1, 0, 1}, 8); math.Abs(got-1.672) > 0.001 {
-		t.Errorf("the width over 8 starts of an sd of 1 is %v, want 1.672", got)
+	if got := halfWidth([]float64{-1, 0, 1}, 8); math.Abs(got-0.836) > 0.001 {
+		t.Errorf("the half-width over 8 starts of an sd of 1 is %v, want 0.836", got)
 	}
 }
 

@@ -87,9 +87,9 @@ func sizeBound(groups int) float64 {
 	return k / float64(groups)
 }
 
-// width is that of the 95 % interval of so many starts of such a spread, in the
-// spread's unit: from end to end.
-func width(logs []float64, starts int) float64 {
+// halfWidth is that of the 95 % interval of so many starts of such a spread, in the
+// spread's unit.
+func halfWidth(logs []float64, starts int) float64 {
 	t := distuv.StudentsT{Sigma: 1, Nu: float64(starts - 1)}
-	return 2 * t.Quantile(0.975) * stat.StdDev(logs, nil) / math.Sqrt(float64(starts))
+	return t.Quantile(0.975) * stat.StdDev(logs, nil) / math.Sqrt(float64(starts))
 }
