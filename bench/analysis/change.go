@@ -163,8 +163,9 @@ func (c Change) within(minEffect float64) bool {
 // what is better, then what is unclear; these by arm, in the catalogue's order.
 func (c Changes) sort(experiments []string) {
 	rank := []Outcome{Regression, Improvement, NoClear, Unchanged, NotCompared}
+	arms := arm.All()
 	place := func(a trial.Arm) int {
-		return slices.IndexFunc(arm.All(), func(k arm.Kind) bool { return k.Name == a.Base() })
+		return slices.IndexFunc(arms, func(k arm.Kind) bool { return k.Name == a.Base() })
 	}
 	slices.SortStableFunc(c.All, func(x, y Change) int {
 		return cmp.Or(slices.Index(experiments, x.Experiment)-slices.Index(experiments, y.Experiment),
