@@ -94,7 +94,7 @@ func fill(t *trial.Trial, m *trial.Measurement, n noise) {
 	name := m.Step
 	set(CPU(name, trial.BalancerTier, n.near(f.balancer*idle, 0.015)),
 		CPU(name, trial.ReplicaTier, n.near(control.replica*idle+(f.replica-control.replica)*(0.7+0.3*idle), 0.015)),
-		CPU(name, trial.StoreTier, n.near(f.store*idle, 0.03)),
+		CPU(name, trial.StoreTier, n.near(f.store*idle, 0.02)),
 		CPU(name, trial.GeneratorTier, n.near(11*idle, 0.03)),
 		Bytes(name, f.request, f.response))
 	if arm.Of(system.Arm).Family == arm.Token { // a Redis stands there and is not asked
