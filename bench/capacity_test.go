@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -52,12 +53,13 @@ func TestHowACapacityIsShown(t *testing.T) {
 
 		// The error of a search that was cut off is told, and what was found is shown.
 		text.Reset()
-		if err := (&capacityOptions{}).show(&text)(f, context.Canceled); err != context.Canceled || !strings.HasPrefix(text.String(), want.text) {
+		err = (&capacityOptions{}).show(&text)(f, context.Canceled)
+		if !errors.Is(err, context.Canceled) || !strings.HasPrefix(text.String(), want.text) {
 			t.Errorf("%s, cut off: %v, %s", end, err, &text)
 		}
 	}
 	var nothing bytes.Buffer
-	if err := (&capacityOptions{}).show(&nothing)(nil, context.Canceled); err != context.Canceled || nothing.Len() > 0 {
+	if err := (&capacityOptions{}).show(&nothing)(nil, context.Canceled); !errors.Is(err, context.Canceled) || nothing.Len() > 0 {
 		t.Errorf("nothing tried: %v, %q", err, &nothing)
 	}
 }

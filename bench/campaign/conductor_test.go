@@ -171,7 +171,7 @@ func TestACellThatCannotStartEndsThoseBesideIt(t *testing.T) {
 	if _, err := h.conductor().Make(t.Context(), duet, []int{0}, 1); !errors.Is(err, broken) || len(h.diary) > 0 {
 		t.Errorf("%v; it went: %v", err, h.diary)
 	}
-	h.start = func(ctx context.Context, a trial.Arm) error {
+	h.start = func(_ context.Context, a trial.Arm) error {
 		if a == first.Cell.Arm() {
 			return nil
 		}

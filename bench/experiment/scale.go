@@ -48,7 +48,7 @@ func Scale(p Profile) Experiment {
 		}
 	}
 	for _, a := range storeArms(p.ScaleArms) {
-		low, high := bottleneckBudgets(p, a)
+		low, high := bottleneckBudgets(p)
 		calibrate = append(calibrate, bottleneckDuet(p, a, low))
 		specs = append(specs, bottleneckDuet(p, a, low), bottleneckDuet(p, a, high))
 	}
@@ -135,9 +135,8 @@ func smallControl(p Profile, beside trial.Arm, n int) trial.CellSpec {
 	return saturated(p, trial.Control, beside, n, p.ScaleReplicaCPU, 0)
 }
 
-// bottleneckBudgets are those that a store gets, in CPUs. A request takes so little
-// of Redis that one CPU for all else could not use twice the store of the model.
-func bottleneckBudgets(p Profile, a trial.Arm) (low, high float64) {
+// bottleneckBudgets are those that a store gets, in CPUs.
+func bottleneckBudgets(p Profile) (low, high float64) {
 	return p.ScaleStoreCPU, bottleneckFactor * p.ScaleStoreCPU
 }
 
@@ -231,7 +230,7 @@ func scalePredictions(p Profile, done []trial.Trial) (all []trial.Prediction) {
 		}
 	}
 	for _, a := range storeArms(p.ScaleArms) {
-		low, high := bottleneckBudgets(p, a)
+		low, high := bottleneckBudgets(p)
 		cell := scalePlace(a, bottleneckReplicas, 0, low)
 		predict(cell.With("store_cpu", high), cell, bottleneckReplicas, fmt.Sprintf("%s, store of %g CPU", a, high),
 			fmt.Sprintf("%g CPU over the store's CPU of a request at %g CPU, if nothing else is a limit", high, low),
@@ -248,7 +247,7 @@ func scaleRules(p Profile) []trial.Rule {
 	c40 := trial.Rule{Claim: "C40", Statement: "Every replica that is added makes a request dearer.", Metric: "cpu_vs_control",
 		Contrast: trial.Ratio, Supports: trial.More, Margin: 0.15, Groups: kindsOf(p.ScaleArms)}
 	for _, a := range storeArms(p.ScaleArms) {
-		low, high := bottleneckBudgets(p, a)
+		low, high := bottleneckBudgets(p)
 		c04.Groups = append(c04.Groups, trial.Group{Name: a.String()})
 		for _, cpus := range []float64{low, high} {
 			c04.Compare = append(c04.Compare, trial.Comparison{Name: fmt.Sprintf("%s, a store of %g CPU", a, cpus),

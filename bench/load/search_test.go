@@ -209,7 +209,8 @@ func TestSearchThatFindsNoKnee(t *testing.T) {
 		why     string
 	}{
 		{"one that always holds", slo(40), 30_000, always, trial.AtLeast, 30_000, "the generator's ceiling is 30000 requests/s"},
-		{"from above the ceiling", trial.Search{Steps: 40, SLO: slo(1).SLO, From: 500}, 200, always, trial.AtLeast, 200, "ceiling is 200 requests/s"},
+		{"from above the ceiling", trial.Search{Steps: 40, SLO: slo(1).SLO, From: 500}, 200, always, trial.AtLeast, 200,
+			"ceiling is 200 requests/s"},
 		{"no ceiling", slo(10), 0, always, trial.Undecided, 51_200, "10 tries were not enough"},
 		{"one that never holds", slo(40), 30_000, never, trial.NoRate, 0, "6.25/s did not hold either: 3 errors"},
 		{"the generator at its ceiling", slo(40), 30_000, over(trial.Limited), trial.AtLeast, 955,
