@@ -399,6 +399,7 @@ func assertNothingLeft(t *testing.T, pid int) {
 	if left := descendants(pid); len(left) > 0 {
 		t.Errorf("children of %d left: %v", pid, left)
 	}
+	of := regexp.MustCompile(fmt.Sprintf(`^(authbench-)?%d-`, pid)) // a ledger's folder, and its control groups
 	for _, at := range []struct{ dir, pattern string }{{"/sys/fs/cgroup", "*/authbench-*"}, {"/sys/fs/cgroup", "authbench-*"},
 		{os.TempDir(), "authbench-*/*"}} {
 		paths, err := fs.Glob(os.DirFS(at.dir), at.pattern)
@@ -406,7 +407,7 @@ func assertNothingLeft(t *testing.T, pid int) {
 			t.Fatal(err)
 		}
 		for _, p := range paths {
-			if strings.Contains(filepath.Base(p), itoa(pid)+"-") || strings.HasSuffix(p, "authbench-"+itoa(pid)) {
+			if of.MatchString(filepath.Base(p)) {
 				t.Errorf("left behind: %s", p)
 			}
 		}

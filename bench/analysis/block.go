@@ -124,6 +124,22 @@ func (at At) partner() (At, bool) {
 	return At{at.Trial, 1 - at.Cell}, true
 }
 
+// control is the step of the control beside the cell; ok is false where nothing
+// stands beside it, and what else stands there is an error.
+func (at At) control(s trial.Selector) (x sample, ok bool, err error) {
+	beside, ok := at.partner()
+	if !ok {
+		return x, false, nil
+	}
+	if beside.Spec().System.Arm != trial.Control {
+		return x, true, fmt.Errorf("%s stands beside %s, not beside the control", cellName(s), beside.Spec())
+	}
+	if x, err = beside.sample(s); err != nil {
+		err = fmt.Errorf("control: %w", err)
+	}
+	return x, true, err
+}
+
 // attempts are where all trials hold the one cell that a selector means: the one
 // that it names whole, else the only one that it matches. More than one is an error.
 func (b Block) attempts(s trial.Selector) ([]place, error) {

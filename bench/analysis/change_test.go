@@ -188,7 +188,7 @@ func TestRunsOfTheSameCodeSeldomDiffer(t *testing.T) {
 		blocks, pairs int
 		machine       float64 // sd of its speed from run to run
 		effect        float64
-	}{{4, 80, 0.15, minEffect}, {8, 40, 0.15, minEffect}, {2, 60, 0, 0}, {4, 60, 0, 0}} {
+	}{{4, 200, 0.15, minEffect}, {8, 40, 0.15, minEffect}, {2, 60, 0, 0}, {4, 60, 0, 0}} {
 		flagged := 0
 		for i := range c.pairs {
 			p := paperRun(uint64(1000*c.blocks + i))

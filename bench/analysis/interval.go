@@ -72,6 +72,11 @@ func (e estimate) interval() trial.Interval {
 	return trial.Interval{Estimate: e.mean, Low: e.mean - half, High: e.mean + half, N: e.n}
 }
 
+// HalfWidth is that of the 95 % interval of [Estimate], over n values of a standard deviation.
+func HalfWidth(sd float64, n int) float64 {
+	return estimate{sd: sd, n: n, df: float64(n - 1)}.interval().High
+}
+
 // tests sets the mean against ±margin. Of a figure without any spread nothing is known.
 func (e estimate) tests(margin float64) chances {
 	if e.n < 2 || e.sd == 0 {

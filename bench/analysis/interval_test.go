@@ -23,6 +23,7 @@ func TestEstimateFollowsTheTables(t *testing.T) {
 	near(t, "high", iv.High, 13+3.182446*1.290994, 1e-5)
 	iv = Estimate([]float64{1, 2, 3, 4, 5})
 	near(t, "high", iv.High, 3+2.776445*math.Sqrt(0.5), 1e-5)
+	near(t, "half-width over 8 of an sd of 1", HalfWidth(1, 8), 2.364624/math.Sqrt(8), 1e-5)
 	for _, vs := range [][]float64{{}, {7}, {7, 7, 7}} {
 		if iv := Estimate(vs); iv.N != len(vs) || iv.Low != iv.Estimate || iv.High != iv.Estimate {
 			t.Errorf("Estimate(%v) = %+v", vs, iv)

@@ -151,20 +151,11 @@ func (b Block) withControl(s trial.Selector) (own, base sample, err error) {
 	if own, err = b.charged(s); err != nil {
 		return own, base, err
 	}
-	at, err := b.Find(s)
-	if err != nil {
-		return own, base, err
-	}
-	if partner, ok := at.partner(); ok {
-		if partner.Spec().System.Arm != trial.Control {
-			return own, base, fmt.Errorf("%s stands beside %s, not beside the control", cellName(s), partner.Spec())
+	base, ok, err := own.at.control(s)
+	if err == nil && !ok {
+		if base, err = b.charged(controlOf(own.at, s)); err != nil {
+			err = fmt.Errorf("control: %w", err)
 		}
-		base, err = partner.sample(s)
-	} else {
-		base, err = b.charged(controlOf(at, s))
-	}
-	if err != nil {
-		err = fmt.Errorf("control: %w", err)
 	}
 	return own, base, err
 }

@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -57,17 +56,22 @@ func throughputVsControl(b Block, s trial.Selector) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	partner, ok := own.at.partner()
-	if !ok || partner.Spec().System.Arm != trial.Control {
-		return 0, fmt.Errorf("%s does not stand beside the control", cellName(s))
+	base, ok, err := own.at.control(s)
+	if err == nil && !ok {
+		err = fmt.Errorf("%s stands beside nothing", cellName(s))
 	}
-	base, err := partner.sample(s)
+	if err != nil {
+		return 0, err
+	}
+	many, err := throughput(own)
+	if err != nil {
+		return 0, err
+	}
+	one, err := throughput(base)
 	if err != nil {
 		return 0, fmt.Errorf("control: %w", err)
 	}
-	many, err := throughput(own)
-	one, berr := throughput(base)
-	return many / one, errors.Join(err, berr)
+	return many / one, nil
 }
 
 // capacity is the rate that a search filled into its stream.

@@ -42,12 +42,15 @@ func (b Basis) Scaling(storeCores []int, most int) (curves []Curve, crossed []Cr
 
 // Control is what so many replicas of the control serve at most; 0 where it was not measured.
 func (b Basis) Control(replicas int) float64 {
-	drawn, err := b.draw()
 	i := slices.IndexFunc(b.Arms, func(m Measured) bool { return m.Arm == trial.Control })
-	if err != nil || i < 0 {
+	if i < 0 {
 		return 0
 	}
-	return Target{}.serves(trial.Control)(drawn.Means[i], replicas)
+	drawn, err := model.Draw([][]model.Start{b.Arms[i].Starts}, 0, 0) // its mean alone
+	if err != nil {
+		return 0
+	}
+	return Target{}.serves(trial.Control)(drawn.Means[0], replicas)
 }
 
 // coresFor are the cores that one store of an arm uses at most; 0 where it asks none.

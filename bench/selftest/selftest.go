@@ -292,7 +292,7 @@ func narrow(part, systems string, burner int, x starts) Check {
 		return c
 	}
 	level := analysis.QuietLevel(x.levels)
-	c.Value = &Measured{Value: halfWidth(x.logs, n) * level, Unit: "µs"}
+	c.Value = &Measured{Value: analysis.HalfWidth(stat.StdDev(x.logs, nil), n) * level, Unit: "µs"}
 	c.Note = fmt.Sprintf("%s takes %.0f µs a request", trial.Control, level)
 	if bounded {
 		c.Outcome = passes(c.Value.Value <= bound)

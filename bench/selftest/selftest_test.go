@@ -167,10 +167,6 @@ func TestSharesOfGroups(t *testing.T) {
 			t.Errorf("of %d groups at most %.3f, want %v of them", groups, got, k)
 		}
 	}
-	// t(0.975, 7) is 2.365: 2 x 2.365 x 1 / sqrt(8).
-	if got := halfWidth([]float64{-1, 0, 1}, 8); math.Abs(got-0.836) > 0.001 {
-		t.Errorf("the half-width over 8 starts of an sd of 1 is %v, want 0.836", got)
-	}
 }
 
 // Extra work is so many percent of what the control used under the same burner.

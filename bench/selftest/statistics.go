@@ -4,7 +4,6 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/combin"
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -85,11 +84,4 @@ func sizeBound(groups int) float64 {
 		k++
 	}
 	return k / float64(groups)
-}
-
-// halfWidth is that of the 95 % interval of so many starts of such a spread, in the
-// spread's unit.
-func halfWidth(logs []float64, starts int) float64 {
-	t := distuv.StudentsT{Sigma: 1, Nu: float64(starts - 1)}
-	return t.Quantile(0.975) * stat.StdDev(logs, nil) / math.Sqrt(float64(starts))
 }

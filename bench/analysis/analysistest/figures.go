@@ -41,7 +41,7 @@ func of(a trial.Arm) figures {
 	case "HS256":
 		f.replica += 12
 	case "RS256":
-		f.replica, f.request = f.replica+38, f.request+299
+		f.replica, f.request = f.replica+46, f.request+299
 	case "ES256":
 		f.replica, f.request = f.replica+91, f.request+43
 	case "EdDSA":
@@ -92,9 +92,9 @@ func fill(t *trial.Trial, m *trial.Measurement, n noise) {
 	}
 	idle := 1.9 - 0.9*busy // CPU per request falls as load rises
 	name := m.Step
-	set(CPU(name, trial.BalancerTier, n.near(f.balancer*idle, 0.015)),
-		CPU(name, trial.ReplicaTier, n.near(control.replica*idle+(f.replica-control.replica)*(0.7+0.3*idle), 0.015)),
-		CPU(name, trial.StoreTier, n.near(f.store*idle, 0.02)),
+	set(CPU(name, trial.BalancerTier, n.near(f.balancer*idle, 0.02)),
+		CPU(name, trial.ReplicaTier, n.near(control.replica*idle+(f.replica-control.replica)*(0.7+0.3*idle), 0.02)),
+		CPU(name, trial.StoreTier, n.near(f.store*idle, 0.03)),
 		CPU(name, trial.GeneratorTier, n.near(11*idle, 0.03)),
 		Bytes(name, f.request, f.response))
 	if arm.Of(system.Arm).Family == arm.Token { // a Redis stands there and is not asked

@@ -14,7 +14,7 @@ import (
 )
 
 // Blocks is how often every cell of the fixture run was measured.
-const Blocks = 4
+const Blocks = 6
 
 // Profile is that of the fixture run: the standard one.
 func Profile() experiment.Profile {
