@@ -30,8 +30,8 @@ help: ## show this list
 setup: tools-$(if $(filter compose,$(RUNTIME)),compose,run) build ## install what a run needs (says what first) and build everything into bin/
 
 .PHONY: bench
-bench: profile setup ## measure and report into results/: PROFILE=smoke|standard|full RUNTIME=native|compose
-	bin/authbench run --profile $(PROFILE) $(if $(RUNTIME),--runtime $(RUNTIME))
+bench: profile setup ## measure and report into results/: PROFILE=smoke|standard|full RUNTIME=native|compose CLAIMS=C10,C23
+	bin/authbench run --profile $(PROFILE) $(if $(RUNTIME),--runtime $(RUNTIME)) $(if $(CLAIMS),--claim "$(CLAIMS)")
 
 .PHONY: test
 test: tools-test build vet ## every test, with the race detector, against real nginx, Redis and PostgreSQL

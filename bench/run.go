@@ -26,6 +26,7 @@ type runOptions struct {
 	profile     string
 	config      string
 	experiments []string
+	claims      []string
 	runtime     string
 	out         string
 	resume      string
@@ -42,7 +43,7 @@ func runCommand(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Measure: start everything, load it, judge the claims, write the report",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			for _, name := range []string{"profile", "config", "experiments", "runtime", "out", "seed", "print-config"} {
+			for _, name := range []string{"profile", "config", "experiments", "claim", "runtime", "out", "seed", "print-config"} {
 				if o.resume != "" && c.Flags().Changed(name) {
 					return usage(fmt.Errorf("--%s does not go with --resume: a run goes on with its own settings", name))
 				}
@@ -57,6 +58,7 @@ func runCommand(stdout, stderr io.Writer) *cobra.Command {
 	f.StringVar(&o.profile, "profile", "standard", "how thoroughly: smoke, standard or full")
 	f.StringVar(&o.config, "config", "", "YAML file with settings that override the profile's (see --print-config)")
 	f.StringSliceVar(&o.experiments, "experiments", nil, "only these, comma separated: "+experiment.Names())
+	f.StringSliceVar(&o.claims, "claim", nil, "only what these need, comma separated, such as C10,C23 (see authbench list claims); no micro-benchmarks")
 	f.StringVar(&o.runtime, "runtime", stack.KindAuto,
 		"how the system is started: native (processes), compose (containers), or auto: native where its programs are here")
 	f.StringVar(&o.out, "out", "", "the run's folder (default: results/<time>-<profile>)")
@@ -91,7 +93,9 @@ func (o *runOptions) question() (p experiment.Profile, es []experiment.Experimen
 	if !stack.Proxies(o.runtime) {
 		p.OutageFaults = slices.DeleteFunc(slices.Clone(p.OutageFaults), func(f string) bool { return slices.Contains(experiment.LinkFaults, f) })
 	}
-	es, err = experiment.Choose(experiment.All(p), o.experiments)
+	if es, err = experiment.Choose(experiment.All(p), o.experiments); err == nil {
+		es, err = experiment.Narrow(es, o.claims)
+	}
 	return p, es, why, usage(err)
 }
 
@@ -179,7 +183,11 @@ func printPlan(w io.Writer, r *runner) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nprofile %s: about %.0f minutes, and the Go micro-benchmarks\n", r.Run.Profile, total/60)
+	and := ", and the Go micro-benchmarks"
+	if !r.benches() {
+		and = ""
+	}
+	_, err := fmt.Fprintf(w, "\nprofile %s: about %.0f minutes%s\n", r.Run.Profile, total/60, and)
 	return err
 }
 
@@ -192,6 +200,9 @@ func (o runOptions) repeat() []string {
 	cmd = append(cmd, "--runtime", o.runtime)
 	if len(o.experiments) > 0 {
 		cmd = append(cmd, "--experiments", strings.Join(o.experiments, ","))
+	}
+	if len(o.claims) > 0 {
+		cmd = append(cmd, "--claim", strings.Join(o.claims, ","))
 	}
 	return cmd
 }

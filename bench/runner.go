@@ -62,7 +62,7 @@ func (r *runner) begin(o runOptions) error {
 		return err
 	}
 	r.Run = trial.Run{Name: filepath.Base(name), Profile: p.Name, Runtime: o.runtime, Settings: settings, Seed: o.seed, Started: started,
-		Status: "running", Commit: commit, Command: o.repeat()}
+		Status: "running", Commit: commit, Command: o.repeat(), Claims: o.claims}
 	asks := func(name string) bool {
 		return slices.ContainsFunc(experiments, func(e experiment.Experiment) bool { return e.Name == name })
 	}
@@ -122,6 +122,9 @@ func (r *runner) resume(dir string, dryRun bool) (err error) {
 	if r.Experiments, err = experiment.Choose(experiment.All(r.profile), r.Run.Experiments); err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
+	if r.Experiments, err = experiment.Narrow(r.Experiments, r.Run.Claims); err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
 	var hashes []string
 	for _, e := range r.Experiments {
 		for _, rule := range e.Rules {
@@ -144,7 +147,7 @@ func (r *runner) measure(ctx context.Context) error {
 	after := func(ctx context.Context, m campaign.Maker) error {
 		return r.goBench(ctx, m.(*campaign.Conductor).House.(house).ledger)
 	}
-	if r.noGoBench {
+	if !r.benches() {
 		after = nil
 	}
 	r.Limit = time.Duration(r.profile.MinutesAtMost * float64(time.Minute))
@@ -161,6 +164,9 @@ func (r *runner) measure(ctx context.Context) error {
 	}
 	return err
 }
+
+// benches says whether Go micro-benchmarks end the run: no claim rests on them.
+func (r *runner) benches() bool { return !r.noGoBench && len(r.Run.Claims) == 0 }
 
 // note writes PostgreSQL's settings into the manifest as soon as they are known.
 // A resumed run may find others than those it began with.

@@ -6,9 +6,7 @@
 package experiment
 
 import (
-	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,19 +51,6 @@ func Names() string {
 		names = append(names, e.Name)
 	}
 	return strings.Join(names, ", ")
-}
-
-// Choose keeps the named experiments; no names keeps all.
-func Choose(all []Experiment, names []string) ([]Experiment, error) {
-	if len(names) == 0 {
-		return all, nil
-	}
-	for _, n := range names {
-		if !slices.ContainsFunc(all, func(e Experiment) bool { return e.Name == n }) {
-			return nil, fmt.Errorf("unknown experiment %q: want one of %s", n, Names())
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(all), func(e Experiment) bool { return !slices.Contains(names, e.Name) }), nil
 }
 
 // Entry is what a run's manifest says of the experiment.

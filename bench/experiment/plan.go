@@ -104,7 +104,7 @@ func (p *Plan) take(done []trial.Trial) {
 	if p.attempts == nil {
 		p.attempts = map[string][]trial.Trial{}
 		p.calibrating = p.stage(p.Experiment.Calibrate, 0, 0)
-		cells, err := p.Experiment.Trials(p.presumed())
+		cells, err := p.Experiment.planned()
 		if err == nil {
 			p.measuring = p.stage(cells, 1, p.Experiment.Blocks)
 		}
@@ -240,11 +240,15 @@ func (p *Plan) estimate() (seconds float64) {
 	return seconds
 }
 
+// planned lists the trials of a block. Where they need calibration, the rates of
+// their streams are presumed; all else of them is right.
+func (e Experiment) planned() ([]trial.Spec, error) { return e.Trials(e.presumed()) }
+
 // presumed stands in for calibration trials where only the number and length of
 // cells matter, not their rates.
-func (p *Plan) presumed() []trial.Trial {
+func (e Experiment) presumed() []trial.Trial {
 	var ts []trial.Trial
-	for _, s := range p.Experiment.Calibrate {
+	for _, s := range e.Calibrate {
 		t := trial.Trial{Spec: s, Status: trial.OK}
 		for i, c := range s.Cells {
 			for _, step := range c.Steps {

@@ -25,6 +25,7 @@ type Run struct {
 	Commit      string          `json:"commit"`  // of authbench, with -dirty
 	Command     []string        `json:"command"` // that repeats it
 	Experiments []string        `json:"experiments"`
+	Claims      []string        `json:"claims,omitempty"` // only what these need was measured; none: everything
 	Questions   []Question      `json:"questions"`
 	Rules       []Rule          `json:"rules"`
 	RuleHashes  []string        `json:"ruleHashes"`
