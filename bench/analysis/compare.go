@@ -75,7 +75,7 @@ func (f *compared) pair(m Metric, blocks []Block) {
 		return
 	}
 	f.tested, f.chances = true, e.tests(margin)
-	f.more = func(level float64) int { return e.more(margin, level) }
+	f.more = func(level float64) int { return e.more(f.rule.Supports, margin, level) }
 }
 
 // few notes that fewer blocks have figures than are needed.
@@ -129,18 +129,22 @@ func (f *compared) count(m Metric, blocks []Block) {
 		return
 	}
 	f.tested, f.chances = true, t.tests(ref, f.Margin)
-	f.more = func(float64) int { return t.more(len(tallies), ref, f.Margin) }
+	f.more = func(float64) int { return t.more(len(tallies), f.rule.Supports, ref, f.Margin) }
 	if factor, p, ok := dispersion(tallies); ok && p < 0.01 {
 		f.Dispersion = factor
 	}
 }
 
-// settle gives the comparison its outcome, by itself.
+// settle gives the comparison its outcome, by itself. Where the three are not
+// told apart, it may be clear all the same that the claim's does not hold.
 func (f *compared) settle() {
 	if !f.tested {
 		return
 	}
 	outcome, p := f.chances.best()
+	if not, other := f.chances.not(f.rule.Supports); other < alpha && (p >= alpha || outcome == trial.Same && !f.within) {
+		outcome, p = not, other
+	}
 	f.P = p
 	switch {
 	case f.hidden(outcome):
@@ -154,7 +158,7 @@ func (f *compared) settle() {
 
 // hidden says whether an outcome cannot be told because figures are lower bounds.
 func (f *compared) hidden(outcome trial.Direction) bool {
-	return f.low.a && outcome != trial.More || f.low.b && outcome != trial.Less
+	return f.low.a && outcome != trial.More && outcome != trial.NotLess || f.low.b && outcome != trial.Less && outcome != trial.NotMore
 }
 
 // unsettle takes an outcome back.

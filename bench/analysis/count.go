@@ -106,7 +106,8 @@ func (t tally) atMost(share float64) float64 {
 // cross (below 0, above 1) holds by itself.
 func (t tally) tests(reference, margin float64) chances {
 	lower, upper := reference-margin, reference+margin
-	c := chances{more: min(1, 2*t.atLeast(upper)), less: min(1, 2*t.atMost(lower))}
+	c := chances{more: min(1, 2*t.atLeast(upper)), less: min(1, 2*t.atMost(lower)),
+		notMore: min(1, 2*t.atMost(upper)), notLess: min(1, 2*t.atLeast(lower))}
 	if lower > 0 {
 		c.same = t.atLeast(lower)
 	}
@@ -116,13 +117,20 @@ func (t tally) tests(reference, margin float64) chances {
 	return c
 }
 
-// more is how many more blocks would make the share clear of reference ± margin,
-// if they are as the n there are; 0 if no number of them would.
-func (t tally) more(n int, reference, margin float64) int {
+// more is how many more blocks would make the share clear of what a claim turns on
+// (see estimate.more), if they are as the n there are; 0 if no number of them would.
+func (t tally) more(n int, claim trial.Direction, reference, margin float64) int {
 	return moreBlocks(n, func(blocks int) bool {
 		k := float64(blocks) / float64(n)
 		iv := tally{events: t.events * k, chances: t.chances * k, poisson: t.poisson}.interval()
-		return iv.Low > reference+margin || iv.High < reference-margin || reference-margin <= iv.Low && iv.High <= reference+margin
+		above, below := iv.Low > reference+margin, iv.High < reference-margin
+		switch claim {
+		case trial.More:
+			return above || iv.High < reference+margin
+		case trial.Less:
+			return below || iv.Low > reference-margin
+		}
+		return above || below || reference-margin <= iv.Low && iv.High <= reference+margin
 	})
 }
 

@@ -80,7 +80,7 @@ func HalfWidth(sd float64, n int) float64 {
 // tests sets the mean against ±margin. Of a figure without any spread nothing is known.
 func (e estimate) tests(margin float64) chances {
 	if e.n < 2 || e.sd == 0 {
-		return chances{1, 1, 1}
+		return chances{1, 1, 1, 1, 1}
 	}
 	// above is the chance to see the mean so far above a bound if it truly lay there.
 	above := func(gap float64) float64 { return student(e.df).CDF(-gap / e.se()) }
@@ -88,6 +88,9 @@ func (e estimate) tests(margin float64) chances {
 		more: min(1, 2*above(e.mean-margin)),
 		less: min(1, 2*above(-e.mean-margin)),
 		same: max(above(e.mean+margin), above(margin-e.mean)),
+
+		notMore: min(1, 2*above(margin-e.mean)),
+		notLess: min(1, 2*above(margin+e.mean)),
 	}
 }
 
@@ -97,10 +100,17 @@ const (
 	power      = 0.8  // the chance to decide with what is said, if mean and spread are as seen
 )
 
-// more is how many more blocks would make the effect clear of the edges of
-// ±margin at a level, with the chance that power says; 0 if no number of them would.
-func (e estimate) more(margin, level float64) int {
+// more is how many more blocks would make the effect clear of what a claim turns
+// on, at a level, with the chance that power says; 0 if no number of them would. To
+// a claim of more or less that is one edge of ±margin, else the nearer one.
+func (e estimate) more(claim trial.Direction, margin, level float64) int {
 	gap := math.Abs(math.Abs(e.mean) - margin)
+	switch claim {
+	case trial.More:
+		gap = math.Abs(e.mean - margin)
+	case trial.Less:
+		gap = math.Abs(e.mean + margin)
+	}
 	return moreBlocks(e.n, func(n int) bool {
 		t := student(float64(n - 1))
 		return (t.Quantile(1-level/2)+t.Quantile(power))*e.sd <= gap*math.Sqrt(float64(n))
@@ -121,8 +131,20 @@ func student(df float64) distuv.StudentsT { return distuv.StudentsT{Sigma: 1, Nu
 // chances are the p-values of the three outcomes of one comparison, each to be
 // held against alpha: those of More and Less are doubled, for an effect may
 // err in either direction, that of Same is the larger of two one-sided tests
-// (Schuirmann 1987) and is not.
-type chances struct{ more, less, same float64 }
+// (Schuirmann 1987) and is not. Those of NotMore and NotLess are doubled too, so
+// that the 95 % interval that is shown ends before the edge.
+type chances struct{ more, less, same, notMore, notLess float64 }
+
+// not is the outcome that merely denies a claim, with its p-value.
+func (c chances) not(claim trial.Direction) (trial.Direction, float64) {
+	switch claim {
+	case trial.More:
+		return trial.NotMore, c.notMore
+	case trial.Less:
+		return trial.NotLess, c.notLess
+	}
+	return trial.Unclear, 1 // what is not the same is more or less
+}
 
 // best is the likeliest outcome and its p-value.
 func (c chances) best() (trial.Direction, float64) {

@@ -52,6 +52,8 @@ func TestStudentTests(t *testing.T) {
 	// t = (13 - 13 + 3.182446*1.290994) / 1.290994: exactly the 2.5 % point, doubled 5 %.
 	near(t, "more at the interval's end", e.tests(13-3.182446*1.290994).more, 0.05, 1e-5)
 	near(t, "same at the one-sided 95 % point", e.tests(13+2.353363*1.290994).same, 0.05, 1e-5)
+	near(t, "not more at the interval's end", e.tests(13+3.182446*1.290994).notMore, 0.05, 1e-5)
+	near(t, "not less at the interval's end", e.tests(3.182446*1.290994-13).notLess, 0.05, 1e-5)
 	if c := e.tests(1); c.less != 1 || c.same < 0.99 {
 		t.Errorf("far above the margin: %+v", c)
 	}
@@ -67,7 +69,7 @@ func TestNoSpreadIsTheResolutions(t *testing.T) {
 	if c := e.tests(0.004); c.same < 0.05 {
 		t.Errorf("0, 0, 0 in steps of 0.01 are not known to lie within 0.004: %+v", c)
 	}
-	if c := estimateOf([]float64{6, 6, 6}, 0).tests(5); c != (chances{1, 1, 1}) {
+	if c := estimateOf([]float64{6, 6, 6}, 0).tests(5); c != (chances{1, 1, 1, 1, 1}) {
 		t.Errorf("no spread and no resolution tells nothing: %+v", c)
 	}
 	if e := estimateOf([]float64{0.1 + 0.2, 0.3, 0.3}, 0); e.sd != 0 {
@@ -83,21 +85,27 @@ func TestNoSpreadIsTheResolutions(t *testing.T) {
 // one standard deviation, 5 % on both sides and a chance of 80 %, 10 pairs.
 func TestMoreBlocks(t *testing.T) {
 	e := estimate{mean: 3, sd: 2, n: 4, df: 3}
-	if got := e.more(1, alpha); got != 6 {
+	if got := e.more(trial.Same, 1, alpha); got != 6 {
 		t.Errorf("%d more blocks, want 10 - 4", got)
 	}
-	if got := (estimate{mean: 0, sd: 2, n: 4, df: 3}).more(2, alpha); got != 6 {
+	if got := (estimate{mean: 0, sd: 2, n: 4, df: 3}).more(trial.Same, 2, alpha); got != 6 {
 		t.Errorf("inside the margin: %d, want the same", got)
 	}
-	if got := (estimate{mean: 1, sd: 2, n: 4, df: 3}).more(1, alpha); got != 0 {
+	if got := (estimate{mean: 1, sd: 2, n: 4, df: 3}).more(trial.Same, 1, alpha); got != 0 {
 		t.Errorf("on the edge: %d, want none", got)
+	}
+	if got := (estimate{mean: -1, sd: 2, n: 4, df: 3}).more(trial.More, 1, alpha); got != 6 {
+		t.Errorf("on the edge that a claim of more does not mind: %d, want as many as for a gap of 2", got)
+	}
+	if got := (estimate{mean: 1, sd: 2, n: 4, df: 3}).more(trial.Less, 1, alpha); got != 6 {
+		t.Errorf("and of less: %d, want the same", got)
 	}
 	// the least number that is enough, whatever the effect: with one block less the chance to decide is lower
 	random := rand.New(rand.NewPCG(7, 8))
 	for range 200 {
 		e := estimate{mean: random.NormFloat64(), sd: 0.1 + random.Float64(), n: 2 + random.IntN(6)}
 		margin := 0.5 * random.Float64()
-		more := e.more(margin, alpha)
+		more := e.more(trial.Same, margin, alpha)
 		if more == 0 {
 			continue
 		}
@@ -111,10 +119,10 @@ func TestMoreBlocks(t *testing.T) {
 		}
 	}
 	// 3/n below 1 % takes 299 chances: six blocks of 50.
-	if got := (tally{events: 0, chances: 100}).more(2, 0, 0.01); got != 4 {
+	if got := (tally{events: 0, chances: 100}).more(2, trial.Same, 0, 0.01); got != 4 {
 		t.Errorf("0 of 100 in 2 blocks: %d more, want 4", got)
 	}
-	if got := (tally{events: 10, chances: 1000}).more(1, 0, 0.01); got != 0 {
+	if got := (tally{events: 10, chances: 1000}).more(1, trial.Same, 0, 0.01); got != 0 {
 		t.Errorf("a share on the edge: %d, want none", got)
 	}
 }
@@ -150,6 +158,8 @@ func TestCountTestsInvertTheInterval(t *testing.T) {
 		iv := c.interval()
 		near(t, "more", c.tests(iv.Low, 0).more, alpha, 1e-6)
 		near(t, "less", c.tests(iv.High, 0).less, alpha, 1e-6)
+		near(t, "not less", c.tests(iv.Low, 0).notLess, alpha, 1e-6)
+		near(t, "not more", c.tests(iv.High, 0).notMore, alpha, 1e-6)
 	}
 	zero := tally{events: 0, chances: 1000}
 	near(t, "same", zero.tests(0, zero.interval().High).same, alpha, 1e-9)

@@ -115,15 +115,27 @@ func clarity(f *compared) float64 {
 		low, high = low-f.Comparison.Reference, high-f.Comparison.Reference
 	}
 	more, less, same := low-margin, -margin-high, margin-max(high, -low)
-	switch {
-	case f.Reason != nil && f.Reason.Cause == trial.FewBlocks:
+	notMore, notLess := margin-high, low+margin
+	if f.Reason != nil && f.Reason.Cause == trial.FewBlocks {
 		return math.Inf(-1)
-	case f.Outcome == trial.More:
+	}
+	switch f.Outcome {
+	case trial.More:
 		return more
-	case f.Outcome == trial.Less:
+	case trial.Less:
 		return less
-	case f.Outcome == trial.Same:
+	case trial.Same:
 		return same
+	case trial.NotMore:
+		return notMore
+	case trial.NotLess:
+		return notLess
+	}
+	switch f.rule.Supports {
+	case trial.More:
+		return max(more, notMore)
+	case trial.Less:
+		return max(less, notLess)
 	}
 	return max(more, less, same)
 }

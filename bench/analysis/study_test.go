@@ -151,6 +151,7 @@ func TestStudyOfSizeAndPower(t *testing.T) {
 		{"one comparison on the edge", oneSession, trial.Less, trial.Depends, 0.05, 0},
 		{"all on the edge", duets(all(edge)...), trial.Same, trial.Supported, 0.05, 0},
 		{"all on the edge", duets(all(edge)...), trial.Less, trial.Partly, 0.05, 0},
+		{"all on the edge", duets(all(edge)...), trial.Less, trial.Refuted, 0.05, 0},
 		{"all on the edge, apart", singles(all(edge)...), trial.Same, trial.Supported, 0.05, 0},
 		{"all on the edge, apart", singles(all(edge)...), trial.More, trial.Supported, 0.05, 0},
 		{"nothing differs, apart", singles(all(sessionCost)...), trial.Less, trial.Depends, 0.05, 0},
@@ -158,6 +159,7 @@ func TestStudyOfSizeAndPower(t *testing.T) {
 		{"a fifth less", duets(all(80)...), trial.Less, trial.Supported, 0, 0.9},
 		{"a fifth less at four loads", fourLoads, trial.Less, trial.Supported, 0, 0.9},
 		{"nothing differs", duets(all(sessionCost)...), trial.Less, trial.Refuted, 0, 0.9},
+		{"all on the other edge", duets(all(sessionCost / edge * sessionCost)...), trial.Less, trial.Refuted, 0, 0.9},
 		{"two arms a fifth less, two more", duets(80, 80, 125, 125), trial.Less, trial.Depends, 0, 0.9},
 	} {
 		world := fmt.Sprintf("%s, the claim is %s", c.name, c.supports)

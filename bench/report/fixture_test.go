@@ -141,7 +141,7 @@ func smallVerdicts() []trial.Verdict {
 		{Rule: rule("C01", "Sessions load the server, JWT is lighter.", "auth_cpu_us", trial.Difference, trial.Less, 5),
 			Judgement: trial.Judgement{Answer: trial.Depends, For: []int{0}, Against: []int{1},
 				DependsOn: &trial.Separation{Factors: []string{"store"}, Yes: [][]string{{"redis"}}, No: [][]string{{"memory"}}}},
-			Instrument: []trial.Check{{Step: "load=common", Interval: interval(-1.2, -8, 5.6, 3), Bound: 5, Failed: true}},
+			Instrument: []trial.Check{{Step: "load=common", Interval: interval(-1.2, -8, 5.6, 3), Bound: 5, Unproven: true}},
 			Findings: []trial.Finding{
 				finding("jwt/HS256 vs session/redis", interval(-38, -41, -35, 3), trial.Less, "store=redis"),
 				finding("jwt/HS256 vs session/memory", interval(9.4, 8.8, 10, 3), trial.More, "store=memory")},

@@ -107,8 +107,8 @@ func labelled(v trial.Verdict) string {
 	if v.Rule.Checked {
 		label += " (checked)"
 	}
-	if len(failures(v)) > 0 {
-		label += " (INSTRUMENT FAILED)"
+	if l := instrumentLabel(v); l != "" {
+		label += " (" + l + ")"
 	}
 	return label
 }

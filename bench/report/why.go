@@ -279,14 +279,21 @@ func ownWarnings(v trial.Verdict) (ws []string) {
 	return ws
 }
 
-// failures says where the instrument failed: what two identical cells differ by
-// there is not within the bound.
+// failures says what is wrong with the instrument where it failed, or could not
+// be shown to be right: what two identical cells differ by is not within the bound.
 func failures(v trial.Verdict) (ws []string) {
-	for _, biased := range []bool{true, false} {
+	for _, f := range []struct {
+		biased bool
+		words  string
+	}{
+		{true, "THE INSTRUMENT FAILED: two identical cells differ in %s by %s, where at most %s is allowed: nothing is decided there"},
+		{false, "the instrument is unproven: two identical cells differ in %s by %s, which does not show that they are alike to %s: " +
+			"lean on nothing that is as small"},
+	} {
 		var at []string
 		bound := 0.0
 		for _, c := range v.Instrument {
-			if !c.Failed || c.Biased != biased {
+			if !c.Unproven || c.Biased != f.biased {
 				continue
 			}
 			bound = c.Bound
@@ -296,14 +303,23 @@ func failures(v trial.Verdict) (ws []string) {
 			}
 			at = append(at, place)
 		}
-		then := "it cannot show that they are alike, so lean on nothing that is as small"
-		if biased {
-			then = "nothing is decided there"
-		}
 		if len(at) > 0 {
-			ws = append(ws, fmt.Sprintf("THE INSTRUMENT FAILED: two identical cells differ in %s by %s, where at most %s is allowed: %s",
-				v.Rule.Metric, strings.Join(at, ", "), marginText(v.Rule, bound), then))
+			ws = append(ws, fmt.Sprintf(f.words, v.Rule.Metric, strings.Join(at, ", "), marginText(v.Rule, bound)))
 		}
 	}
 	return ws
+}
+
+// instrumentLabel is what a reader must know of the instrument before leaning on an answer, or "".
+func instrumentLabel(v trial.Verdict) string {
+	label := ""
+	for _, c := range v.Instrument {
+		switch {
+		case c.Biased:
+			return "instrument failed"
+		case c.Unproven:
+			label = "instrument unproven"
+		}
+	}
+	return label
 }

@@ -41,8 +41,10 @@ type Direction string
 const (
 	More    Direction = "more"
 	Less    Direction = "less"
-	Same    Direction = "same"    // the whole interval lies within the margin
-	Unclear Direction = "unclear" // none of these: a Reason says why
+	Same    Direction = "same"     // the whole interval lies within the margin
+	NotMore Direction = "not more" // less or the same, which of the two is open: of a claim that says more
+	NotLess Direction = "not less" // likewise
+	Unclear Direction = "unclear"  // none of these: a Reason says why
 )
 
 // Comparison is one question that comes out as a Direction.

@@ -146,6 +146,6 @@ type Check struct {
 	Step     string   `json:"step,omitempty"`
 	Interval Interval `json:"interval"` // of the difference; of a ratio, a share: 0.05 is 5 %
 	Bound    float64  `json:"bound"`
-	Failed   bool     `json:"failed,omitempty"`
-	Biased   bool     `json:"biased,omitempty"` // all of the interval lies beyond the bound: nothing can be decided there
+	Unproven bool     `json:"unproven,omitempty"` // not all of the interval lies within the bound
+	Biased   bool     `json:"biased,omitempty"`   // all of it lies beyond: nothing can be decided there
 }
