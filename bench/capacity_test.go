@@ -129,6 +129,7 @@ func TestCapacityOfAnyServer(t *testing.T) {
 }
 
 func TestCapacityOfAnArm(t *testing.T) {
+	t.Parallel()
 	starts(t, "nginx and Redis")
 	f, said := capacityOf(t, "--arm", "session/redis", "--runtime", "native", "--replicas", "2", "--users", "200",
 		"--for", "300ms", "--tries", "3")

@@ -75,6 +75,7 @@ func shell(t *testing.T, dir string, env []string, line string, args ...string) 
 // TestMakeGoesItsOwnWay builds and compares in a folder with an odd name, while
 // the environment names other folders, other modules and another system.
 func TestMakeGoesItsOwnWay(t *testing.T) {
+	t.Parallel()
 	root, env := checkout(t), misled(t)
 	out, err := shell(t, root, env, "make compare A=results/reference B=results/reference FLAGS=--benchstat")
 	if err != nil || !strings.Contains(out, "geomean") || !strings.Contains(out, "An effect counts from 5 % on.") {
@@ -89,6 +90,7 @@ func TestMakeGoesItsOwnWay(t *testing.T) {
 // A commit is of this project or of none: not of the repository that a copy of
 // it happens to lie in, nor of the one that the environment names.
 func TestTheCommitIsThisProjectsOrUnknown(t *testing.T) {
+	t.Parallel()
 	root := checkout(t)
 	above := filepath.Dir(root)
 	if out, err := shell(t, above, os.Environ(),

@@ -67,6 +67,7 @@ func remains(t *testing.T, project string) (all []string) {
 // What the README says of docker compose: up, load by k6 from here and from a
 // container, both kinds of server, sticky and not, and down again.
 func TestDockerComposeUp(t *testing.T) {
+	t.Parallel()
 	containers(t)
 	project := fmt.Sprintf("authbench-test-%d", os.Getpid())
 	sites := []struct{ auth, setting, port string }{
@@ -115,6 +116,7 @@ func TestDockerComposeUp(t *testing.T) {
 
 // A port that somebody has is named, and nothing stays running.
 func TestDockerComposeUpOnATakenPort(t *testing.T) {
+	t.Parallel()
 	containers(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -150,6 +152,7 @@ func runOnCompose(t *testing.T, setting string) (string, int) {
 // The whole way of the data in containers. What a smoke run can decide, it
 // decides as the reference run of processes did.
 func TestMakeBenchInContainers(t *testing.T) {
+	t.Parallel()
 	containers(t)
 	out, err := command(t, nil, "make", "bench", "RUNTIME=compose", "PROFILE=smoke")
 	if err != nil {
@@ -192,13 +195,14 @@ func TestMakeBenchInContainers(t *testing.T) {
 	}
 	reference, here := verdicts(t, "../results/reference"), verdicts(t, dir)
 	open := func(answer string) bool { return answer == "" || answer == "not decided" || answer == "not measured" }
+	mixed := func(answer string) bool { return answer == "depends" || answer == "partly" } // by how many comparisons are clear
 	decided := 0
 	for claim, v := range here {
 		if open(v) {
 			continue
 		}
 		decided++
-		if want := reference[claim]; !open(want) && v != want {
+		if want := reference[claim]; !open(want) && v != want && !(mixed(v) && mixed(want)) {
 			t.Errorf("%s is %s in containers, and %s in the reference run", claim, v, want)
 		}
 	}

@@ -50,6 +50,7 @@ func beginSmall(t *testing.T) (cmd *exec.Cmd, folder trial.Folder, stderr *bytes
 // Of two that would measure into one folder the second is told who does, and a
 // terminal that goes away ends the first as an interruption does.
 func TestOneRunAFolderUntilItsTerminalGoes(t *testing.T) {
+	t.Parallel()
 	cmd, folder, stderr := beginSmall(t)
 	holder := fmt.Sprintf("(process %d)", cmd.Process.Pid)
 	for _, args := range [][]string{{"run", "--resume", string(folder)}, {"run", "--no-go-bench", "--out", string(folder)}} {
@@ -81,6 +82,7 @@ func TestOneRunAFolderUntilItsTerminalGoes(t *testing.T) {
 
 // nohup says that the terminal's end is not the run's, and nor is that of who reads along.
 func TestRunGoesOnWithoutItsTerminal(t *testing.T) {
+	t.Parallel()
 	config, out := smallRun(t)
 	cmd := exec.Command("nohup", authbench(t), "run", "--profile", "smoke", "--config", config, "--experiments", "revoke",
 		"--no-go-bench", "--out", out)

@@ -40,6 +40,7 @@ func site(t *testing.T) (url string) {
 }
 
 func TestLoadIsForAnyonesUse(t *testing.T) {
+	t.Parallel()
 	url := site(t) + "/me"
 	stdout, stderr, code := invoke(t, "load", "--url", url, "--rate", "300", "--connections", "8", "--for", "500ms", "--warm-up", "100ms",
 		"--header", "Authorization: Bearer abc")
@@ -78,6 +79,7 @@ func TestLoadIsForAnyonesUse(t *testing.T) {
 }
 
 func TestInterruptedLoadPrintsWhatItMeasured(t *testing.T) {
+	t.Parallel()
 	cmd := exec.Command(authbench(t), "load", "--url", site(t)+"/me", "--rate", "200", "--for", "1h", "--warm-up", "0s")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -102,6 +104,7 @@ func TestInterruptedLoadPrintsWhatItMeasured(t *testing.T) {
 
 // What up prints to log in with, and to try the driver with, works as it stands.
 func TestUpPrintsALoadThatWorks(t *testing.T) {
+	t.Parallel()
 	starts(t, "nginx and Redis")
 	out, err := os.Create(filepath.Join(t.TempDir(), "up"))
 	if err != nil {

@@ -133,6 +133,7 @@ func checkCounts(t *testing.T, tr trial.Trial) {
 
 // The whole way of the data, real in every part.
 func TestRunMeasuresJudgesAndReports(t *testing.T) {
+	t.Parallel()
 	config, out := smallRun(t)
 	stdout, stderr, code := invoke(t, "run", "--profile", "smoke", "--config", config, "--out", out, "--seed", "7")
 	if code != 0 {
@@ -217,6 +218,7 @@ func assertNoCredentials(t *testing.T, dir string) {
 // An interruption keeps what was measured, says how to go on, and leaves
 // nothing; resuming makes only what is not done.
 func TestInterruptedRunIsKeptAndResumed(t *testing.T) {
+	t.Parallel()
 	config, out := smallRun(t)
 	cmd := exec.Command(authbench(t), "run", "--profile", "smoke", "--config", config, "--experiments", "cost", "--no-go-bench", "--out", out)
 	var errs bytes.Buffer
@@ -271,6 +273,7 @@ func TestInterruptedRunIsKeptAndResumed(t *testing.T) {
 // over, what it leaves behind is cleaned up by the kernel and the next start, and
 // going on makes it whole.
 func TestRunKilledAtAnyMomentIsResumed(t *testing.T) {
+	t.Parallel()
 	config, out := smallRun(t)
 	folder := trial.Folder(out)
 	random := rand.New(rand.NewPCG(7, 7))
@@ -336,6 +339,7 @@ func TestRunKilledAtAnyMomentIsResumed(t *testing.T) {
 // A disk that fills up ends a run in a line that says so, and spoils nothing of
 // what was measured: with room again the run goes on.
 func TestAFullDiskEndsARun(t *testing.T) {
+	t.Parallel()
 	config, out := smallRun(t)
 	if b, err := exec.Command("unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt").CombinedOutput(); err != nil {
 		t.Skipf("mounts a small file system, which is not allowed here: %v, %s", err, b)
@@ -447,6 +451,7 @@ func poll(t *testing.T, what string, done func() bool) {
 
 // TestPlanOfTheReference sizes the committed run, as the README does: every arm it measured, each figure with trials of that run.
 func TestPlanOfTheReference(t *testing.T) {
+	t.Parallel()
 	const reference = "../results/reference"
 	args := []string{"plan", "--rate", "100000", "--users", "5000000", reference}
 	text, stderr, code := invoke(t, args...)

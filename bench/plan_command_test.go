@@ -11,6 +11,7 @@ import (
 )
 
 func TestPlanTakesTheNewestRunThatCanBePlannedFrom(t *testing.T) {
+	t.Parallel()
 	results := t.TempDir()
 	add := func(name string, hours int, change func(*trial.Run)) {
 		t.Helper()

@@ -17,6 +17,7 @@ import (
 // A few real duets: the exit status says what the checks say, every figure can be
 // traced to a trial, and nothing stays behind. What comes out is the machine's.
 func TestSelfTestMeasuresAndJudges(t *testing.T) {
+	t.Parallel()
 	starts(t, "nginx and replicas")
 	out := filepath.Join(t.TempDir(), "self")
 	stdout, stderr, code := invoke(t, "selftest", "--quick", "--only", selftest.Repeat, "--json", "--out", out)

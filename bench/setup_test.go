@@ -28,6 +28,7 @@ while [ "$1" != -o ]; do shift; done; : >tools/compose/"$2"`,
 // A Docker engine without a Compose plugin that is new enough gets one, for this
 // user alone, and is told before; a plugin that somebody has put there stays.
 func TestSetupGetsTheComposePlugin(t *testing.T) {
+	t.Parallel()
 	starts(t, "tools/setup.sh")
 	for _, c := range []struct {
 		name, version, level, there string

@@ -44,6 +44,7 @@ func hostile(t *testing.T) (env []string) {
 // TestNothingAmbientReachesAStack brings a stack up among such settings, and
 // looks at what each of its programs, and authbench itself, has got.
 func TestNothingAmbientReachesAStack(t *testing.T) {
+	t.Parallel()
 	for _, a := range []string{"session/redis", "session/postgres"} {
 		t.Run(a, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -101,6 +102,7 @@ func TestNothingAmbientReachesAStack(t *testing.T) {
 // TestDoctorAmongOddFolders asks whether a run can start where folders for
 // temporary files are odd, and would fail if the stores could not start there.
 func TestDoctorAmongOddFolders(t *testing.T) {
+	t.Parallel()
 	starts(t, "nginx, Redis and PostgreSQL")
 	top, err := os.MkdirTemp("", "doctor-test-") // t.TempDir is not open to the stores' user
 	if err != nil {

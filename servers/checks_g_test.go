@@ -105,8 +105,8 @@ func TestG07_AdministratorEndsLongUsedSessions(t *testing.T) {
 		if cell != required && cell != oneReplica { // nothing idles where nothing is recorded
 			return
 		}
+		t.Parallel()
 		s := newSite(t, arm, cell, "-touch", "always", "-idle-timeout", "1500ms")
-		s.Parallel() // it waits
 		used := s.login(ada)
 		s.login(ada)
 		eventually(t, "another one of the same age ends idly", func() bool {
@@ -167,7 +167,6 @@ func TestG11_IdleTimeout(t *testing.T) {
 }
 
 func checkIdle(s *site) {
-	s.Parallel() // it waits
 	busy, idle := s.login(ada), s.login(ada)
 	eventually(s.T, "the idle one ends while the busy one lives", func() bool {
 		wantStatus(s.T, "busy", s.other().me(busy), http.StatusOK)
@@ -178,7 +177,6 @@ func checkIdle(s *site) {
 
 func TestG12_AbsoluteTimeout(t *testing.T) {
 	eachArm(t, "G12", func(s *site) {
-		s.Parallel() // it waits
 		h := s.login(ada)
 		s.wantLive("at first", h)
 		eventually(s.T, "it ends in spite of use", func() bool { return s.other().me(h).StatusCode == http.StatusUnauthorized })
@@ -377,6 +375,7 @@ func TestG19_AdministratorsOnly(t *testing.T) {
 // what does not goes on, and nobody who has logged in is told otherwise.
 func TestG20_StoreDownIsNever401(t *testing.T) {
 	eachCell(t, "G20", func(t *testing.T, arm, cell string) {
+		t.Parallel()
 		server, me := storetest.Postgres(t), http.StatusOK
 		s := newSite(t, arm, cell, "-postgres", server.URL, "-store-timeout", "500ms")
 		if s.keepsIn("redis") {

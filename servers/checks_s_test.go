@@ -64,7 +64,7 @@ func TestS03_OnlyHashesAreStored(t *testing.T) {
 func (s *site) dump() (text string) {
 	s.Helper()
 	if s.keepsIn("redis") {
-		client := redisClient(s.T)
+		client := s.redisClient()
 		keys, err := client.Keys(s.Context(), "*").Result()
 		if err != nil {
 			s.Fatal(err)
@@ -130,7 +130,7 @@ func TestS05_ExpiryNeedsNoDeletion(t *testing.T) {
 		h := s.login(ada)
 		s.wantLive("at first", h)
 		if s.keepsIn("redis") {
-			client := redisClient(s.T)
+			client := s.redisClient()
 			if err := client.Do(s.Context(), "CLIENT", "PAUSE", time.Minute.Milliseconds(), "WRITE").Err(); err != nil {
 				s.Fatal(err)
 			}
@@ -147,7 +147,7 @@ func TestS05_ExpiryNeedsNoDeletion(t *testing.T) {
 func (s *site) holdsRecords() bool {
 	s.Helper()
 	if s.keepsIn("redis") {
-		return redisClient(s.T).DBSize(s.Context()).Val() > 0
+		return s.redisClient().DBSize(s.Context()).Val() > 0
 	}
 	return strings.Contains(s.dump(), ada)
 }
@@ -160,6 +160,7 @@ func TestS07_ReplicasClocksMayDiffer(t *testing.T) {
 		for what, check := range map[string]func(*site){"cap": capByOneClock, "index": indexByOneClock, "use": useByOneClock,
 			"guesses": guessesByOneClock} {
 			t.Run(what, func(t *testing.T) {
+				t.Parallel()
 				s := newSite(t, arm, cell)
 				flags := append(s.flags, "-lifetime", "20s", "-sweep", "1s", "-sessions-per-user", "2", "-touch", "always", "-idle-timeout", "15s",
 					"-login-failures", "3", "-login-window", "20s")

@@ -49,7 +49,7 @@ func TestOneRoundTripForEachTouch(t *testing.T) {
 	for _, touch := range []string{"never", "throttled", "always"} {
 		t.Run("redis "+touch, func(t *testing.T) {
 			s := newSite(t, "session/redis", required, "-touch", touch)
-			h, client := s.login(ada), redisClient(t)
+			h, client := s.login(ada), s.redisClient()
 			s.wantLive("the script is known", h)
 			client.Ping(t.Context())
 			if err := client.ConfigResetStat(t.Context()).Err(); err != nil {

@@ -27,7 +27,6 @@ func (p *processTB) Cleanup(f func())        { p.cleanups = append(p.cleanups, f
 
 var (
 	process        = &processTB{}
-	sharedRedis    = sync.OnceValue(func() *storetest.Server { return storetest.Redis(process) })
 	sharedPostgres = sync.OnceValue(func() *storetest.Server { return storetest.Postgres(process) })
 )
 
@@ -42,7 +41,14 @@ func skipShort(t *testing.T) {
 // ran are the cells of the matrix that a test has taken up, as "G05 jwt/HS256".
 var ran sync.Map
 
+// sideBySide is how many tests that may run side by side do: most of them wait,
+// for a credential's end or a timeout.
+const sideBySide = "8"
+
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", sideBySide); err != nil {
+		panic(err)
+	}
 	status := m.Run()
 	if status == 0 && wholeRun() {
 		if missed := missedCells(); len(missed) > 0 {

@@ -16,6 +16,7 @@ import (
 
 	"authbench/servers/account"
 	"authbench/servers/matrix"
+	"authbench/servers/store/storetest"
 )
 
 func funcName(d ast.Decl) string {
@@ -33,6 +34,7 @@ type site struct {
 	flags     []string
 	r         []*replica
 	postgres  string // URL of a database of its own
+	redis     string // URL of a Redis of its own; "" where it keeps nothing there
 }
 
 // databases numbers them.
@@ -60,17 +62,13 @@ func eachCell(t *testing.T, id string, check func(t *testing.T, arm, cell string
 	}
 }
 
-// eachArm runs a check over every such arm's replicas, with the flags given
-// besides. Where it is bounded credentials live for shortLife, and the arms wait
-// for their end side by side.
+// eachArm runs a check over every such arm's replicas side by side, with the flags
+// given besides. Where it is bounded credentials live for shortLife.
 func eachArm(t *testing.T, id string, check func(s *site), flags ...string) {
 	t.Helper()
 	eachCell(t, id, func(t *testing.T, arm, cell string) {
-		s := newSite(t, arm, cell, flags...)
-		if cell == bounded {
-			t.Parallel()
-		}
-		check(s)
+		t.Parallel()
+		check(newSite(t, arm, cell, flags...))
 	})
 }
 
@@ -102,8 +100,8 @@ func newSite(t *testing.T, arm, cell string, flags ...string) *site {
 	k := kindNamed(t, arm)
 	s.flags = append(k.args(), "-keys", t.TempDir(), "-store-timeout", "10s", "-accounts", "postgres", "-postgres", s.postgres, "-pool", "4")
 	if s.keepsIn("redis") {
-		s.flush()
-		s.flags = append(s.flags, "-redis", sharedRedis().URL)
+		s.redis = storetest.Redis(t).URL
+		s.flags = append(s.flags, "-redis", s.redis)
 	}
 	if cell == bounded {
 		s.flags = append(s.flags, "-lifetime", shortLife.String())
@@ -117,22 +115,15 @@ func newSite(t *testing.T, arm, cell string, flags ...string) *site {
 	return s
 }
 
-func redisClient(t *testing.T) *redis.Client {
-	t.Helper()
-	options, err := redis.ParseURL(sharedRedis().URL)
+func (s *site) redisClient() *redis.Client {
+	s.Helper()
+	options, err := redis.ParseURL(s.redis)
 	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { client.Close() })
-	return client
-}
-
-// flush empties the Redis that all sites share.
-func (s *site) flush() {
-	if err := redisClient(s.T).FlushAll(s.Context()).Err(); err != nil {
 		s.Fatal(err)
 	}
+	client := redis.NewClient(options)
+	s.Cleanup(func() { client.Close() })
+	return client
 }
 
 // other is a replica that did not issue the credential, where there is one that
