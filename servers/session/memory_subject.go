@@ -107,8 +107,8 @@ func (m *Memory) deleteIndex(x *memoryIndex) {
 	clear(x.ids)
 }
 
-// Sweep implements Sweeper. It locks one shard at a time, so a look-up waits
-// for at most 1/64 of the work.
+// Sweep implements Sweeper. It locks one shard at a time, so a log-in or log-out
+// waits for at most 1/64 of the work, and a look-up for nothing.
 func (m *Memory) Sweep(ctx context.Context) (int, error) {
 	swept := 0
 	for i := range m.shards {
@@ -129,10 +129,10 @@ func (m *Memory) sweepShard(sh *memoryShard) map[ID]string {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	now, over := m.now(), make(map[ID]string)
-	for id, r := range sh.sessions {
+	for r := range sh.all() {
 		if !r.live(now) {
-			delete(sh.sessions, id)
-			over[id] = r.subject
+			sh.remove(r.id)
+			over[r.id] = r.subject
 		}
 	}
 	m.count.Add(-int64(len(over)))
