@@ -126,7 +126,7 @@ func runRun(ctx context.Context, o runOptions, stdout, stderr io.Writer) error {
 	r.Progress.Clear()
 	if len(r.Trials) == 0 {
 		if err == nil {
-			err = errors.New("nothing was measured: every experiment was skipped, for the reasons given above")
+			err = errors.New("nothing was measured, for the reasons given above")
 		}
 		return err
 	}

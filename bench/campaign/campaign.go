@@ -45,7 +45,7 @@ type Campaign struct {
 	Trials      []trial.Trial // that the folder holds already
 	Progress    *Progress
 	Now         func() time.Time // by the wall clock
-	Limit       time.Duration    // no trial begins later than this after Measure; 0 sets none
+	Limit       time.Duration    // no trial begins later than this after the maker is there; 0 sets none
 
 	// CheckFault says what is wrong with a fault, whatever breaks it; nil takes any.
 	CheckFault func(trial.Fault) error
@@ -134,7 +134,7 @@ func (c *Campaign) Measure(ctx context.Context, open func(context.Context) (Make
 	if err := c.Folder.WriteRun(c.Run); err != nil { // rules first: before anything is measured
 		return err
 	}
-	begun, late := c.Now(), false
+	late := false
 	defer func() {
 		c.Run.Ended = c.Now().UTC()
 		switch {
@@ -157,6 +157,7 @@ func (c *Campaign) Measure(ctx context.Context, open func(context.Context) (Make
 	if err := c.Folder.WriteRun(c.Run); err != nil { // now with machine and software
 		return err
 	}
+	begun := c.Now() // images may have been built for minutes
 	for _, e := range c.order() {
 		if why := c.lacks(maker, e); why != "" {
 			c.skipped = append(c.skipped, e.Name)
