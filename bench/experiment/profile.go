@@ -71,7 +71,7 @@ func Profiles() []Profile {
 		ScaleBlocks: 4, ScaleGrowthReplicas: 8, ScaleRate: 500, ScaleReplicas: []int{1, 4}, ScaleStepSeconds: 1,
 		ScaleArms:       []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256", "jwt/ES256"},
 		ScaleReplicaCPU: 0.05, ScaleStoreCPU: 0.05, ScaleP99Milliseconds: 250,
-		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 10_000, StickyUsers: 3_000, StickyBalancers: trial.Balancers(),
+		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 16_000, StickyUsers: 3_000, StickyBalancers: trial.Balancers(),
 		RevokeBlocks: 3, RevokeUsers: 420, RevokeLifetimes: []string{"2s", "3s"},
 		OutageBlocks: 1, OutageArms: []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256"},
 		OutageFaults: []string{"kill", "hang", "slow"},
@@ -83,7 +83,7 @@ func Profiles() []Profile {
 	smoke.CostArms = []trial.Arm{"session/memory", "session/redis", "jwt/HS256", "jwt/ES256"}
 	smoke.ScaleBlocks, smoke.ScaleGrowthReplicas, smoke.ScaleReplicas, smoke.ScaleStepSeconds = 2, 2, []int{1, 2}, 0.5
 	smoke.ScaleArms = []trial.Arm{inRedis}
-	smoke.StickyReplicas, smoke.StickyUsers = []int{2}, 400
+	smoke.StickyReplicas, smoke.StickyRequests, smoke.StickyUsers = []int{2}, 10_000, 400
 	smoke.RevokeBlocks, smoke.RevokeUsers, smoke.RevokeLifetimes = 2, 320, []string{"2s"}
 	smoke.OutageArms, smoke.OutageFaults = []trial.Arm{"session/redis", "jwt/HS256"}, []string{"kill"}
 	smoke.BenchTime, smoke.BenchCount = "5ms", 2
