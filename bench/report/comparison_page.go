@@ -40,7 +40,7 @@ func (c Comparison) WritePage(into trial.Folder) error {
 	a, b := newData(c.A.Run, c.A.Trials, nil, ""), newData(c.B.Run, c.B.Trials, nil, "")
 	for _, e := range c.experiments() {
 		cs := c.of(e)
-		doc.Sections = append(doc.Sections, comparisonSection{Name: e, Question: b.section(e).Question, Tally: tallyOf(cs),
+		doc.Sections = append(doc.Sections, comparisonSection{Name: e, Question: b.head(e).Question, Tally: tallyOf(cs),
 			Figures: overlaid(a, b, e), Changes: changeTable(cs, whereOf)})
 	}
 	text, err := renderPage("comparison.html", doc)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"authbench/bench/analysis"
 	"authbench/bench/trial"
@@ -17,7 +18,9 @@ type data struct {
 	verdicts []trial.Verdict // by claim
 	micro    []micro
 	blocks   map[string][]analysis.Block // by experiment: the trials that count
-	scalings map[string]scaling          // by what is modelled
+
+	modelling sync.Mutex
+	scalings  map[string]scaling // by what is modelled
 }
 
 func newData(run trial.Run, trials []trial.Trial, verdicts []trial.Verdict, gobench string) *data {

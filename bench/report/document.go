@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"authbench/bench/trial"
@@ -48,21 +49,15 @@ func newDocument(d *data) document {
 	for _, s := range d.run.Software {
 		doc.Software.Rows = append(doc.Software.Rows, []string{s.Name, s.Version, s.SHA256})
 	}
-	for _, name := range append(d.experiments(), microSection) {
-		s := d.section(name)
-		figures := d.drawn(name)
-		if name == microSection {
-			figures = append(figures, microFigure(d))
-		}
-		for _, f := range figures {
-			if f.Drawing != nil || len(f.Table.Rows) > 0 {
-				f.Doubts = append(f.Doubts, s.Doubts...)
-				s.Figures = append(s.Figures, f)
-			}
-		}
-		if len(s.Figures) > 0 || name != microSection {
-			doc.Sections = append(doc.Sections, s)
-		}
+	names := append(d.experiments(), microSection)
+	doc.Sections = make([]section, len(names))
+	var workers sync.WaitGroup
+	for i, name := range names {
+		workers.Go(func() { doc.Sections[i] = d.section(name) })
+	}
+	workers.Wait()
+	if micro := len(names) - 1; len(doc.Sections[micro].Figures) == 0 {
+		doc.Sections = doc.Sections[:micro]
 	}
 	return doc
 }
@@ -96,8 +91,23 @@ func (d *data) experiments() []string {
 	return names
 }
 
-// section heads an experiment by the words that the run was begun with.
+// section is an experiment with its figures.
 func (d *data) section(name string) section {
+	s, figures := d.head(name), d.drawn(name)
+	if name == microSection {
+		figures = append(figures, microFigure(d))
+	}
+	for _, f := range figures {
+		if f.Drawing != nil || len(f.Table.Rows) > 0 {
+			f.Doubts = append(f.Doubts, s.Doubts...)
+			s.Figures = append(s.Figures, f)
+		}
+	}
+	return s
+}
+
+// head heads an experiment's section by the words that the run was begun with.
+func (d *data) head(name string) section {
 	if name == microSection {
 		return section{Name: name, Question: "What do the parts cost by themselves?",
 			Method:  "Go benchmarks of the very code that the servers run, on the system's CPU, without HTTP.",

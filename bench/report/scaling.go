@@ -23,6 +23,8 @@ type scaling struct {
 
 // scaling is worked out once for all figures of a report.
 func (a asked) scaling() scaling {
+	a.modelling.Lock()
+	defer a.modelling.Unlock()
 	key := fmt.Sprint(*a.Modelled)
 	if s, known := a.scalings[key]; known {
 		return s

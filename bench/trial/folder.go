@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // Folder is a run's folder: run.json and one file a trial.
@@ -105,7 +107,7 @@ func readTrial(path string) (Trial, error) {
 			return t, fmt.Errorf("%w: %s does not match its checksum: restore it, or delete it and resume the run", ErrDamaged, path)
 		}
 	}
-	if err := json.Unmarshal(e.Trial, &t); err != nil {
+	if err := jsonv2.Unmarshal(e.Trial, &t); err != nil {
 		return t, fmt.Errorf("%w: %s: %v", ErrDamaged, path, err)
 	}
 	if !slices.Contains([]Status{OK, Aborted}, t.Status) {

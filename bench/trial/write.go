@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // WriteFile replaces a file of the run, or makes it: either the old one or the
@@ -17,27 +19,30 @@ func (f Folder) WriteFile(name string, b []byte) error {
 // WriteFiles replaces files of the run, by their names. No old one goes before
 // all new ones are whole on the disk, so that a full disk spoils none.
 func (f Folder) WriteFiles(files map[string][]byte) error {
-	staged := map[string]string{} // temporary file by path
+	names := slices.Sorted(maps.Keys(files))
+	staged := make([]string, len(names)) // temporary files
 	defer func() {
 		for _, tmp := range staged {
 			os.Remove(tmp) // no-op once renamed
 		}
 	}()
-	for name, b := range files {
-		path := f.path(filepath.FromSlash(name))
-		tmp, err := stage(path, b)
-		if err != nil {
+	var writers errgroup.Group
+	writers.SetLimit(16) // they wait for the disk, which syncs many files as fast as one
+	for i, name := range names {
+		writers.Go(func() (err error) { staged[i], err = stage(f.path(name), files[name]); return err })
+	}
+	if err := writers.Wait(); err != nil {
+		return err
+	}
+	folders := map[string]bool{}
+	for i, name := range names {
+		if err := os.Rename(staged[i], f.path(name)); err != nil {
 			return err
 		}
-		staged[path] = tmp
+		folders[filepath.Dir(f.path(name))] = true
 	}
-	for _, path := range slices.Sorted(maps.Keys(staged)) {
-		if err := os.Rename(staged[path], path); err != nil {
-			return err
-		}
-	}
-	for path := range staged {
-		if err := syncFolder(filepath.Dir(path)); err != nil {
+	for dir := range folders {
+		if err := syncFolder(dir); err != nil {
 			return err
 		}
 	}

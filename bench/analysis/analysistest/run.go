@@ -57,6 +57,27 @@ func Run() (trial.Run, []trial.Trial) {
 	return run, trials
 }
 
+// Long is Run with its blocks repeated until there are n trials.
+func Long(n int) (trial.Run, []trial.Trial) {
+	run, once := Run()
+	all := make([]trial.Trial, 0, n)
+	for round := 0; ; round++ {
+		for _, t := range once {
+			if len(all) == n {
+				return run, all
+			}
+			if t.Block == 0 && round > 0 {
+				continue
+			}
+			if t.Block > 0 {
+				t.Block += round * Blocks
+			}
+			t.Order, t.Key = len(all)+1, t.Spec.Key(t.Block, t.Attempt)
+			all = append(all, t)
+		}
+	}
+}
+
 // carryOut pretends to measure a plan.
 func carryOut(p *experiment.Plan) (done []trial.Trial) {
 	for {
