@@ -52,8 +52,10 @@ func (n machineNoise) shares() string {
 		" and " + most(n.foreign) + " went to other processes" + median(n.foreign)
 }
 
+// leftOut counts other trials than the table of validity, which has those of k6 too
+// and calibration in a column of its own.
 func (n machineNoise) leftOut() string {
-	return fmt.Sprintf("figures of %d of %s were left out", n.affected, plural(len(n.stolen), "trial", "trials"))
+	return fmt.Sprintf("figures of %d of the driver's %s, calibration included, were left out", n.affected, plural(len(n.stolen), "trial", "trials"))
 }
 
 // disturbance says in one sentence that the machine was noisy, how much, and

@@ -32,11 +32,11 @@ func TestANoisyMachineIsSaidInOneSentence(t *testing.T) {
 	}{
 		"stolen": {disturbed(11, 6, trial.StolenCPU, 0.8, 0.1),
 			"the machine was noisy: up to 40 % of a trial's CPU time was stolen by the hypervisor (median 20 %) and " +
-				"up to 5 % went to other processes (median 5 %), and figures of 6 of 11 trials were left out; " +
+				"up to 5 % went to other processes (median 5 %), and figures of 6 of the driver's 11 trials, calibration included, were left out; " +
 				"for firmer verdicts take a machine whose CPUs nobody shares, or a quieter hour, and run again"},
 		"others": {disturbed(11, 11, trial.ForeignCPU, 0, 0.5),
 			"the machine was noisy: up to 0 % of a trial's CPU time was stolen by the hypervisor (median 0 %) and " +
-				"up to 25 % went to other processes (median 25 %), and figures of 11 of 11 trials were left out; " +
+				"up to 25 % went to other processes (median 25 %), and figures of 11 of the driver's 11 trials, calibration included, were left out; " +
 				"for firmer verdicts end other programs, and run again"},
 		"quiet":                 {disturbed(11, 0, "", 0.01, 0.01), ""},
 		"one of many":           {disturbed(11, 1, trial.StolenCPU, 0.8, 0), ""},
