@@ -58,7 +58,8 @@ func runCommand(stdout, stderr io.Writer) *cobra.Command {
 	f.StringVar(&o.profile, "profile", "standard", "how thoroughly: smoke, standard or full")
 	f.StringVar(&o.config, "config", "", "YAML file with settings that override the profile's (see --print-config)")
 	f.StringSliceVar(&o.experiments, "experiments", nil, "only these, comma separated: "+experiment.Names())
-	f.StringSliceVar(&o.claims, "claim", nil, "only what these need, comma separated, such as C10,C23 (see authbench list claims); no micro-benchmarks")
+	f.StringSliceVar(&o.claims, "claim", nil,
+		"only what these need, comma separated, such as C10,C23 (see authbench list claims); no micro-benchmarks")
 	f.StringVar(&o.runtime, "runtime", stack.KindAuto,
 		"how the system is started: native (processes), compose (containers), or auto: native where its programs are here")
 	f.StringVar(&o.out, "out", "", "the run's folder (default: results/<time>-<profile>)")

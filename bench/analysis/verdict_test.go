@@ -254,7 +254,8 @@ func TestTheInstrumentIsChecked(t *testing.T) {
 		{"too coarse", []float64{53, 40, 58, 50}, true, false, trial.Supported,
 			"the instrument is unproven: two identical cells differ in cpu_us_per_request by −0.25 [−12.3, 11.8] µs at load=60%, which does " +
 				"not show that they are alike to 5 µs"},
-		{"biased", []float64{40, 41, 39, 40}, true, true, trial.NotDecided, "THE INSTRUMENT FAILED: two identical cells differ in cpu_us_per_request by "},
+		{"biased", []float64{40, 41, 39, 40}, true, true, trial.NotDecided,
+			"THE INSTRUMENT FAILED: two identical cells differ in cpu_us_per_request by "},
 	} {
 		v := evaluate(t, r, append(arms, halves(50, c.second...))...)
 		if len(v.Instrument) != 1 || v.Instrument[0].Unproven != c.unproven || v.Instrument[0].Biased != c.biased || v.Answer != c.answer {
