@@ -135,15 +135,17 @@ func openRedis(ctx context.Context, a *arm, cfg Config, metrics *api.Metrics) er
 	return nil
 }
 
-func openPostgres(ctx context.Context, a *arm, cfg Config, metrics *api.Metrics) error {
-	p, err := session.NewPostgres(ctx, a.postgres, cfg.Unlogged)
-	if err != nil {
-		return fmt.Errorf("sessions: %w", err)
+func openPostgres(unlogged bool) opener {
+	return func(ctx context.Context, a *arm, cfg Config, metrics *api.Metrics) error {
+		p, err := session.NewPostgres(ctx, a.postgres, unlogged)
+		if err != nil {
+			return fmt.Errorf("sessions: %w", err)
+		}
+		p.PerSubject = cfg.SessionsPerUser
+		a.sweeper = p
+		a.keepSessions(p, cfg, metrics)
+		return nil
 	}
-	p.PerSubject = cfg.SessionsPerUser
-	a.sweeper = p
-	a.keepSessions(p, cfg, metrics)
-	return nil
 }
 
 // keepSessions keeps what authenticates in a store of the server's.

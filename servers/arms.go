@@ -68,7 +68,8 @@ func kinds() []kind {
 			scope: nothingToKnow, open: openNone},
 		sessions("memory", oneKnows, kind{open: openMemory}),
 		sessions("redis", allKnow, kind{open: openRedis, stores: []string{"redis"}}),
-		sessions("postgres", allKnow, kind{open: openPostgres, stores: []string{"postgres"}}),
+		sessions("postgres", allKnow, kind{open: openPostgres(false), stores: []string{"postgres"}}),
+		sessions("postgres-unlogged", allKnow, kind{open: openPostgres(true), stores: []string{"postgres"}}),
 		sessions("cookie", noneKnows, kind{open: openCookie, check: fitCookie, ends: func(c *Config) time.Duration { return c.Lifetime }}),
 	}
 	for _, alg := range token.Algorithms() {

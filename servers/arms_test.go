@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
 
 	"authbench/servers/api"
@@ -32,6 +33,9 @@ func TestEveryArm(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			everyArm(t, k, flags...)
 			looks := everyArm(t, k, append(flags, "-accounts", "postgres", "-credential", "header")...)
+			if slices.Contains(k.stores, "postgres") {
+				looks += ", table " + persistence(t, postgresServer.URL)
+			}
 			if other, ok := seen[looks]; ok && k.carrier != api.CarrierNone {
 				t.Errorf("nobody can tell it from %s: both are %s", other, looks)
 			}
@@ -41,6 +45,20 @@ func TestEveryArm(t *testing.T) {
 			t.Run(k.name+" in a cookie", func(t *testing.T) { everyArm(t, k, append(flags, "-credential", "cookie")...) })
 		}
 	}
+}
+
+// persistence is PostgreSQL's letter for what a crash leaves of the sessions.
+func persistence(t *testing.T, url string) (letter string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if err := conn.QueryRow(t.Context(), `SELECT relpersistence::text FROM pg_class WHERE relname = 'sessions'`).Scan(&letter); err != nil {
+		t.Fatal(err)
+	}
+	return letter
 }
 
 // everyArm starts two replicas of an arm, and returns what is seen of it.

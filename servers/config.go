@@ -38,7 +38,6 @@ type Config struct {
 	SessionsPerUser  int
 
 	Redis, Postgres   string
-	Unlogged          bool
 	Pool              int
 	StoreTimeout      time.Duration
 	MemoryMax         int
@@ -123,7 +122,7 @@ func (c *Config) define(fs *flag.FlagSet) {
 	fs.StringVar(&c.Auth, "auth", "none", "way to authenticate: "+strings.Join(levels("auth"), ", ")+
 		" (none is the control: everybody passes)")
 	fs.StringVar(&c.Store, "store", "memory", "where sessions live: "+strings.Join(levels("store"), ", ")+
-		" (with -auth session; cookie is encrypted at the client)")
+		" (with -auth session; cookie is encrypted at the client, what is unlogged is lost if PostgreSQL crashes)")
 	fs.StringVar(&c.Alg, "alg", "", "signature of tokens: "+strings.Join(levels("alg"), ", ")+
 		" (with -auth jwt; default HS256, for Cognito RS256)")
 	fs.StringVar(&c.Keys, "keys", "",
@@ -154,7 +153,6 @@ func (c *Config) define(fs *flag.FlagSet) {
 
 	fs.StringVar(&c.Redis, "redis", "", "`URL` of Redis: redis://host:port/db or unix:///path")
 	fs.StringVar(&c.Postgres, "postgres", "", "`URL` of PostgreSQL: postgres://user@host:port/database")
-	fs.BoolVar(&c.Unlogged, "unlogged", false, "keep PostgreSQL's sessions out of its write-ahead log: faster, lost in a crash")
 	fs.IntVar(&c.Pool, "pool", 16, "connections to each store at most")
 	fs.DurationVar(&c.StoreTimeout, "store-timeout", 250*time.Millisecond, "`time` a call to a store may take; after it the answer is 503")
 	fs.IntVar(&c.MemoryMax, "memory-max", 2_000_000, "sessions that the memory store holds at most")

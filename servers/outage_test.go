@@ -22,10 +22,18 @@ const patience = 3 * time.Second
 
 // TestOutage kills and freezes each store under a replica.
 func TestOutage(t *testing.T) {
-	for store, open := range map[string]func(testing.TB) *storetest.Server{"redis": storetest.Redis, "postgres": storetest.Postgres} {
+	for store, in := range map[string]struct {
+		open    func(testing.TB) *storetest.Server
+		flag    string
+		forgets bool // a crash empties it
+	}{
+		"redis":             {storetest.Redis, "-redis", true},
+		"postgres":          {storetest.Postgres, "-postgres", false},
+		"postgres-unlogged": {storetest.Postgres, "-postgres", true},
+	} {
 		t.Run(store, func(t *testing.T) {
-			server := open(t)
-			r := start(t, "-auth", "session", "-store", store, "-"+store, server.URL)
+			server := in.open(t)
+			r := start(t, "-auth", "session", "-store", store, in.flag, server.URL)
 			h := r.mustLogin("user-000001")
 			for fault, end := range map[string]func(){"frozen": server.Resume, "killed": server.Start} {
 				if fault == "frozen" {
@@ -38,7 +46,7 @@ func TestOutage(t *testing.T) {
 				eventually(t, "ready again after "+fault, func() bool {
 					return r.do("GET", r.Listen+"/readyz", "", held{}).StatusCode == http.StatusOK
 				})
-				if store == "redis" && fault == "killed" { // it kept nothing on disk
+				if in.forgets && fault == "killed" {
 					wantStatus(t, "a store that came back empty", r.me(h), http.StatusUnauthorized)
 					h = r.mustLogin("user-000001")
 				}

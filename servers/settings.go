@@ -45,7 +45,6 @@ type settings struct {
 	RevocationScope string      `json:"revocation_scope"` // replicas that know of a log-out: all, replica (that one), none
 	Redis           string      `json:"redis"`
 	Postgres        string      `json:"postgres"`
-	Unlogged        bool        `json:"unlogged"`
 	Pool            int         `json:"pool"`
 	StoreTimeout    string      `json:"store_timeout"`
 	MemoryMax       int         `json:"memory_max"`
@@ -78,7 +77,7 @@ func (c *Config) settings(listen, private string) settings {
 		SessionsPerUser: c.SessionsPerUser, RevocationScope: string(c.kind.scope), LoginFailures: c.LoginFailures,
 		LoginWindow: c.LoginWindow.String(), FailuresAt: c.failuresAt(), Readiness: c.Readiness,
 		Leeway: c.Leeway.String(), Issuer: c.Issuer, Audience: c.Audience,
-		Redis: address(c.Redis), Postgres: address(c.Postgres), Unlogged: c.Unlogged,
+		Redis: address(c.Redis), Postgres: address(c.Postgres),
 		Pool: c.Pool, StoreTimeout: c.StoreTimeout.String(), MemoryMax: c.MemoryMax, Sweep: c.Sweep.String(),
 		Accounts: c.Accounts, SeedUsers: c.SeedUsers, Argon2: c.Argon2.String(),
 		LoginPermits: c.loginPermits(), LoginQueue: c.LoginQueue, Mint: c.Mint,

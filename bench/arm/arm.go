@@ -63,6 +63,7 @@ type StoreUse struct {
 // Kind is an arm of the catalogue.
 type Kind struct {
 	Name    trial.Arm
+	Plain   trial.Arm // the arm that it adds something to, such as a cache; "" if it is a plain one itself
 	Family  Family
 	Factors []string          // what sets it apart, as factor=level: for verdicts that depend on it
 	Server  map[string]string // the server's flags that make it
@@ -95,6 +96,9 @@ func All() []Kind {
 		{Name: "session/postgres", Family: Session, Factors: []string{"store=postgres"},
 			Server: map[string]string{"auth": "session", "store": "postgres"}, Stores: []StoreUse{{"postgres", true}}, State: Shared, Ends: AtOnce,
 			Carrier: Cookie, Colour: 0x5562c9},
+		{Name: "session/postgres-unlogged", Plain: "session/postgres", Family: Session,
+			Factors: []string{"store=postgres", "durability=unlogged"}, Server: map[string]string{"auth": "session", "store": "postgres-unlogged"},
+			Stores: []StoreUse{{"postgres", true}}, State: Shared, Ends: AtOnce, Carrier: Cookie, Colour: 0x8c9aeb},
 		{Name: "session/cookie", Family: Session, Factors: []string{"store=cookie"},
 			Server: map[string]string{"auth": "session", "store": "cookie"}, Keys: true, State: Client, Ends: AtExpiry,
 			Carrier: Cookie, Colour: 0x7b4fa8},
@@ -197,9 +201,15 @@ func (k Kind) PublicKey() bool {
 // in one replica, and the balancer sends a user's requests to any.
 func (k Kind) Loses(b trial.Balancer) bool { return k.State == Replica && !b.Sticks() }
 
-// Of a family keeps some arms.
+// of keeps a family's arms.
 func (f Family) of(names []trial.Arm) []trial.Arm {
 	return slices.DeleteFunc(slices.Clone(names), func(a trial.Arm) bool { return Of(a).Family != f })
+}
+
+// Plain keeps the arms that add nothing to another. What is claimed of sessions and
+// of JWT is claimed of these.
+func Plain(names []trial.Arm) []trial.Arm {
+	return slices.DeleteFunc(slices.Clone(names), func(a trial.Arm) bool { return Of(a).Plain != "" })
 }
 
 // Sessions and Tokens keep the arms of a family.

@@ -55,6 +55,9 @@ func TestTheCatalogueHangsTogether(t *testing.T) {
 		if (k.Family == arm.Control) != (k.Carrier == arm.None) || k.Family != arm.Control && (len(k.Factors) == 0 || k.Ends == "") {
 			t.Errorf("%+v", k)
 		}
+		if plain := arm.Of(k.Plain); k.Plain != "" && (plain.Family != k.Family || plain.Plain != "" || len(k.Factors) <= len(plain.Factors)) {
+			t.Errorf("%s adds something to %s: %+v", k.Name, k.Plain, plain)
+		}
 		if (k.State == arm.Client) != (k.Ends == arm.AtExpiry) {
 			t.Errorf("%s: state %s ends %s", k.Name, k.State, k.Ends)
 		}

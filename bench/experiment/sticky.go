@@ -20,10 +20,10 @@ const (
 	inPostgres trial.Arm = "session/postgres"
 )
 
-// shared are the session arms whose store all replicas ask.
+// shared are the plain session arms whose store all replicas ask.
 func shared() (arms []trial.Arm) {
 	for _, k := range arm.All() {
-		if k.Family == arm.Session && k.State == arm.Shared {
+		if k.Family == arm.Session && k.State == arm.Shared && k.Plain == "" {
 			arms = append(arms, k.Name)
 		}
 	}

@@ -110,7 +110,7 @@ type setting struct{ field, value string }
 
 // wanted is the part of /config that a launch decides.
 func (l launch) wanted() []setting {
-	w := []setting{{"arm", string(l.spec.System.Arm.Base())}, {"credential", string(l.kind.Carrier)}, {"unlogged", "false"}}
+	w := []setting{{"arm", string(l.spec.System.Arm.Base())}, {"credential", string(l.kind.Carrier)}}
 	settings := l.settings()
 	for _, flag := range slices.Sorted(maps.Keys(settings)) {
 		w = append(w, setting{strings.ReplaceAll(flag, "-", "_"), settings[flag]})
