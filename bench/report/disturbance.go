@@ -55,7 +55,8 @@ func (n machineNoise) shares() string {
 // leftOut counts other trials than the table of validity, which has those of k6 too
 // and calibration in a column of its own.
 func (n machineNoise) leftOut() string {
-	return fmt.Sprintf("figures of %d of the driver's %s, calibration included, were left out", n.affected, plural(len(n.stolen), "trial", "trials"))
+	return fmt.Sprintf("figures of %d of the driver's %s, calibration included, were left out",
+		n.affected, plural(len(n.stolen), "trial", "trials"))
 }
 
 // disturbance says in one sentence that the machine was noisy, how much, and
