@@ -17,6 +17,7 @@ const (
 	stolenOurs  = trial.StolenGeneratorCPU
 	others      = trial.ForeignCPU
 	latePacer   = trial.LateGenerator
+	stoodStill  = trial.StoppedGenerator
 	busyPacer   = "busy generator"
 	clockStep   = "clock step"
 	died        = "component died"
@@ -56,6 +57,7 @@ func DoubtRules() []trial.DoubtRule {
 		rule(stolen, trial.Tail, 0.01, share, "one stolen tick is longer than most tails"),
 		rule(stolen, trial.Rate, 0.02, share, "a stolen CPU serves nobody"),
 		rule(stolenOurs, trial.Rate, 0.02, share, "a generator that stands still keeps a closed loop waiting"),
+		rule(stoodStill, trial.Rate, 0.02, "share of the step", "the same, by whatever stopped it"),
 		duet(rule(others, trial.CPUTotal, 0.03, share, "other work takes caches and memory bandwidth, in a duet of both sides"), 0.65),
 		duet(rule(others, trial.CPUSplit, 0.03, share, "the same"), 0.10),
 		rule(others, trial.Median, 0.03, share, "requests wait for other work"),
@@ -167,6 +169,12 @@ func (in Instrument) causes(m *trial.Measurement, cells int) (found []trial.Doub
 	if generator.Total > 0 && len(closed) > 0 {
 		share := float64(generator.Steal) / float64(generator.Total)
 		over(stolenOurs, share, smallestDoubtTicks/float64(generator.Total), fmt.Sprintf("%.0f %% of the generator's CPU was stolen", 100*share))
+	}
+	for _, r := range closed {
+		if r.Seconds > 0 {
+			share := r.StoodStill / r.Seconds
+			over(stoodStill, share, 0, fmt.Sprintf("the generator stood still for %.0f %% of the step", 100*share))
+		}
 	}
 	for _, r := range open {
 		if r.PacerLag.Count() > 0 {

@@ -52,6 +52,10 @@ func TestDoubtsSpoilWhatTheyTouchAndNothingElse(t *testing.T) {
 			close(m)
 			m.Usage.Ticks["cpu0"] = trial.CPUTicks{Steal: 100, Total: 1000}
 		}, "10 % of the generator's CPU was stolen", "rate"},
+		"generator stopped": {func(m *trial.Measurement) { m.Streams[trial.Main].StoodStill = 1 }, "", ""}, // its lag tells
+		"stopped, closed loop": {func(m *trial.Measurement) { close(m); m.Streams[trial.Main].StoodStill = 1 },
+			"stood still for 10 % of the step", "rate"},
+		"stopped for a moment": {func(m *trial.Measurement) { close(m); m.Streams[trial.Main].StoodStill = 0.15 }, "", ""},
 		"pacer late for latency": {func(m *trial.Measurement) { m.Streams[trial.Main].PacerLag = lag(2 * time.Millisecond) },
 			"started late", "median, tail"},
 		"pacer late for CPU": {func(m *trial.Measurement) { m.Streams[trial.Main].PacerLag = lag(8 * time.Millisecond) }, "started late",

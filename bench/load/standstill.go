@@ -16,6 +16,7 @@ const standstill = 100 * time.Millisecond
 type pauses struct {
 	times       int
 	longest, at int64 // length, and from the leg's start until it began
+	all         int64 // of the leg's own time
 }
 
 // turned takes in that the loop has turned at now, and before that at last.
@@ -25,6 +26,7 @@ func (l *leg) turned(last, now int64) {
 		return
 	}
 	l.pauses.times++
+	l.pauses.all += max(0, min(now, l.end)-last)
 	if gap > l.pauses.longest {
 		l.pauses.longest, l.pauses.at = gap, last-l.start
 	}

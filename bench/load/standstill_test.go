@@ -119,6 +119,9 @@ func TestStoppedGeneratorSaysSo(t *testing.T) {
 		if d, err := time.ParseDuration(m[1]); err != nil || d < least.Truncate(time.Millisecond) || d > most {
 			t.Errorf("%s: stood still for %s (%v), want %v to %v", key, m[1], err, least, most)
 		}
+		if r.StoodStill < least.Seconds() {
+			t.Errorf("%s: stood still for %v s in all, want at least %v", key, r.StoodStill, least)
+		}
 	}
 	if lag := results["open"].PacerLag.Max(); lag < held/2 {
 		t.Errorf("the open stream's pacer lagged by no more than %v", lag)
@@ -173,6 +176,9 @@ func TestGapsOfTheLoop(t *testing.T) {
 	} {
 		for _, g := range c.gaps {
 			c.leg.turned(g[0]*ms, g[1]*ms)
+		}
+		if all := c.leg.pauses.all; all > c.leg.end-c.leg.start {
+			t.Errorf("%s: stood still for %v, which is more than the leg took", name, time.Duration(all))
 		}
 		if got := c.leg.pauses.note(); (got == "") != (c.want == "") || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)

@@ -12,7 +12,8 @@ import (
 const noisyShare = 0.1
 
 // machineCauses are the doubts that another machine, or another hour, would lift.
-var machineCauses = []string{trial.StolenCPU, trial.StolenGeneratorCPU, trial.ForeignCPU, trial.LateGenerator}
+var machineCauses = []string{trial.StolenCPU, trial.StolenGeneratorCPU, trial.ForeignCPU, trial.LateGenerator,
+	trial.StoppedGenerator}
 
 // machineNoise is how much the machine disturbed the driver's trials.
 type machineNoise struct {

@@ -27,6 +27,7 @@ const (
 	StolenGeneratorCPU = "stolen CPU of the generator" //
 	ForeignCPU         = "CPU used by other processes" // on the system's CPUs
 	LateGenerator      = "late generator"
+	StoppedGenerator   = "generator that stood still" // in a closed loop, which no lag tells of
 )
 
 // Doubt is a reason to distrust some figures of a trial, and not others.

@@ -121,6 +121,8 @@ type StreamResult struct {
 	PacerLag  *Histogram            `json:"pacerLag,omitempty"`  // intended start to dispatch: the generator's own fault
 	QueueWait *Histogram            `json:"queueWait,omitempty"` // dispatch to a free connection
 
+	StoodStill float64 `json:"stoodStillSeconds,omitempty"` // of Seconds: the generator neither sent nor read, in pauses of more than 0.1 s
+
 	SentBytes     int64    `json:"sentBytes"`     // at the client's sockets
 	ReceivedBytes int64    `json:"receivedBytes"` //
 	Notes         []string `json:"notes,omitempty"`
