@@ -158,21 +158,53 @@ func (a *arm) keepSessions(sessions session.Store, cfg Config, metrics *api.Metr
 }
 
 func openTokens(_ context.Context, a *arm, cfg Config, _ *api.Metrics) error {
-	if err := token.GenerateKeys(cfg.Keys, cfg.Alg); err != nil {
-		return fmt.Errorf("-keys: %w", err)
-	}
-	keys, err := token.LoadKeys(cfg.Keys, cfg.Alg)
+	keys, err := cfg.signingKeys()
 	if err != nil {
-		return fmt.Errorf("-keys: %w", err)
+		return err
 	}
-	a.tokens, err = token.New(keys, token.Config{
-		Profile: token.Profile(cfg.Profile), Issuer: cfg.Issuer, Audience: cfg.Audience, Lifetime: cfg.Lifetime, Leeway: cfg.Leeway, Now: cfg.Now,
-	})
-	if err != nil {
+	if a.tokens, err = token.New(keys, cfg.tokens()); err != nil {
 		return err
 	}
 	a.auth, a.jwks = a.tokens, a.tokens.JWKS
 	return nil
+}
+
+// openDenylist makes tokens that end by a log-out.
+func openDenylist(ctx context.Context, a *arm, cfg Config, metrics *api.Metrics) error {
+	keys, err := cfg.signingKeys()
+	if err != nil {
+		return err
+	}
+	list := token.NewDenylist(a.redis, cfg.StoreTimeout, metrics.StoreObserver("denylist", token.DenylistOperations()...))
+	if err := list.Ping(ctx); err != nil {
+		return fmt.Errorf("-redis: %w", err)
+	}
+	revocable, err := token.NewRevocable(keys, cfg.tokens(), list)
+	if err != nil {
+		return err
+	}
+	revocable.FailOpen = cfg.DenylistFail == failOpen
+	a.tokens, a.auth, a.jwks = revocable.Authenticator, revocable, revocable.JWKS
+	a.checks = append(a.checks, api.Check{Name: "redis", Ready: list.Ready})
+	return nil
+}
+
+// signingKeys reads the keys, and makes one if there is none.
+func (c *Config) signingKeys() (*token.KeySet, error) {
+	if err := token.GenerateKeys(c.Keys, c.Alg); err != nil {
+		return nil, fmt.Errorf("-keys: %w", err)
+	}
+	keys, err := token.LoadKeys(c.Keys, c.Alg)
+	if err != nil {
+		return nil, fmt.Errorf("-keys: %w", err)
+	}
+	return keys, nil
+}
+
+// tokens is what the flags say of tokens.
+func (c *Config) tokens() token.Config {
+	return token.Config{Profile: token.Profile(c.Profile), Issuer: c.Issuer, Audience: c.Audience,
+		Lifetime: c.Lifetime, Leeway: c.Leeway, Now: c.Now}
 }
 
 // openForeign verifies another issuer's tokens. It is ready as long as the keys
@@ -180,10 +212,7 @@ func openTokens(_ context.Context, a *arm, cfg Config, _ *api.Metrics) error {
 func openForeign(_ context.Context, a *arm, cfg Config, _ *api.Metrics) (err error) {
 	a.foreign, err = token.NewRemote(
 		token.Source{Location: cfg.JWKS, Refresh: cfg.JWKSRefresh, Stale: cfg.JWKSStale, Timeout: cfg.StoreTimeout},
-		token.Config{
-			Profile: token.Profile(cfg.Profile), Issuer: cfg.Issuer, Audience: cfg.Audience, Lifetime: cfg.Lifetime, Leeway: cfg.Leeway,
-			Now: cfg.Now,
-		})
+		cfg.tokens())
 	if err != nil {
 		return fmt.Errorf("-jwks: %w", err)
 	}

@@ -23,6 +23,7 @@ type kind struct {
 	// flags choose it: -auth, and of -store, -alg, -profile and any other what sets
 	// it apart. Together the kinds say what these flags take, and /config repeats them.
 	flags  map[string]string
+	column string                   // of SECURITY.md; "": its own. Where algorithms differ in nothing else, one stands for all
 	stores []string                 // redis, postgres: opened for its credentials
 	check  func(c *Config) error    // refuses what it lacks or cannot use; nil: it takes anything
 	open   opener                   // fills in what authenticates
@@ -31,7 +32,7 @@ type kind struct {
 	carrier api.Carrier // unless -credential says otherwise
 	cookie  string      // its cookie's name
 	scope   scope
-	ends    func(c *Config) time.Duration // longest life after a log-out; nil: it ends at once
+	ends    func(c *Config) time.Duration // longest life after a log-out; nil or 0: it ends at once
 	leeway  bool                          // replicas judge its end by their own clocks, and allow each other -leeway
 	foreign bool                          // another issuer's: it is verified, and there are no accounts
 }
@@ -75,6 +76,12 @@ func kinds() []kind {
 	for _, alg := range token.Algorithms() {
 		all = append(all, tokens(alg, alg, kind{open: openTokens, check: fitTokens, says: sayTokens}))
 	}
+	for _, alg := range token.Algorithms() {
+		k := tokens(alg+"+denylist", alg, kind{open: openDenylist, check: fitTokens, says: sayDenylist, stores: []string{"redis"}})
+		k.flags["denylist"], k.column = "redis", "jwt/HS256+denylist"
+		k.scope, k.ends = allKnow, endsByDenylist
+		all = append(all, k)
+	}
 	cognito := tokens("cognito", "RS256", kind{open: openForeign, check: fitForeign, says: sayForeign, foreign: true})
 	cognito.flags["profile"] = string(token.Cognito)
 	return append(all, cognito)
@@ -107,11 +114,8 @@ func choose(among []kind, given map[string]string) (kind, error) {
 		if k.fits(given) {
 			return k, nil
 		}
-		for flag := range k.flags {
-			if flag != "auth" && flag != "store" && k.flags[flag] == given[flag] {
-				near = append(near, strings.Join(k.args(), " "))
-				break
-			}
+		if k.near(given) {
+			near = append(near, strings.Join(k.args(), " "))
 		}
 	}
 	return kind{}, fmt.Errorf("no arm has these flags: want %s", strings.Join(near, ", or "))
@@ -132,6 +136,21 @@ func (k kind) fits(given map[string]string) bool {
 	return true
 }
 
+// near says whether it has one of the flags given, and asks for no other: -auth,
+// -store and -alg have defaults.
+func (k kind) near(given map[string]string) (shares bool) {
+	for flag, level := range k.flags {
+		switch {
+		case flag == "auth" || flag == "store":
+		case level == given[flag]:
+			shares = true
+		case flag != "alg" && given[flag] == "":
+			return false
+		}
+	}
+	return shares
+}
+
 // args are the flags that choose it.
 func (k kind) args() (args []string) {
 	for _, flag := range slices.Sorted(maps.Keys(k.flags)) {
@@ -149,6 +168,15 @@ func (c *Config) uses(store string) bool {
 func (c *Config) leeway() time.Duration {
 	if c.kind.leeway {
 		return c.Leeway
+	}
+	return 0
+}
+
+// endsByDenylist is how long a token works after its log-out: not at all, unless
+// tokens are accepted while nobody can tell which have ended.
+func endsByDenylist(c *Config) time.Duration {
+	if c.DenylistFail == failOpen {
+		return c.Lifetime + c.Leeway
 	}
 	return 0
 }
@@ -187,6 +215,11 @@ func fitTokens(c *Config) error {
 }
 
 func sayTokens(c *Config, s *settings) { s.KeysPoll = c.KeysPoll.String() }
+
+func sayDenylist(c *Config, s *settings) {
+	sayTokens(c, s)
+	s.DenylistFail = c.DenylistFail
+}
 
 // fitForeign refuses what a replica that only verifies has no use for: a flag
 // that does nothing is a misunderstanding.

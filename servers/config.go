@@ -28,6 +28,8 @@ type Config struct {
 	Profile, JWKS    string
 	JWKSRefresh      time.Duration
 	JWKSStale        time.Duration
+	Denylist         string
+	DenylistFail     string
 	Credential       string
 	InsecureCookies  bool
 	Lifetime, Leeway time.Duration
@@ -60,6 +62,12 @@ type Config struct {
 	// Now is this replica's clock. What replicas share is judged by the store's.
 	Now func() time.Time
 }
+
+// What becomes of tokens while their denylist does not answer.
+const (
+	failClosed = "closed" // 503
+	failOpen   = "open"   // accepted, also those that were revoked
+)
 
 // ownName is the issuer of this server's own tokens, and whom they are for.
 const ownName = "authbench"
@@ -137,6 +145,10 @@ func (c *Config) define(fs *flag.FlagSet) {
 			"to 5s after the last at the earliest")
 	fs.DurationVar(&c.JWKSStale, "jwks-stale", time.Hour,
 		"`time` for which the last keys verify while -jwks cannot be read; after it the answer is 503")
+	fs.StringVar(&c.Denylist, "denylist", "", "where it stands which tokens have ended before their expiry: "+strings.Join(levels("denylist"), ", ")+
+		" (with -auth jwt; default: nowhere, a log-out ends no token)")
+	fs.StringVar(&c.DenylistFail, "denylist-fail", failClosed,
+		"what becomes of tokens while the denylist does not answer: closed (503) or open (accepted, also those that were revoked)")
 	fs.StringVar(&c.Credential, "credential", "", "what carries the credential: header or cookie (default cookie for session, header for jwt)")
 	fs.BoolVar(&c.InsecureCookies, "insecure-cookies", false,
 		"drop the __Host- prefix and Secure from cookies, for plain HTTP; a warning is logged")
@@ -209,6 +221,7 @@ func (c *Config) complete() error {
 		{"credential", c.Credential, []string{"", "header", "cookie"}},
 		{"accounts", c.Accounts, []string{"memory", "postgres"}},
 		{"touch", c.Touch, []string{"never", "throttled", "always"}},
+		{"denylist-fail", c.DenylistFail, []string{failClosed, failOpen}},
 		{"readiness", c.Readiness, []string{"store", "always"}},
 	} {
 		if !slices.Contains(choice.want, choice.value) {
@@ -271,6 +284,9 @@ func (c *Config) complete() error {
 	if c.JWKS != "" && !c.kind.foreign {
 		return errors.New("-jwks needs -profile cognito: our own tokens are verified by -keys")
 	}
+	if c.DenylistFail == failOpen && c.Denylist == "" {
+		return errors.New("-denylist-fail open needs -denylist redis: there is nothing to fail")
+	}
 	if c.kind.check != nil {
 		if err := c.kind.check(c); err != nil {
 			return err
@@ -320,7 +336,7 @@ func (c *Config) failuresAt() string {
 func (c *Config) opens() error {
 	switch {
 	case c.uses("redis") && c.Redis == "":
-		return errors.New("-store redis needs -redis URL")
+		return errors.New("-store redis and -denylist redis need -redis URL")
 	case c.uses("postgres") && c.Postgres == "":
 		return errors.New("-store postgres and -accounts postgres need -postgres URL")
 	}

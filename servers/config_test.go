@@ -35,6 +35,11 @@ func TestBadFlags(t *testing.T) {
 		{"-auth jwt", "-auth jwt needs -keys DIR"},
 		{"-auth jwt -profile auth0", `-profile "auth0": want `},
 		{"-profile cognito", "no arm has these flags: want -alg RS256 -auth jwt -profile cognito"},
+		{"-auth jwt -keys d -denylist redis", "-denylist redis need -redis URL"},
+		{"-auth jwt -keys d -denylist memory", `-denylist "memory": want redis`},
+		{"-auth jwt -keys d -denylist redis -redis redis://x -denylist-fail soft", `-denylist-fail "soft": want closed, open`},
+		{"-auth jwt -keys d -denylist-fail open", "-denylist-fail open needs -denylist redis"},
+		{"-auth session -denylist redis -redis redis://x", "no arm has these flags: want -alg HS256 -auth jwt -denylist redis"},
 		{"-auth jwt -profile cognito -alg ES256", "want -alg ES256 -auth jwt, or -alg RS256 -auth jwt -profile cognito"},
 		{"-auth jwt -profile cognito -issuer i -audience a", "-profile cognito needs -jwks"},
 		{"-auth jwt -profile cognito -jwks f -audience a", "needs -issuer URL and -audience CLIENT_ID"},
@@ -48,7 +53,7 @@ func TestBadFlags(t *testing.T) {
 		{"-auth jwt -profile cognito -jwks f -issuer i -audience a -jwks-refresh 1ms", "-jwks-refresh: want at least 100ms"},
 		{"-auth jwt -profile cognito -jwks f -issuer i -audience a -jwks-stale 1s", "-jwks-stale: want at least -jwks-refresh"},
 		{"-auth jwt -keys d -jwks f", "-jwks needs -profile cognito"},
-		{"-auth session -store redis", "-store redis needs -redis URL"},
+		{"-auth session -store redis", "need -redis URL"},
 		{"-auth session -store postgres", "need -postgres URL"},
 		{"-accounts postgres", "need -postgres URL"},
 		{"-lifetime 0s", "-lifetime: want at least 1s"},
@@ -160,7 +165,8 @@ func TestEachArmIsChosenByItsFlags(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"": "none", "-store redis": "none", "-auth session": "session/memory", "-auth jwt -keys d": "jwt/HS256",
-		"-auth session -alg ES256": "session/memory", "-auth jwt -profile cognito -jwks f -issuer i -audience a": "jwt/cognito",
+		"-auth session -alg ES256": "session/memory", "-auth jwt -denylist redis -keys d -redis redis://x": "jwt/HS256+denylist",
+		"-auth jwt -profile cognito -jwks f -issuer i -audience a": "jwt/cognito",
 	} {
 		if c, err := parse(nil, strings.Fields(args)...); err != nil || c.kind.name != want {
 			t.Errorf("%q: arm %q, error %v; want %s", args, c.kind.name, err, want)

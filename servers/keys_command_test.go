@@ -16,7 +16,7 @@ func TestJ12_KeysByHand(t *testing.T) {
 
 func keysByHand(t *testing.T, arm string) {
 	keys, alg := t.TempDir(), alg(t, arm)
-	r := start(t, append(kindNamed(t, arm).args(), "-keys", keys, "-keys-poll", "10ms")...)
+	r := start(t, append(flagsOf(t, kindNamed(t, arm)), "-keys", keys, "-keys-poll", "10ms")...)
 	run := func(args ...string) (string, error) {
 		var out strings.Builder
 		err := keysCommand(t.Context(), append(args, "-keys", keys, "-alg", alg), &out)

@@ -226,6 +226,9 @@ func warn(log *slog.Logger, cfg Config) {
 	if cfg.InsecureCookies {
 		log.Warn("-insecure-cookies: credentials travel in cookies without Secure and __Host-")
 	}
+	if cfg.kind.flags["denylist"] != "" && cfg.DenylistFail == failOpen {
+		log.Warn("-denylist-fail open: while the denylist's store does not answer revoked tokens are accepted")
+	}
 	if cfg.ExtraWork > 0 {
 		log.Warn("-extra-work: every request burns CPU time for nothing; for testing a measurement only", "time", cfg.ExtraWork.String())
 	}

@@ -67,7 +67,7 @@ func TestJ12_RotationBehindTraffic(t *testing.T) {
 func rotate(t *testing.T, arm string) {
 	t.Parallel() // it waits
 	keys, alg := t.TempDir(), alg(t, arm)
-	flags := append(kindNamed(t, arm).args(), "-keys", keys)
+	flags := append(flagsOf(t, kindNamed(t, arm)), "-keys", keys)
 	const life = 6 * time.Second
 	var replicas []*replica
 	for _, name := range []string{"r1", "r2", "r3"} {

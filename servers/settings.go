@@ -22,6 +22,8 @@ type settings struct {
 	JWKS            string      `json:"jwks"`         // where its keys are
 	JWKSRefresh     string      `json:"jwks_refresh"` // longest life of a key that it removed; "" where there is none
 	JWKSStale       string      `json:"jwks_stale"`
+	Denylist        string      `json:"denylist"`      // the store that revoked tokens are looked up in; "" where there is none
+	DenylistFail    string      `json:"denylist_fail"` // closed or open: while it does not answer; "" where there is none
 	Replica         string      `json:"replica"`
 	PID             int         `json:"pid"`
 	Listen          string      `json:"listen"`
@@ -69,8 +71,9 @@ type settings struct {
 func (c *Config) settings(listen, private string) settings {
 	t := c.transport()
 	s := settings{
-		Arm: c.kind.name, Auth: c.Auth, Store: c.kind.flags["store"], Alg: c.Alg, Profile: c.Profile, Replica: c.Replica,
-		PID: os.Getpid(), Listen: listen, Private: private, PrivateHosts: c.PrivateHosts,
+		Arm: c.kind.name, Auth: c.Auth, Store: c.kind.flags["store"], Alg: c.Alg, Profile: c.Profile, Denylist: c.Denylist,
+		Replica: c.Replica,
+		PID:     os.Getpid(), Listen: listen, Private: private, PrivateHosts: c.PrivateHosts,
 		GoVersion: runtime.Version(), GOMAXPROCS: runtime.GOMAXPROCS(0),
 		Credential: t.Carrier, InsecureCookies: c.InsecureCookies,
 		Lifetime: c.Lifetime.String(), IdleTimeout: c.IdleTimeout.String(), Touch: c.Touch, TouchEvery: c.TouchEvery.String(),

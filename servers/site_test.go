@@ -83,6 +83,15 @@ func kindNamed(t *testing.T, arm string) kind {
 	return kind{}
 }
 
+// flagsOf choose an arm, and name a Redis of its own where it has one.
+func flagsOf(t *testing.T, k kind) []string {
+	t.Helper()
+	if !slices.Contains(k.stores, "redis") {
+		return k.args()
+	}
+	return append(k.args(), "-redis", storetest.Redis(t).URL, "-store-timeout", "10s")
+}
+
 // alg is the algorithm that an arm signs by.
 func alg(t *testing.T, arm string) string { return kindNamed(t, arm).flags["alg"] }
 

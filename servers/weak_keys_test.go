@@ -47,7 +47,7 @@ func TestJ11_NoStartWithWeakKeys(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(keys, alg+".key"), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			cfg, err := parse(nil, append(kindNamed(t, arm).args(), "-keys", keys, "-listen", "127.0.0.1:0")...)
+			cfg, err := parse(nil, append(kindNamed(t, arm).args(), "-keys", keys, "-listen", "127.0.0.1:0", "-redis", "redis://x")...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -32,6 +32,7 @@ const (
 	Replica State = "replica" // in the memory of the replica that made it
 	Shared  State = "shared"  // in a store that all replicas ask
 	Client  State = "client"  // in the credential itself
+	Split   State = "split"   // in the credential; what ends it early, in a store that all replicas ask
 )
 
 // Ending says when a credential that was logged out stops working everywhere.
@@ -63,7 +64,7 @@ type StoreUse struct {
 // Kind is an arm of the catalogue.
 type Kind struct {
 	Name    trial.Arm
-	Plain   trial.Arm // the arm that it adds something to, such as a cache; "" if it is a plain one itself
+	Plain   trial.Arm // the arm that it adds something to, such as a denylist; "" if it is a plain one itself
 	Family  Family
 	Factors []string          // what sets it apart, as factor=level: for verdicts that depend on it
 	Server  map[string]string // the server's flags that make it
@@ -86,6 +87,10 @@ func All() []Kind {
 			Server: map[string]string{"auth": "jwt", "alg": alg}, Keys: true, Stores: standby, State: Client, Ends: AtExpiry,
 			Carrier: Header, Colour: colour}
 	}
+	denylist := token("HS256+denylist", "HS256", 0x8a6d3b)
+	denylist.Plain, denylist.Server["denylist"] = "jwt/HS256", "redis"
+	denylist.Factors = append(denylist.Factors, "denylist=redis")
+	denylist.Stores, denylist.State, denylist.Ends = []StoreUse{{"redis", true}}, Split, AtOnce
 	return []Kind{
 		{Name: ControlArm, Family: Control, Server: map[string]string{"auth": "none"}, State: Nowhere, Carrier: None, Colour: 0x848d97},
 		{Name: "session/memory", Family: Session, Factors: []string{"store=memory"},
@@ -104,6 +109,7 @@ func All() []Kind {
 			Carrier: Cookie, Colour: 0x7b4fa8},
 		token("HS256", "HS256", 0xe3a01b), token("RS256", "RS256", 0xe5722c),
 		token("ES256", "ES256", 0xd43c3c), token("EdDSA", "EdDSA", 0xc94f8a),
+		denylist,
 	}
 }
 

@@ -46,7 +46,7 @@ func TestTheCatalogueHangsTogether(t *testing.T) {
 		if k.Name.Base() != k.Name {
 			t.Errorf("%s ends with what says how a credential travels", k.Name)
 		}
-		if (k.State == arm.Shared) != (k.Store() != "") {
+		if asks := k.State == arm.Shared || k.State == arm.Split; asks != (k.Store() != "") {
 			t.Errorf("%s: state %s, but the store asked is %q", k.Name, k.State, k.Store())
 		}
 		if k.Server["auth"] != string(k.Family) || !strings.HasPrefix(string(k.Name), string(k.Family)) {

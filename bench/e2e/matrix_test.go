@@ -132,25 +132,26 @@ func (db stores) sites(t *testing.T, name, database string, clientSide bool) fun
 	accounts := []string{"-accounts", "postgres", "-postgres", db.postgres.Database(database)}
 	flags := append(db.flags(name, t.TempDir()), accounts...)
 	if clientSide {
-		common := newSite(t, sticky, append(flags, "-lifetime", shortLife.String(), "-login-failures", "3")...)
-		keys := common
-		if k.Family == arm.Token {
-			folder := t.TempDir()
-			keys = newSite(t, sticky, append(db.flags(name, folder), "-keys-poll", "20ms")...)
-			keys.keys = folder
-		}
-		return func(id string) *site {
-			if id == "J12" {
-				return keys
-			}
-			return common
-		}
+		flags = append(flags, "-lifetime", shortLife.String())
+	} else {
+		flags = append(flags, "-touch", "always", "-sessions-per-user", "3")
 	}
-	common := newSite(t, sticky, append(flags, "-touch", "always", "-sessions-per-user", "3", "-login-failures", "3")...)
-	timed := newSite(t, sticky, append(flags, "-touch", "always", "-idle-timeout", "1500ms", "-lifetime", life.String())...)
+	common := newSite(t, sticky, append(flags, "-login-failures", "3")...)
+	timed, keys := common, common
+	if !clientSide {
+		timed = newSite(t, sticky, append(flags, "-idle-timeout", "1500ms", "-lifetime", life.String())...)
+	}
+	if k.Family == arm.Token {
+		folder := t.TempDir()
+		keys = newSite(t, sticky, append(db.flags(name, folder), "-keys-poll", "20ms")...)
+		keys.keys = folder
+	}
 	return func(id string) *site {
-		if id == "G11" || id == "G12" {
+		switch id {
+		case "G11", "G12":
 			return timed
+		case "J12":
+			return keys
 		}
 		return common
 	}

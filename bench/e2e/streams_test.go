@@ -23,6 +23,8 @@ func TestStreams(t *testing.T) {
 		"session/cookie":   trial.UnauthorizedSuccess, // the client keeps it
 		"jwt/HS256":        trial.UnauthorizedSuccess, // it lives until it expires
 		"jwt/ES256":        trial.UnauthorizedSuccess,
+
+		"jwt/HS256+denylist": trial.Refused,
 	} {
 		t.Run(arm, func(t *testing.T) {
 			s := newSite(t, false, db.flags(arm, keys)...)

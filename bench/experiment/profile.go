@@ -90,7 +90,7 @@ func Profiles() []Profile {
 	full := standard
 	full.Name = "full"
 	full.CostBlocks, full.CostStepSeconds, full.CostLoads = 24, 3, []int{15, 30, 45}
-	full.CostArms = append(slices.Clone(standard.CostArms), "session/postgres-unlogged", "session/cookie")
+	full.CostArms = append(slices.Clone(standard.CostArms), "session/postgres-unlogged", "session/cookie", "jwt/HS256+denylist")
 	full.ScaleBlocks, full.ScaleReplicas, full.ScaleStepSeconds, full.ScaleSearchSteps = 8, []int{1, 4, 8}, 5, 40
 	full.StickyBlocks, full.StickyRequests = 5, 20_000
 	full.RevokeBlocks, full.RevokeLifetimes = 6, []string{"2s", "5s", "15s"}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"authbench/servers/account"
 	"authbench/servers/auth"
 	"authbench/servers/session"
@@ -26,7 +28,9 @@ import (
 // look-up and no verification is of the one that was just used.
 const residents = 1000
 
-func tokens(b *testing.B, alg string) auth.Authenticator {
+var tokenConfig = token.Config{Issuer: "authbench", Audience: "authbench", Lifetime: time.Hour}
+
+func signingKeys(b *testing.B, alg string) *token.KeySet {
 	b.Helper()
 	dir := b.TempDir()
 	if err := token.GenerateKeys(dir, alg); err != nil {
@@ -36,7 +40,12 @@ func tokens(b *testing.B, alg string) auth.Authenticator {
 	if err != nil {
 		b.Fatal(err)
 	}
-	a, err := token.New(keys, token.Config{Issuer: "authbench", Audience: "authbench", Lifetime: time.Hour})
+	return keys
+}
+
+func tokens(b *testing.B, alg string) auth.Authenticator {
+	b.Helper()
+	a, err := token.New(signingKeys(b, alg), tokenConfig)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -95,6 +104,9 @@ func BenchmarkVerify(b *testing.B) {
 		cs := issue(b, a, residents)
 		b.Run("alg="+alg, func(b *testing.B) { authenticate(b, a, cs) })
 	}
+	listed, _ := revocable(b, "HS256")
+	cs := issue(b, listed, residents)
+	b.Run("alg=HS256+denylist", func(b *testing.B) { authenticate(b, listed, cs) })
 }
 
 // sessionStore is a store of sessions, and how to ask how many bytes they take in it.
@@ -108,11 +120,11 @@ func sessionStores(b *testing.B) []sessionStore {
 	b.Helper()
 	ctx := context.Background()
 	limits := store.Options{Timeout: 5 * time.Second, Pool: 4}
-	redis, err := store.OpenRedis(storetest.Redis(b).URL, limits)
+	client, err := store.OpenRedis(storetest.Redis(b).URL, limits)
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { redis.Close() })
+	b.Cleanup(func() { client.Close() })
 	pg, err := store.OpenPostgres(ctx, storetest.Postgres(b).URL, limits)
 	if err != nil {
 		b.Fatal(err)
@@ -129,19 +141,22 @@ func sessionStores(b *testing.B) []sessionStore {
 			runtime.ReadMemStats(&m)
 			return int64(m.HeapAlloc), nil
 		}},
-		{"redis", session.NewRedis(redis, limits.Timeout), func() (int64, error) {
-			text, err := redis.Info(ctx, "memory").Result()
-			if err != nil {
-				return 0, err
-			}
-			_, rest, _ := strings.Cut(text, "used_memory:")
-			line, _, _ := strings.Cut(rest, "\r")
-			return strconv.ParseInt(line, 10, 64)
-		}},
+		{"redis", session.NewRedis(client, limits.Timeout), func() (int64, error) { return usedMemory(ctx, client) }},
 		{"postgres", postgres, func() (n int64, err error) {
 			return n, pg.Pool.QueryRow(ctx, "SELECT pg_total_relation_size('sessions')").Scan(&n)
 		}},
 	}
+}
+
+// usedMemory is what a Redis says of itself.
+func usedMemory(ctx context.Context, client *redis.Client) (int64, error) {
+	text, err := client.Info(ctx, "memory").Result()
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(text, "used_memory:")
+	line, _, _ := strings.Cut(rest, "\r")
+	return strconv.ParseInt(line, 10, 64)
 }
 
 func BenchmarkLookup(b *testing.B) {

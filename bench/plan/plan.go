@@ -169,7 +169,7 @@ func marks(l load, m Measured, s Sized) (all []Mark) {
 			all = append(all, mark)
 		}
 	}
-	add(Far, l.Rate > FarTimes*m.Rate || s.Store != "" && l.sessions() > FarTimes*m.Sessions)
+	add(Far, l.Rate > FarTimes*m.Rate || l.kind.State == arm.Shared && l.sessions() > FarTimes*m.Sessions)
 	add(Sharded, s.Stores.Estimate > 1)
 	add(ByMemory, s.Store != "" && l.byMemory() > max(1, l.byCPU()))
 	add(Pool, s.PoolNeeded > m.Pool*max(1, int(s.Stores.Estimate)))

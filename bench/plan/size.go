@@ -95,7 +95,7 @@ type load struct {
 
 // writing is how many writes a request adds to the store.
 func (l load) writing() float64 {
-	if l.kind.Store() == "" || l.kind.State != arm.Shared {
+	if l.kind.State != arm.Shared {
 		return 0
 	}
 	return l.writes()

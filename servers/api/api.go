@@ -31,8 +31,8 @@ import (
 )
 
 // Check says whether something that the replica needs is there: nil, or an error
-// that wraps [store.WritesRefusedError] where only half of it is. Name is for the
-// answer of /readyz.
+// that wraps [store.WritesRefusedError] or [store.EvictsError] where only half of it
+// is. Name is for the answer of /readyz.
 type Check struct {
 	Name  string
 	Ready func(context.Context) error
@@ -42,6 +42,9 @@ type Check struct {
 func (c Check) fault(err error) string {
 	if refused, ok := errors.AsType[*store.WritesRefusedError](err); ok {
 		return c.Name + " refuses writes (" + refused.Why + ")"
+	}
+	if evicts, ok := errors.AsType[*store.EvictsError](err); ok {
+		return c.Name + " evicts (" + evicts.Policy + "), want noeviction"
 	}
 	return c.Name + " does not answer"
 }

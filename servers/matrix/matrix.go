@@ -20,7 +20,7 @@ const (
 // Arms lists the columns.
 func Arms() []string {
 	return []string{"session/memory", "session/redis", "session/postgres", "session/postgres-unlogged", "session/cookie",
-		"jwt/HS256", "jwt/RS256", "jwt/ES256", "jwt/EdDSA"}
+		"jwt/HS256", "jwt/RS256", "jwt/ES256", "jwt/EdDSA", "jwt/HS256+denylist"}
 }
 
 // Row is one check.

@@ -32,6 +32,28 @@ func RedisReady(ctx context.Context, client *redis.Client, key string) error {
 	return fmt.Errorf("ask redis: %w", err)
 }
 
+// EvictsError says that a database may throw away what it is to keep. Policy is
+// Redis' word for what it throws away.
+type EvictsError struct{ Policy string }
+
+func (e *EvictsError) Error() string {
+	return "it evicts (" + e.Policy + "): want maxmemory-policy noeviction"
+}
+
+// RedisKeeps says whether Redis keeps what it is given: it gives *EvictsError if
+// not. INFO is for everybody; CONFIG, which says the same, many hosters forbid.
+func RedisKeeps(ctx context.Context, client *redis.Client) error {
+	info, err := client.Info(ctx, "memory").Result()
+	if err != nil {
+		return fmt.Errorf("ask redis: %w", err)
+	}
+	_, rest, _ := strings.Cut(info, "maxmemory_policy:")
+	if policy, _, _ := strings.Cut(rest, "\r\n"); policy != "noeviction" {
+		return fmt.Errorf("ask redis: %w", &EvictsError{policy})
+	}
+	return nil
+}
+
 // Ready says whether the database answers and takes writes: it gives
 // *WritesRefusedError if not the latter. PostgreSQL says so by itself with any
 // answer, from version 14 on, so that costs no query.

@@ -262,7 +262,7 @@ func TestJ07_ClaimsAreRequiredAndTyped(t *testing.T) {
 		if name == "iat" || name == "exp" {
 			for _, wrong := range []string{
 				`"` + value + `"`, value + ".0", value + ".5", value + "e0", "-" + value, "0" + value, "+" + value,
-				"0x10", "1e10", "9999999999999", "99999999999999999999", "NaN", "Infinity", "-1", "-0", "1_0",
+				"0x10", "1e10", "9999999999999999", "99999999999999999999", "NaN", "Infinity", "-1", "-0", "1_0",
 			} {
 				variants = append(variants, variant{member, fmt.Sprintf("%q:%s", name, wrong), errClaims})
 			}

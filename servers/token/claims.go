@@ -2,6 +2,8 @@ package token
 
 import (
 	"time"
+
+	"authbench/servers/auth"
 )
 
 // mediaType is the header's typ: an access token (RFC 9068), so that no other
@@ -13,7 +15,7 @@ var (
 	errType      = refusal("is not of type at+jwt")
 	errKey       = refusal("names no known key")
 	errAlgorithm = refusal("names another algorithm than its key's")
-	errClaims    = refusal("has claims that are not iss, aud, sub, role, iat, exp and jti alone, each of its type and once")
+	errClaims    = refusal("has claims that are not iss, aud, sub, role, iat, exp and jti alone (and gen, where they are counted), each of its type and once")
 	errIssuer    = refusal("is from another issuer")
 	errAudience  = refusal("is for another audience")
 	errExpired   = refusal("is expired")
@@ -56,12 +58,13 @@ func parseHeader(in []byte, typed bool) (header, error) {
 	return h, nil
 }
 
-// claims is a token's payload: exactly these seven claims. Times are whole
-// seconds since 1970 (NumericDate). The texts alias the decoded payload.
+// claims is a token's payload: exactly these claims. Times are whole seconds
+// since 1970 (NumericDate). The texts alias the decoded payload.
 type claims struct {
 	iss, aud, sub, jti []byte
 	role               string
 	iat, exp           int64
+	gen                int64 // of a revocable token: the generation that it was issued in
 }
 
 // One bit for each claim, to see that each comes exactly once.
@@ -73,25 +76,27 @@ const (
 	seenIat
 	seenExp
 	seenJti
-	seenAll = 1<<iota - 1
+	seenGen
+	seenOwn       = seenGen - 1
+	seenRevocable = seenOwn | seenGen
 )
 
-// parseClaims reads decoded payload bytes, which it may overwrite. Claims that
-// it does not know are refused rather than ignored: the issuer is this same
-// program, so an unknown name is an error or an attack (a claim in other
-// case, say), and an nbf must not be silently passed over.
-func parseClaims(in []byte) (claims, error) {
+// parseClaims reads decoded payload bytes, which it may overwrite, and wants the
+// claims whose bits are in all. Others are refused rather than ignored: the issuer
+// is this same program, so an unknown name is an error or an attack (a claim in
+// other case, say), and an nbf must not be silently passed over.
+func parseClaims(in []byte, all int) (claims, error) {
 	var c claims
 	seen := 0
 	o := object{in: in}
 	for o.next() {
 		bit := c.set(string(o.name), o.value)
-		if bit == 0 || seen&bit != 0 {
+		if bit&all == 0 || seen&bit != 0 {
 			return claims{}, errClaims
 		}
 		seen |= bit
 	}
-	if o.err != nil || seen != seenAll {
+	if o.err != nil || seen != all {
 		return claims{}, errClaims
 	}
 	return c, nil
@@ -107,6 +112,9 @@ func (c *claims) set(name string, v value) (bit int) {
 	case "exp":
 		c.exp = v.number
 		return when(v.isNumber, seenExp)
+	case "gen":
+		c.gen = v.number
+		return when(v.isNumber, seenGen)
 	}
 	if len(v.text) == 0 { // a number, or text that says nothing
 		return 0
@@ -148,6 +156,11 @@ func knownRole(role string) string {
 		return "admin"
 	}
 	return ""
+}
+
+// principal is who the claims speak for.
+func (c *claims) principal() auth.Principal {
+	return auth.Principal{Subject: string(c.sub), Role: c.role, Expiry: time.Unix(c.exp, 0)}
 }
 
 // check judges claims against the configuration at the time now. A token is

@@ -11,9 +11,10 @@ import (
 // numbers. It is wrapped by the callers, which know what the bytes were.
 var errJSON = errors.New("not a flat JSON object of strings and whole numbers")
 
-// maxDigits bounds a number. Twelve digits reach the year 33658 as a
-// NumericDate and can overflow nothing.
-const maxDigits = 12
+// maxDigits bounds a number. Up to fifteen digits every reader of JSON sees the
+// same one, also who keeps it as a float (RFC 8259 section 6); as seconds they
+// reach far beyond what matters.
+const maxDigits = 15
 
 // value is what a member of a flat object may hold: text or a whole number, or,
 // where lists are allowed, a list of texts.

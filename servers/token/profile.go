@@ -16,6 +16,8 @@ const (
 	// of aud, and token_use, which says that it is no ID token. A member of the
 	// group "admin" is one; everybody else is a user.
 	Cognito Profile = "cognito"
+	// revocable is Own with one claim more, for a [Revocable] alone.
+	revocable Profile = "revocable"
 )
 
 // Profiles lists the values that Profile may have.
@@ -24,9 +26,9 @@ func Profiles() []Profile { return []Profile{Own, Cognito} }
 // fits refuses keys that the profile's tokens cannot be verified by.
 func (p Profile) fits(ks *KeySet) error {
 	switch {
-	case p != Own && p != Cognito:
+	case p != Own && p != Cognito && p != revocable:
 		return fmt.Errorf("token: unknown profile %q: want %q or %q", p, Own, Cognito)
-	case p == Own && (ks == nil || ks.signing == nil):
+	case (p == Own || p == revocable) && (ks == nil || ks.signing == nil):
 		return errors.New("token: no key to sign with: load or generate keys first")
 	case p == Cognito && (ks == nil || ks.typ != ""):
 		return fmt.Errorf("token: profile %s wants the keys of a JWKS: read them with ParseJWKS", Cognito)
@@ -35,10 +37,13 @@ func (p Profile) fits(ks *KeySet) error {
 }
 
 func (p Profile) parse(payload []byte) (claims, error) {
-	if p == Cognito {
+	switch p {
+	case Cognito:
 		return parseCognito(payload)
+	case revocable:
+		return parseClaims(payload, seenRevocable)
 	}
-	return parseClaims(payload)
+	return parseClaims(payload, seenOwn)
 }
 
 var errCognito = refusal("has claims that are not those of an access token of Cognito, each of its type and once")

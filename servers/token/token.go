@@ -13,7 +13,8 @@
 // critical extensions and untyped tokens. Whatever is accepted here, golang-jwt
 // accepts too, with the same meaning (a fuzz test holds them together).
 //
-// What a bare token cannot do is end early: [Authenticator.Revoke] says so.
+// What a bare token cannot do is end early: [Authenticator.Revoke] says so. A
+// [Revocable] can, at the price of asking a [Denylist] with every request.
 //
 // A [Remote] verifies tokens of another issuer instead, by a [Profile] and by keys
 // that it reads from that issuer.
@@ -112,6 +113,8 @@ type payload struct {
 	IssuedAt int64  `json:"iat"`
 	Expiry   int64  `json:"exp"`
 	ID       string `json:"jti"`
+	// Generation stands in revocable tokens alone.
+	Generation *int64 `json:"gen,omitempty"`
 }
 
 // Issue signs a token for p. Times in a token are whole seconds, rounded down,
@@ -119,6 +122,11 @@ type payload struct {
 // p.Expiry allows); an expiry that leaves nothing to live is an error, as is a
 // subject that does not fit.
 func (a *Authenticator) Issue(_ context.Context, p auth.Principal) (auth.Credential, time.Time, error) {
+	return a.issue(p, nil)
+}
+
+// issue is Issue, of a token of a generation if it is not nil.
+func (a *Authenticator) issue(p auth.Principal, generation *int64) (auth.Credential, time.Time, error) {
 	if a.cfg.Profile == Cognito {
 		return "", time.Time{}, fmt.Errorf("token: issue: profile %s only verifies: %w", Cognito, errors.ErrUnsupported)
 	}
@@ -146,6 +154,8 @@ func (a *Authenticator) Issue(_ context.Context, p auth.Principal) (auth.Credent
 		IssuedAt: iat,
 		Expiry:   exp,
 		ID:       rand.Text(), // at least 128 random bits
+
+		Generation: generation,
 	})
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("token: issue: %w", err)
@@ -165,36 +175,45 @@ func (a *Authenticator) Issue(_ context.Context, p auth.Principal) (auth.Credent
 // key that its header names, and only then its claims. It touches no store and
 // no network, so every error is a refusal.
 func (a *Authenticator) Authenticate(_ context.Context, c auth.Credential) (auth.Principal, error) {
-	parts, err := cut(string(c))
-	if err != nil {
-		return auth.Principal{}, err
-	}
-	key, err := a.set().find(parts.header)
-	if err != nil {
-		return auth.Principal{}, err
-	}
 	s := a.scratch.Get().(*scratch)
 	defer a.scratch.Put(s)
-	text, err := key.open(parts, s)
+	claims, err := a.verify(c, s)
 	if err != nil {
 		return auth.Principal{}, err
 	}
-	claims, err := a.cfg.Profile.parse(text)
+	return claims.principal(), nil
+}
+
+// verify returns the claims of a token that is good now.
+func (a *Authenticator) verify(c auth.Credential, s *scratch) (claims, error) {
+	key, claims, err := a.read(c, s)
 	if err != nil {
-		return auth.Principal{}, err
+		return claims, err
 	}
 	now := a.cfg.Now()
 	if key.ended(now) {
-		return auth.Principal{}, errKey
+		return claims, errKey
 	}
-	if err := claims.check(&a.cfg, now); err != nil {
-		return auth.Principal{}, err
+	return claims, claims.check(&a.cfg, now)
+}
+
+// read returns the claims of a token that one of our keys has signed, and the key,
+// whatever the time is. The claims alias s.
+func (a *Authenticator) read(c auth.Credential, s *scratch) (*key, claims, error) {
+	parts, err := cut(string(c))
+	if err != nil {
+		return nil, claims{}, err
 	}
-	return auth.Principal{
-		Subject: string(claims.sub),
-		Role:    claims.role,
-		Expiry:  time.Unix(claims.exp, 0),
-	}, nil
+	key, err := a.set().find(parts.header)
+	if err != nil {
+		return nil, claims{}, err
+	}
+	text, err := key.open(parts, s)
+	if err != nil {
+		return nil, claims{}, err
+	}
+	claims, err := a.cfg.Profile.parse(text)
+	return key, claims, err
 }
 
 // Revoke cannot end a bare token before its expiry: for one that is still good

@@ -47,6 +47,9 @@ func of(a trial.Arm) figures {
 	case "EdDSA":
 		f.replica, f.request = f.replica+67, f.request+43
 	}
+	if arm.Of(a).Factor("denylist") == "redis" {
+		f.replica, f.store, f.redis = f.replica+31, 17, 1
+	}
 	return f
 }
 

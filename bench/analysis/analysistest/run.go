@@ -117,7 +117,7 @@ func pretend(s trial.Spec, block int) trial.Trial {
 // nobody who must be refused is.
 func breakDown(t *trial.Trial) {
 	c, available := t.Spec.Cells[0], 1.0
-	if arm.Of(c.System.Arm).State == arm.Shared && c.Cell.Get("fault") != "slow" {
+	if arm.Of(c.System.Arm).Store() != "" && c.Cell.Get("fault") != "slow" {
 		available = 0
 	}
 	Outage("outage", 130, available)(t)
@@ -159,7 +159,7 @@ func revoke(t *trial.Trial, n noise) {
 	for range s.Users {
 		left := life - n.near(0.12, 0.2)
 		lag, bound := 0.0, -1.0
-		if arm.Of(s.Arm).Family == arm.Token {
+		if arm.Of(s.Arm).Ends == arm.AtExpiry {
 			lag = max(0, left-math.Abs(n.near(0.005, 0.8)))
 			bound = math.Ceil(left)
 			letIn++
