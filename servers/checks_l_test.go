@@ -271,7 +271,7 @@ func TestL12_PublicPasswordsStayLocal(t *testing.T) {
 		if _, err := parse(nil, append(flags, "-mint")...); err != nil {
 			t.Fatal(err)
 		}
-		for _, flag := range []string{"-mint", "-seed-users=1", "-extra-work=1us"} {
+		for _, flag := range []string{"-mint", "-seed-users=1", "-extra-work=1us", "-clock-shift=1s"} {
 			for _, where := range []string{"-listen", "-private"} {
 				if _, err := parse(nil, append(flags, flag, where, "0.0.0.0:0")...); err == nil {
 					t.Errorf("%s %s 0.0.0.0:0: accepted", flag, where)

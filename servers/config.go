@@ -55,6 +55,7 @@ type Config struct {
 	Drain, DrainDelay time.Duration
 	DrainIdle         time.Duration
 	ExtraWork         time.Duration
+	ClockShift        time.Duration
 
 	given map[string]string // the flags that choose an arm
 	kind  kind              // the arm that they choose
@@ -68,6 +69,10 @@ const (
 	failClosed = "closed" // 503
 	failOpen   = "open"   // accepted, also those that were revoked
 )
+
+// maxClockShift bounds -clock-shift: nobody's clock is a year off, and a date
+// beyond what a token can hold would be another defect than a wrong clock.
+const maxClockShift = 365 * 24 * time.Hour
 
 // ownName is the issuer of this server's own tokens, and whom they are for.
 const ownName = "authbench"
@@ -194,6 +199,8 @@ func (c *Config) define(fs *flag.FlagSet) {
 		"`time` at most that idle connections stay open after that, for one more request each: a balancer that is told to close them loses none")
 	fs.DurationVar(&c.ExtraWork, "extra-work", 0,
 		"CPU `time` that every request to the public listener burns besides, to see whether a measurement finds it; for loopback only")
+	fs.DurationVar(&c.ClockShift, "clock-shift", 0,
+		"`time` by which this replica's clock is fast, or slow if negative, to see what a wrong clock does; for loopback only")
 }
 
 func usage(fs *flag.FlagSet, w io.Writer) {
@@ -261,6 +268,13 @@ func (c *Config) complete() error {
 	}
 	if c.Leeway > token.MaxLeeway {
 		return fmt.Errorf("-leeway %v: want at most %v", c.Leeway, token.MaxLeeway)
+	}
+	if c.ClockShift.Abs() > maxClockShift {
+		return fmt.Errorf("-clock-shift %v: want at most %v, either way", c.ClockShift, maxClockShift)
+	}
+	if c.ClockShift != 0 {
+		now, shift := c.Now, c.ClockShift
+		c.Now = func() time.Time { return now().Add(shift) }
 	}
 	if c.ExtraWork > maxExtraWork {
 		return fmt.Errorf("-extra-work %v: want at most %v", c.ExtraWork, maxExtraWork)
@@ -343,10 +357,10 @@ func (c *Config) opens() error {
 	return nil
 }
 
-// staysLocal keeps accounts with a public password, credentials without one and
-// wasted work from a network.
+// staysLocal keeps accounts with a public password, credentials without one,
+// wasted work and a wrong clock from a network.
 func (c *Config) staysLocal() error {
-	if c.Force || c.SeedUsers == 0 && !c.Mint && c.ExtraWork == 0 {
+	if c.Force || c.SeedUsers == 0 && !c.Mint && c.ExtraWork == 0 && c.ClockShift == 0 {
 		return nil
 	}
 	for _, l := range []struct{ flag, address string }{{"listen", c.Listen}, {"private", c.Private}} {
@@ -355,7 +369,8 @@ func (c *Config) staysLocal() error {
 			return fmt.Errorf("-%s %q: %w", l.flag, l.address, err)
 		}
 		if !addr.IP.IsLoopback() {
-			return fmt.Errorf("-%s %s: -mint, -seed-users and -extra-work are for loopback only; -force allows it all the same", l.flag, l.address)
+			return fmt.Errorf("-%s %s: -mint, -seed-users, -extra-work and -clock-shift are for loopback only; -force allows it all the same",
+				l.flag, l.address)
 		}
 	}
 	return nil

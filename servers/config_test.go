@@ -65,14 +65,16 @@ func TestBadFlags(t *testing.T) {
 		{"-nonsense", "flag provided but not defined: -nonsense"},
 		{"session", `unexpected argument "session"`},
 		{"-replica=", "-replica: want a name"},
-		{"-mint -listen 0.0.0.0:0", "-listen 0.0.0.0:0: -mint, -seed-users and -extra-work are for loopback only"},
-		{"-seed-users 1 -listen :0", "-listen :0: -mint, -seed-users and -extra-work are for loopback only"},
-		{"-mint -private [::]:0", "-private [::]:0: -mint, -seed-users and -extra-work are for loopback only"},
+		{"-mint -listen 0.0.0.0:0", "-listen 0.0.0.0:0: -mint, -seed-users, -extra-work and -clock-shift are for loopback only"},
+		{"-seed-users 1 -listen :0", "-listen :0: -mint, -seed-users, -extra-work and -clock-shift are for loopback only"},
+		{"-mint -private [::]:0", "-private [::]:0: -mint, -seed-users, -extra-work and -clock-shift are for loopback only"},
 		{"-private-hosts a:1,b", `-private-hosts "a:1,b": want names of hosts, without ports`},
 		{"-private-hosts a,,b", "-private-hosts"},
 		{"-private-hosts http://a/", "-private-hosts"},
 		{"-private-hosts *", "-private-hosts"},
-		{"-extra-work 10us -listen 0.0.0.0:0", "-mint, -seed-users and -extra-work are for loopback only"},
+		{"-extra-work 10us -listen 0.0.0.0:0", "-mint, -seed-users, -extra-work and -clock-shift are for loopback only"},
+		{"-clock-shift 5m -listen 0.0.0.0:0", "-clock-shift are for loopback only"},
+		{"-clock-shift -9000h", "-clock-shift -9000h0m0s: want at most 8760h0m0s, either way"},
 		{"-extra-work 1s", "-extra-work 1s: want at most 10ms"},
 		{"-extra-work -1us", "-extra-work: want at least 0s"},
 		{"-mint -listen nonsense", `-listen "nonsense"`},
@@ -189,6 +191,24 @@ func TestAFlagOfItsOwnChooses(t *testing.T) {
 	} {
 		if k, err := choose(among, given); err == nil || !strings.Contains(err.Error(), "-alg HS256 -auth jwt -claims double") {
 			t.Errorf("%v: arm %q, error %v; want one that says what goes with it", given, k.name, err)
+		}
+	}
+}
+
+// A shifted clock is the replica's own, either way, and /config says so.
+func TestClockShift(t *testing.T) {
+	for _, shift := range []time.Duration{5 * time.Minute, -30 * time.Second, 0} {
+		c, err := parse(nil, "-clock-shift", shift.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := time.Now()
+		now := c.Now().Add(-shift)
+		if after := time.Now(); now.Before(before) || now.After(after) {
+			t.Errorf("-clock-shift %v: the clock says %v, between %v and %v", shift, c.Now(), before, after)
+		}
+		if says := c.settings("", "").ClockShift; says != shift.String() {
+			t.Errorf("-clock-shift %v: /config says %s", shift, says)
 		}
 	}
 }

@@ -232,7 +232,10 @@ func warn(log *slog.Logger, cfg Config) {
 	if cfg.ExtraWork > 0 {
 		log.Warn("-extra-work: every request burns CPU time for nothing; for testing a measurement only", "time", cfg.ExtraWork.String())
 	}
+	if cfg.ClockShift != 0 {
+		log.Warn("-clock-shift: this replica's clock is wrong on purpose; for tests only", "time", cfg.ClockShift.String())
+	}
 	if cfg.Force {
-		log.Warn("-force: accounts with a public password, minted credentials or wasted work may be reachable from a network")
+		log.Warn("-force: accounts with a public password, minted credentials, wasted work or a wrong clock may be reachable from a network")
 	}
 }

@@ -65,7 +65,8 @@ type settings struct {
 	Drain           string      `json:"drain"`
 	DrainDelay      string      `json:"drain_delay"`
 	DrainIdle       string      `json:"drain_idle"`
-	ExtraWork       string      `json:"extra_work"` // CPU time that every request burns besides; "0s" outside of tests of a measurement
+	ExtraWork       string      `json:"extra_work"`  // CPU time that every request burns besides; "0s" outside of tests of a measurement
+	ClockShift      string      `json:"clock_shift"` // by which its clock is fast; "0s" outside of tests
 }
 
 func (c *Config) settings(listen, private string) settings {
@@ -85,7 +86,7 @@ func (c *Config) settings(listen, private string) settings {
 		Accounts: c.Accounts, SeedUsers: c.SeedUsers, Argon2: c.Argon2.String(),
 		LoginPermits: c.loginPermits(), LoginQueue: c.LoginQueue, Mint: c.Mint,
 		KeepAlive: keepAlive.String(), Drain: c.Drain.String(), DrainDelay: c.DrainDelay.String(), DrainIdle: c.DrainIdle.String(),
-		ExtraWork: c.ExtraWork.String(),
+		ExtraWork: c.ExtraWork.String(), ClockShift: c.ClockShift.String(),
 	}
 	if t.Carrier == api.CarrierCookie {
 		s.Cookie = t.CookieName()
