@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -17,6 +18,7 @@ import (
 type conformance struct {
 	fault   string
 	where   func(s *site) string // the URL that sees it; nil is the balancer
+	path    string               // what is asked of it; /me if empty
 	shows   func(answer) bool
 	after   int
 	atTimes bool // it shows in some answers, and in others it does not
@@ -26,21 +28,40 @@ func fails(a answer) bool { return a.status == http.StatusServiceUnavailable || 
 
 func replica(s *site) string { return s.Replicas[0].URL }
 
+func served(a answer) bool { return a.status == http.StatusOK }
+
+func gone(a answer) bool { return a.status == 0 }
+
+func refused(a answer) bool { return a.status == http.StatusUnauthorized }
+
 func slower(d time.Duration) func(answer) bool {
 	return func(a answer) bool { return a.status != 0 && a.took >= d }
 }
 
 // suite is for a session arm; what becomes of a killed store's data is its own.
-func suite(afterKill int, proxied bool) []conformance {
+// A store that refuses writes gives sessions out all the same: readiness tells.
+func suite(arm trial.Arm, proxied bool) []conformance {
+	const ready = "/readyz"
+	lost := http.StatusOK
+	if arm == "session/redis" { // which keeps nothing on disk
+		lost = http.StatusUnauthorized
+	}
 	all := []conformance{
+		{fault: "exhaust:store", shows: fails, after: http.StatusOK},
+		{fault: "readonly:store", path: ready, shows: fails, after: http.StatusOK},
 		{fault: "hang:store", shows: fails, after: http.StatusOK},
 		{fault: "hang:r1", where: replica, shows: func(a answer) bool { return a.status == 0 }, after: http.StatusOK},
 		{fault: "kill:r1", where: replica, shows: func(a answer) bool { return a.status == 0 }, after: http.StatusOK},
 		{fault: "restart:nginx", shows: func(a answer) bool { return a.status == 0 }, after: http.StatusOK},
 		{fault: "restart:store,data=kept", shows: fails, after: http.StatusOK},
 		{fault: "kill:store,data=kept", shows: fails, after: http.StatusOK},
-		{fault: "kill:store", shows: fails, after: afterKill},
+		{fault: "kill:store", shows: fails, after: lost},
 		{fault: "restart:store,data=lost", shows: fails, after: http.StatusUnauthorized},
+	}
+	if arm == "session/redis" {
+		all = append(all,
+			conformance{fault: "full:redis", path: ready, shows: fails, after: http.StatusOK},
+			conformance{fault: "full:redis,policy=allkeys-lru,left=0%", shows: refused, after: http.StatusUnauthorized})
 	}
 	if proxied {
 		all = append(all,
@@ -53,17 +74,42 @@ func suite(afterKill int, proxied bool) []conformance {
 	return all
 }
 
+// suiteOfTokens is for a JWT arm: what can happen to keys, clocks and replicas.
+func suiteOfTokens() []conformance {
+	return []conformance{
+		{fault: "kill:store", shows: served, after: http.StatusOK}, // which nobody asks
+		{fault: "exhaust:store", shows: served, after: http.StatusOK},
+		{fault: "clock:r1,shift=2h", where: replica, shows: refused, after: http.StatusOK}, // of tokens that live for one
+		{fault: "wrongkey:r1", where: replica, shows: refused, after: http.StatusOK},
+		{fault: "remove:keys", shows: refused, after: http.StatusUnauthorized},
+		{fault: "rotate:keys", shows: served, after: http.StatusOK},
+		{fault: "drain:r1", where: replica, shows: gone, after: http.StatusOK},
+		{fault: "add:r2", shows: func(a answer) bool { return a.replica == "r2" }, after: http.StatusOK, atTimes: true},
+	}
+}
+
 func (c conformance) check(t *testing.T, s *site) {
 	f, err := Parse(c.fault)
+	if err == nil {
+		err = Fits(f, s.spec.System)
+	}
 	if err != nil {
 		t.Fatal(err)
+	}
+	if caps := s.rt.Capabilities(); caps.Lacks(stack.CanRelaunch) != "" && c.where != nil {
+		if err := Check([]trial.Fault{f}, caps); err != nil {
+			if strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), string(stack.CanRelaunch)) {
+				t.Errorf("%q; want a line that names what is lacking", err)
+			}
+			return
+		}
 	}
 	opened, err := Open(f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	credential := s.Credentials[0]
-	if a := ask(t, s.URL, credential); a.status != http.StatusOK {
+	if a := ask(t, s.URL+me, credential); a.status != http.StatusOK {
 		s.up(t)
 		credential = s.Credentials[0]
 	}
@@ -71,7 +117,9 @@ func (c conformance) check(t *testing.T, s *site) {
 	if c.where != nil {
 		url = c.where(s)
 	}
-	before, target := usage(t, s, f.Target), component(t, s, f.Target)
+	url += cmp.Or(c.path, me)
+	target, _ := s.Component(f.Target) // nil: keys, and what is yet to come
+	before := usage(t, target)
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -116,8 +164,8 @@ func (c conformance) check(t *testing.T, s *site) {
 	if err := s.Died(); err != nil {
 		t.Errorf("a fault was taken for a death: %v", err)
 	}
-	if after := usage(t, s, f.Target); after < before || !target.Running() {
-		t.Errorf("CPU of %s: %v s before the fault, %v s after it", target.Name(), before, after)
+	if after := usage(t, target); after < before || target != nil && !target.Running() {
+		t.Errorf("CPU of %s: %v s before the fault, %v s after it", f.Target, before, after)
 	}
 }
 
@@ -133,9 +181,9 @@ func anEndedContext(t *testing.T, s *site, text string) {
 	done := make(chan []trial.Mark, 1)
 	later := trial.Fault{Kind: "kill", Target: "r1", At: 1800}
 	go func() { done <- Run(ctx, s.Stack, []trial.Fault{f, later}, time.Now()) }()
-	url := s.URL
+	url := s.URL + me
 	if f.Target == "r1" {
-		url = s.Replicas[0].URL
+		url = s.Replicas[0].URL + me
 	}
 	for deadline := time.Now().Add(20 * time.Second); ask(t, url, s.Credentials[0]).status == http.StatusOK; {
 		if time.Now().After(deadline) {
@@ -167,13 +215,16 @@ func anEndedContext(t *testing.T, s *site, text string) {
 
 func conforms(t *testing.T, kind string) {
 	rt := open(t, kind)
-	for arm, afterKill := range map[trial.Arm]int{"session/redis": http.StatusUnauthorized, "session/postgres": http.StatusOK} {
+	for _, arm := range []trial.Arm{"session/redis", "session/postgres", "jwt/HS256"} {
 		s := newSite(t, rt, arm)
-		for _, c := range suite(afterKill, s.spec.System.Proxied) {
+		lines, ended := suite(arm, s.spec.System.Proxied), []string{"hang:store", "kill:store", "hang:r1"}
+		if arm == "jwt/HS256" {
+			lines, ended = suiteOfTokens(), []string{"drain:r1"}
+		}
+		for _, c := range lines {
 			t.Run(string(arm)+" "+c.fault, func(t *testing.T) { c.check(t, s) })
 		}
-		ended := []string{"hang:store", "kill:store", "hang:r1"}
-		if s.spec.System.Proxied {
+		if s.spec.System.Proxied && arm != "jwt/HS256" {
 			ended = append(ended, "cut:store,how=silence")
 		}
 		for _, text := range ended {
@@ -183,6 +234,60 @@ func conforms(t *testing.T, kind string) {
 			t.Errorf("a fault left something: %v", err)
 		}
 	}
+}
+
+// A rolling deployment of three replicas starts each anew, and nobody who asks
+// meanwhile is turned away.
+func deploys(t *testing.T, kind string) {
+	s := newSite(t, open(t, kind), "session/redis")
+	s.spec.System.Replicas = 3
+	s.up(t)
+	f, err := Open(trial.Fault{Kind: "deploy", Target: "replicas"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := map[string]int{}
+	for _, name := range s.Names() {
+		before[name] = component(t, s, name).PIDs()[0]
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	over := make(chan error, 1)
+	go func() {
+		err := f.Begin(ctx, s.Stack)
+		over <- cmp.Or(err, f.End(ctx, s.Stack))
+	}()
+	asked, answered := 0, map[string]int{}
+	for going := true; going; asked++ {
+		select {
+		case err := <-over:
+			if err != nil {
+				t.Fatal(err)
+			}
+			going = false
+		default:
+		}
+		a := ask(t, s.URL+me, s.Credentials[asked%len(s.Credentials)])
+		if answered[a.replica]++; a.status != http.StatusOK {
+			t.Errorf("request %d: %+v", asked, a)
+		}
+	}
+	t.Logf("%d requests, by replica %v", asked, answered)
+	for name, pid := range before {
+		if c := component(t, s, name); !c.Running() || c.PIDs()[0] == pid || answered[name] == 0 {
+			t.Errorf("%s: process %v, before %d, %d requests", name, c.PIDs(), pid, answered[name])
+		}
+	}
+	if err := s.Down(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNativeDeploys(t *testing.T) { deploys(t, stack.KindNative) }
+
+func TestComposeDeploys(t *testing.T) {
+	stacktest.Containers(stack.Obtain, stack.ErrNoContainers, "../..")(t)
+	deploys(t, stack.KindCompose)
 }
 
 func TestNativeConforms(t *testing.T) { conforms(t, stack.KindNative) }

@@ -10,7 +10,7 @@ import (
 )
 
 func cutKind() Kind {
-	return Kind{Name: "cut", Does: "cuts the link from a store to the replicas: calls reach it, and no answer comes back",
+	return Kind{Name: "cut", on: []thing{stores}, Does: "cuts the link from a store to the replicas: calls reach it, and no answer comes back",
 		Settings: []Setting{{"how", "reset (the connection ends when an answer should come; the default), or silence (it stays open)"}},
 		open:     openCut}
 }

@@ -37,7 +37,11 @@ type Kind struct {
 	Does     string    // in a line
 	Settings []Setting // that trial.Fault.With may hold
 
-	open func(target string, with settings) (Fault, error)
+	on     []thing  // what it can break
+	only   []string // of stores; none: any
+	ofKeys bool     // of replicas: only those that share keys
+	adds   bool     // of replicas: the one that is not there yet
+	open   func(target string, with settings) (Fault, error)
 }
 
 // Setting is one of a kind's own settings.
@@ -54,6 +58,16 @@ func All() []Kind {
 		restartKind(),
 		slowKind(),
 		cutKind(),
+		exhaustKind(),
+		fullKind(),
+		readOnlyKind(),
+		clockKind(),
+		rotateKind(),
+		removeKind(),
+		wrongKeyKind(),
+		drainKind(),
+		addKind(),
+		deployKind(),
 	}
 }
 
@@ -68,6 +82,9 @@ func Open(f trial.Fault) (Fault, error) {
 		return nil, fmt.Errorf("fault %s: of which component? Such as %s:redis, %s:store, %s:r1", f.Kind, f.Kind, f.Kind, f.Kind)
 	case !(f.At >= 0) || !(f.Lasts >= 0): // NaN fails both
 		return nil, fmt.Errorf("fault %s: begins at %g s and lasts %g s: want 0 or more of both", Text(f), f.At, f.Lasts)
+	}
+	if err := k.takes(f.Target); err != nil {
+		return nil, fmt.Errorf("fault %s: %w", Text(f), err)
 	}
 	with := settings{kind: k, values: maps.Clone(f.With)}
 	for _, name := range slices.Sorted(maps.Keys(f.With)) {

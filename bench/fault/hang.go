@@ -7,7 +7,7 @@ import (
 )
 
 func hangKind() Kind {
-	return Kind{Name: "hang",
+	return Kind{Name: "hang", on: []thing{stores, replicas, balancer},
 		Does: "stops all processes of a component from running and lets them go on at the end; its connections stay open",
 		open: func(target string, _ settings) (Fault, error) { return hang{target}, nil }}
 }

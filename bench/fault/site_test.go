@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,15 +89,19 @@ type answer struct {
 	status     int // 0: none came
 	retryAfter string
 	sub        string
+	replica    string // that answered
 	took       time.Duration
 }
 
-// ask sends GET /me with one of the credentials to a replica or the balancer.
+// me is what tells who a credential speaks for.
+const me = "/me"
+
+// ask sends a GET with one of the credentials to a replica or the balancer.
 func ask(t *testing.T, url string, c trial.Credential) (a answer) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/me", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,9 +118,10 @@ func ask(t *testing.T, url string, c trial.Credential) (a answer) {
 		return a
 	}
 	defer resp.Body.Close()
-	var me struct{ Sub string }
-	json.NewDecoder(resp.Body).Decode(&me)
-	a.status, a.retryAfter, a.sub = resp.StatusCode, resp.Header.Get("Retry-After"), me.Sub
+	var said struct{ Sub, Replica string }
+	json.NewDecoder(resp.Body).Decode(&said)
+	a.status, a.retryAfter, a.sub = resp.StatusCode, resp.Header.Get("Retry-After"), said.Sub
+	a.replica = said.Replica
 	return a
 }
 
@@ -124,7 +130,7 @@ func serves(t *testing.T, url string, c trial.Credential, status int) {
 	t.Helper()
 	var a answer
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		if a = ask(t, url, c); a.status == status && (status != http.StatusOK || a.sub == c.User) {
+		if a = ask(t, url, c); a.status == status && (status != http.StatusOK || !strings.HasSuffix(url, me) || a.sub == c.User) {
 			return
 		}
 	}
@@ -140,9 +146,13 @@ func component(t *testing.T, s *site, target string) *stack.Component {
 	return c
 }
 
-func usage(t *testing.T, s *site, target string) float64 {
+// usage is the CPU time of a component, if it is one.
+func usage(t *testing.T, c *stack.Component) float64 {
 	t.Helper()
-	used, err := component(t, s, target).CPU()
+	if c == nil {
+		return 0
+	}
+	used, err := c.CPU()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func slowKind() Kind {
-	return Kind{Name: "slow", Does: "slows the answers of a store on their way to the replicas",
+	return Kind{Name: "slow", on: []thing{stores}, Does: "slows the answers of a store on their way to the replicas",
 		Settings: []Setting{
 			{"latency", "added to each answer: whole milliseconds, such as 20ms"},
 			{"jitter", "up to which latency varies both ways: whole milliseconds, less than latency"},

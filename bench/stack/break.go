@@ -32,11 +32,16 @@ type contents interface {
 	lose(ctx context.Context) error // it holds nothing when it starts again
 	restarted() error               // it serves again
 	forget()                        // what is in it is no longer known
+
+	trouble(ctx context.Context, t Trouble) error        // see [Component.Trouble]
+	relieve(ctx context.Context, name TroubleName) error // see [Component.Relieve]
 }
 
 // Component finds a part of the system by its name. "store" is the one that the
 // arm's sessions are in.
 func (s *Stack) Component(name string) (*Component, error) {
+	s.fleet.Lock()
+	defer s.fleet.Unlock()
 	var names []string
 	for _, c := range slices.Concat(s.Components, s.standby) {
 		if c.name == name || name == "store" && c.tier == trial.StoreTier {
@@ -146,8 +151,11 @@ func (c *Component) mend(ctx context.Context) error {
 	if c.link != nil {
 		c.link.heal()
 	}
-	if !c.paused.Load() || !c.Running() {
+	if !c.Running() {
 		return nil
+	}
+	if !c.paused.Load() {
+		return c.relieved(ctx)
 	}
 	within, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -155,5 +163,5 @@ func (c *Component) mend(ctx context.Context) error {
 		c.paused.Store(false)
 		return fmt.Errorf("%w; it is ended instead: %v", err, c.Halt(ctx, false))
 	}
-	return nil
+	return c.relieved(ctx)
 }

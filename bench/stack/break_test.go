@@ -83,6 +83,8 @@ func checkWhatIsLeftBrokenIsMended(t *testing.T, n *Runtime) {
 		for _, leave := range []func(context.Context, *Component) error{
 			func(ctx context.Context, c *Component) error { return c.Pause(ctx) },
 			func(ctx context.Context, c *Component) error { return c.Halt(ctx, false) },
+			func(ctx context.Context, c *Component) error { return c.Trouble(ctx, Trouble{Name: ReadOnly}) },
+			func(ctx context.Context, c *Component) error { return c.Trouble(ctx, Trouble{Name: Crowded}) },
 		} {
 			s := up(t, n, cell(arm, 1, trial.RoundRobin))
 			store, err := s.Component("store")

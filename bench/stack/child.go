@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -22,6 +23,7 @@ type child struct {
 	mu   sync.Mutex
 	p    *process.Process // now, or the last one
 	past float64          // CPU-seconds of those before
+	own  []string         // arguments, while the command's are others
 }
 
 // child starts a program and waits until it serves.
@@ -87,6 +89,22 @@ func (c *child) Start(ctx context.Context) error {
 	c.mu.Unlock()
 	return ready(ctx, c.command.Name, c, c.serves)
 }
+
+// Relaunch implements relauncher: a later flag wins.
+func (c *child) Relaunch(ctx context.Context, flags []string) error {
+	if err := c.Halt(ctx, true); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	if c.own == nil {
+		c.own = c.command.Args
+	}
+	c.command.Args = slices.Concat(c.own, flags)
+	c.mu.Unlock()
+	return c.Start(ctx)
+}
+
+func (c *child) folder(name string) (string, error) { return c.ledger.Folder(name) }
 
 // Pause implements breakable.
 func (c *child) Pause(ctx context.Context) error { return c.now().Pause(ctx) }

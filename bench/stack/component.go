@@ -18,10 +18,12 @@ type Component struct {
 	group *group                   // nil where control groups cannot be used
 	limit func(cpus float64) error // sets a budget, 0 lifts it; nil where there are none
 
-	contents contents // of a store; else nil
-	way      *Link    // to a store, once a trial has asked for one
-	link     *Link    // the same, in a trial that asks for it
+	contents contents      // of a store; else nil
+	troubles []TroubleName // that it may still be in
+	way      *Link         // to a store, once a trial has asked for one
+	link     *Link         // the same, in a trial that asks for it
 	paused   atomic.Bool
+	oddity   Oddity // of a replica
 }
 
 // Name is nginx, r1, r2, ..., redis or postgres; and docker-proxy, the engine's

@@ -68,7 +68,8 @@ func NewCompose(ctx context.Context, opts Options) (*Runtime, error) {
 	}
 	c := &compose{opts: opts, ledger: l, project: projectPrefix + owner, file: filepath.Join(l.Dir(), "compose.json"),
 		caps: e.capabilities()}
-	c.caps.NoProxy = NoProxies + ": use the native runtime"
+	const instead = ": use the native runtime"
+	c.caps.NoProxy, c.caps.NoRelaunch = NoProxies+instead, NoRelaunches+instead
 	warning := errors.Join(leftovers, sweepProjects(ctx))
 	if err := c.open(ctx, e); err != nil {
 		return nil, errors.Join(err, c.close())
@@ -378,17 +379,16 @@ func (c *compose) replicas(ctx context.Context, launches []launch) (all []Replic
 
 // nginx implements host.
 func (c *compose) nginx(ctx context.Context, p place, b trial.Balancer, replicas []Replica) (up balancer, err error) {
-	conf := newNginxConfig("0.0.0.0:"+strconv.Itoa(nginxPort), "0.0.0.0:"+strconv.Itoa(statusPort), b, replicas)
-	conf.Files, conf.Connections = 16384, 8192 // engines commonly allow as many; our own limit says nothing about theirs
-	text, err := conf.render()
-	if err != nil {
-		return up, err
-	}
 	// A name of its own each time: the container has this very file.
 	file := filepath.Join(c.ledger.Dir(), fmt.Sprintf("nginx-%d.conf", time.Now().UnixNano()))
-	// another user reads it, whatever our umask is
-	if err := errors.Join(os.WriteFile(file, []byte(text), 0o644), os.Chmod(file, 0o644)); err != nil {
-		return up, fmt.Errorf("write the nginx configuration: %w", err)
+	up.rewrite = func(replicas []Replica, generation int) error {
+		conf := newNginxConfig("0.0.0.0:"+strconv.Itoa(nginxPort), "0.0.0.0:"+strconv.Itoa(statusPort), b, replicas)
+		conf.Files, conf.Connections = 16384, 8192 // engines commonly allow as many; our own limit says nothing about theirs
+		conf.Generation = generation
+		return conf.write(file)
+	}
+	if err := up.rewrite(replicas, 0); err != nil {
+		return up, err
 	}
 	const inside = "/etc/authbench/nginx.conf"
 	u, err := c.one(ctx, program{name: string(p) + "nginx", template: "nginx", cpus: c.opts.SystemCPUs, ports: []int{nginxPort, statusPort},

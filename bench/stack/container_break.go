@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // CPU implements unit. What a container uses while it ends is in no figure.
@@ -41,7 +40,12 @@ func (c *container) Halt(ctx context.Context, politely bool) error {
 	if err := toItsEnd(within, "is not running", args...); err != nil {
 		return err
 	}
-	return until(within, c.name+" still runs", func() bool { return len(c.PIDs()) == 0 && !c.now().main.Alive() })
+	return comes(within, func() error {
+		if len(c.PIDs()) > 0 || c.now().main.Alive() {
+			return fmt.Errorf("%s still runs", c.name)
+		}
+		return nil
+	})
 }
 
 // Start implements breakable. nginx and the replicas have asked the engine where
@@ -95,20 +99,6 @@ func toItsEnd(ctx context.Context, done string, args ...string) error {
 	defer cancel()
 	if _, err := docker(within, args...); err != nil && !strings.Contains(err.Error(), done) {
 		return err
-	}
-	return nil
-}
-
-// until polls for a condition within ctx.
-func until(ctx context.Context, otherwise string, done func() bool) error {
-	tick := time.NewTicker(readyPoll)
-	defer tick.Stop()
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("%s: %w", otherwise, ctx.Err())
-		}
 	}
 	return nil
 }

@@ -20,6 +20,8 @@ type host interface {
 	replicas(ctx context.Context, launches []launch) ([]Replica, error)
 	// nginx starts the balancer in front of the replicas.
 	nginx(ctx context.Context, p place, b trial.Balancer, replicas []Replica) (balancer, error)
+	// keys runs the servers' command of that name on the folder of the signing keys.
+	keys(ctx context.Context, s *Stack, args []string) (stdout string, err error)
 	// close ends everything and removes every trace.
 	close() error
 }
@@ -49,6 +51,8 @@ type Capabilities struct {
 	Reason    string // why there are no budgets
 	NoProxy   string // why no proxy can stand between replicas and a store; empty where one can
 
+	NoRelaunch string // why a replica cannot be started with other settings; empty where it can
+
 	Images []trial.Software // that its containers run; none where there are no containers
 }
 
@@ -58,10 +62,16 @@ type Capability string
 // CanProxy lets slow and cut act upon the link between replicas and a store.
 const CanProxy Capability = "a proxy between replicas and store"
 
+// CanRelaunch lets one replica be started with other settings than the others.
+const CanRelaunch Capability = "one replica with settings of its own"
+
 // Lacks says why a runtime cannot do something; empty is that it can.
 func (c Capabilities) Lacks(need Capability) string {
-	if need == CanProxy {
+	switch need {
+	case CanProxy:
 		return c.NoProxy
+	case CanRelaunch:
+		return c.NoRelaunch
 	}
 	return ""
 }
@@ -115,4 +125,6 @@ type balancer struct {
 	url        string       // for clients
 	statusURL  string       // of the listener that is not for clients
 	warning    string       // what a reader of the trial should know, or ""
+
+	rewrite func(replicas []Replica, generation int) error // writes its configuration anew, to be read when it is told to
 }

@@ -21,7 +21,7 @@ type native struct {
 	caps     Capabilities
 	user     ordinary
 	programs programs
-	keys     string // folder of the signing keys: one for the whole run
+	keysDir  string // folder of the signing keys: one for the whole run
 }
 
 // programs are the paths of what we start.
@@ -48,7 +48,7 @@ func NewNative(opts Options) (*Runtime, error) {
 	} else {
 		n.caps = Capabilities{Budgets: true, Budgeting: fmt.Sprintf("cgroup v%d", n.groups.version)}
 	}
-	if n.keys, err = l.Folder("keys"); err != nil {
+	if n.keysDir, err = l.Folder("keys"); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
 	rt := newRuntime(KindNative, n, opts)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,8 +14,20 @@ import (
 
 // nginx implements host.
 func (n *native) nginx(ctx context.Context, p place, b trial.Balancer, replicas []Replica) (up balancer, err error) {
-	return n.startNginx(ctx, p, func(listen, status string) nginxConfig { return newNginxConfig(listen, status, b, replicas) })
+	up, err = n.startNginx(ctx, p, func(listen, status string) nginxConfig { return newNginxConfig(listen, status, b, replicas) })
+	listen, status := strings.TrimPrefix(up.url, scheme), strings.TrimPrefix(up.statusURL, scheme)
+	up.rewrite = func(replicas []Replica, generation int) error {
+		c := newNginxConfig(listen, status, b, replicas)
+		c.Generation = generation
+		return c.write(filepath.Join(n.ledger.Dir(), string(p)+"nginx", nginxFile))
+	}
+	return up, err
 }
+
+const (
+	scheme    = "http://"
+	nginxFile = "nginx.conf" // in nginx's folder
+)
 
 // StartSite starts nginx alone on some CPUs (a list such as "1"). It answers
 // every request with 200 and the same JSON out of its configuration, so that
@@ -55,16 +66,11 @@ func (n *native) startNginx(ctx context.Context, p place, config func(listen, st
 		return up, err
 	}
 	_, err = onFreePort(2, func(addr []string) (*child, error) {
-		text, err := config(addr[0], addr[1]).render()
-		if err != nil {
+		file := filepath.Join(dir, nginxFile)
+		if err := config(addr[0], addr[1]).write(file); err != nil {
 			return nil, err
 		}
-		file := filepath.Join(dir, "nginx.conf")
-		// another user reads it, whatever our mask is
-		if err := errors.Join(os.WriteFile(file, []byte(text), 0o644), os.Chmod(file, 0o644)); err != nil {
-			return nil, fmt.Errorf("write the nginx configuration: %w", err)
-		}
-		up.url, up.statusURL = "http://"+addr[0], "http://"+addr[1]
+		up.url, up.statusURL = scheme+addr[0], scheme+addr[1]
 		return n.child(ctx, component, process.Command{
 			Name: "nginx", Path: n.programs.nginx, Args: []string{"-e", "stderr", "-p", dir, "-c", file},
 			CPUs: n.opts.SystemCPUs, Credential: n.user.credential(),

@@ -58,7 +58,7 @@ func (n *native) replica(ctx context.Context, l launch) (r Replica, err error) {
 	var line firstLine
 	var said struct{ Listen, Private string }
 	u, err := n.child(ctx, r.component, process.Command{
-		Name: l.name, Path: n.programs.server, Args: l.args("127.0.0.1:0", "127.0.0.1:0", n.keys), Env: env,
+		Name: l.name, Path: n.programs.server, Args: l.args("127.0.0.1:0", "127.0.0.1:0", n.keysDir), Env: env,
 		CPUs: cpus, Stdout: &line,
 		StopSignal: syscall.SIGTERM, Grace: 3 * time.Second,
 	}, func(context.Context) error {
@@ -80,7 +80,7 @@ func (n *native) replica(ctx context.Context, l launch) (r Replica, err error) {
 	}
 	r.says = []setting{{"pid", strconv.Itoa(pid)}, {"listen", said.Listen}, {"private", said.Private}}
 	// nginx and the driver know it by these addresses: a later start must have them too.
-	u.command.Args, u.command.CPUs, u.command.Stdout = l.args(said.Listen, said.Private, n.keys), l.cpus, nil
+	u.command.Args, u.command.CPUs, u.command.Stdout = l.args(said.Listen, said.Private, n.keysDir), l.cpus, nil
 	u.serves = func(ctx context.Context) error { return answers(ctx, r.URL+"/healthz") }
 	return r, nil
 }

@@ -3,8 +3,10 @@ package stack
 import (
 	"bytes"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"regexp"
 	"text/template"
 
@@ -23,6 +25,7 @@ type nginxConfig struct {
 	Sites       []site
 	Files       uint64 // open files of the worker
 	Connections int    // of the worker, both sides together
+	Generation  int    // says at /generation which configuration it serves by; 0 is the first, which says nothing
 }
 
 // pool is a set of replicas that can stand in for each other.
@@ -44,6 +47,7 @@ type site struct {
 type upstream struct {
 	Name    string
 	Address string // host:port
+	Down    bool   // gets nothing new
 }
 
 // Pattern matches the address that nginx says it has asked, in a regular
@@ -94,7 +98,7 @@ func (c nginxConfig) RouteCookie() string { return trial.RouteCookie }
 func newNginxConfig(listen, status string, b trial.Balancer, replicas []Replica) nginxConfig {
 	p := pool{Name: "replicas", Balancer: b}
 	for _, r := range replicas {
-		p.Replicas = append(p.Replicas, upstream{r.Name, r.upstream})
+		p.Replicas = append(p.Replicas, upstream{r.Name, r.upstream, r.out})
 	}
 	c := bareNginxConfig(status, site{Listen: listen, Pool: p, Sticky: b == trial.Sticky})
 	c.Pools = []pool{p}
@@ -118,6 +122,19 @@ func (c nginxConfig) render() (string, error) {
 		return "", fmt.Errorf("nginx configuration: %w", err)
 	}
 	return b.String(), nil
+}
+
+// write writes the configuration into a file.
+func (c nginxConfig) write(file string) error {
+	text, err := c.render()
+	if err != nil {
+		return err
+	}
+	// in place, for a container that has this very file; another user reads it, whatever our mask is
+	if err := errors.Join(os.WriteFile(file, []byte(text), 0o644), os.Chmod(file, 0o644)); err != nil {
+		return fmt.Errorf("write the nginx configuration: %w", err)
+	}
+	return nil
 }
 
 // openFiles is as many as a worker may have without being root.

@@ -31,7 +31,7 @@ func TestComposeNginxConfiguration(t *testing.T) {
 		p := pool{Name: kind, Balancer: trial.RoundRobin}
 		for r := 1; r <= 3; r++ {
 			name := fmt.Sprintf("%s-%d", kind, r)
-			p.Replicas = append(p.Replicas, upstream{name, fmt.Sprintf("%s:%d", name, 8000+10*i+r)})
+			p.Replicas = append(p.Replicas, upstream{Name: name, Address: fmt.Sprintf("%s:%d", name, 8000+10*i+r)})
 		}
 		c.Pools = append(c.Pools, p)
 		c.Sites = append(c.Sites, site{Listen: fmt.Sprintf("0.0.0.0:%d", 8080+10*i), Pool: p},

@@ -30,6 +30,9 @@ const NoSources = "to nginx in a container all requests come from one address, t
 // NoProxies is what a reader should know of slow and cut in containers.
 const NoProxies = "the proxy is a part of this process, on loopback, where containers do not reach it"
 
+// NoRelaunches is what a reader should know of replicas in containers.
+const NoRelaunches = "a container keeps the settings that it was made with"
+
 // Proxies says whether a proxy can stand between replicas and a store.
 func Proxies(kind string) bool { return kind != KindCompose }
 

@@ -82,6 +82,7 @@ type postgresStore struct {
 	store
 	holds    mintKey           // what is in it, if it is known
 	settings map[string]string // see [Runtime.PostgresSettings]
+	crowded  []*pgx.Conn       // while others get none
 }
 
 // startPostgres starts it unless it runs.

@@ -108,7 +108,15 @@ func get(ctx context.Context, url string, edit func(*http.Request)) (*http.Respo
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	if resp.StatusCode != http.StatusOK {
-		return resp, fmt.Errorf("%s: %s: %.200s", url, resp.Status, body)
+		return resp, &statusError{resp.StatusCode, fmt.Sprintf("%s: %s: %.200s", url, resp.Status, body)}
 	}
 	return resp, nil
 }
+
+// statusError is of an answer with another status than 200.
+type statusError struct {
+	code int
+	text string
+}
+
+func (e *statusError) Error() string { return e.text }

@@ -17,14 +17,15 @@ import (
 // redisArgs is how Redis is started wherever it runs: it keeps nothing on disk,
 // and a session or a denylist must never be evicted silently.
 func redisArgs() []string {
-	return []string{"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
-		"--daemonize", "no", "--maxclients", "4096", "--tcp-backlog", "511"}
+	return []string{"--save", "", "--appendonly", "no", "--maxmemory-policy", redisPolicy,
+		"--daemonize", "no", "--maxclients", redisClients, "--tcp-backlog", "511"}
 }
 
 // redisStore is the Redis of a run.
 type redisStore struct {
 	store
-	holds mintKey // what is in it, if it is known
+	holds mintKey       // what is in it, if it is known
+	only  *redis.Client // while no other connection is allowed
 }
 
 // startRedis starts it unless it runs.
@@ -93,16 +94,24 @@ func redisAnswers(ctx context.Context, address string) error {
 
 // withRedis calls f with a client of its own.
 func withRedis(url string, f func(*redis.Client) error) error {
-	opts, err := redis.ParseURL(url)
+	c, err := openRedis(url)
 	if err != nil {
 		return err
+	}
+	defer c.Close()
+	return f(c)
+}
+
+// openRedis makes a client of one connection, which is opened when it is first used.
+func openRedis(url string) (*redis.Client, error) {
+	opts, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, err
 	}
 	opts.DisableIdentity, opts.PoolSize = true, 1
 	opts.ContextTimeoutEnabled, opts.MaxRetries, opts.DialerRetries = true, -1, 1 // the caller bounds and repeats
 	opts.ReadTimeout = 10 * time.Second                                           // a snapshot takes a while
-	c := redis.NewClient(opts)
-	defer c.Close()
-	return f(c)
+	return redis.NewClient(opts), nil
 }
 
 // empty forgets everything.

@@ -22,6 +22,7 @@ type Replica struct {
 
 	component *Component
 	upstream  string    // host:port of its public listener, as nginx reaches it
+	out       bool      // nginx sends nothing new to it
 	says      []setting // what its /config must say besides what the spec asks for
 }
 

@@ -189,7 +189,7 @@ func (n *Runtime) startNginx(ctx context.Context, s *Stack, spec trial.CellSpec)
 	if b.warning != "" {
 		s.Warnings = append(s.Warnings, b.warning)
 	}
-	s.URL = b.url
+	s.URL, s.balancer = b.url, b
 	s.NginxStatusURL = b.statusURL + "/status"
 	s.routeURL = b.statusURL + "/route"
 	return nil

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -38,6 +39,11 @@ type Stack struct {
 	spec     trial.CellSpec
 	standby  []*Component // a store that stands there and is not the arm's own
 	routeURL string       // says which replica a request would go to
+
+	fleet      sync.Mutex // of Replicas and Components, which faults add to and take from
+	telling    sync.Mutex // of what nginx is told: one thing at a time
+	balancer   balancer
+	generation int // of its configuration
 }
 
 // ReplicaURLs are the public listeners of the replicas, past the balancer.
