@@ -79,8 +79,8 @@ func (s system) Meter(ctx context.Context) (campaign.Meter, error) {
 }
 
 // Break implements campaign.Breaker.
-func (s system) Break(ctx context.Context, start time.Time, faults []trial.Fault) ([]trial.Mark, error) {
-	return fault.Run(ctx, s.Stack, faults, start), nil
+func (s system) Break(ctx context.Context, start time.Time, faults []trial.Fault, tell func(trial.Mark)) ([]trial.Mark, error) {
+	return fault.Run(ctx, s.Stack, faults, start, tell), nil
 }
 
 // meter is a probe read before and after a step.

@@ -58,12 +58,12 @@ var lists = map[string]func() (head []string, rows [][]string){
 	},
 	"faults": func() (head []string, rows [][]string) {
 		for _, k := range fault.All() {
-			rows = append(rows, []string{k.Name, k.Does})
+			rows = append(rows, []string{k.Name, k.Does}, []string{"  target", k.On()})
 			for _, s := range k.Settings {
 				rows = append(rows, []string{"  " + s.Name, s.Does})
 			}
 		}
-		return []string{"FAULT", "WHAT IT DOES, AND ITS SETTINGS"}, rows
+		return []string{"FAULT", "WHAT IT DOES, TO WHAT, AND ITS SETTINGS"}, rows
 	},
 }
 

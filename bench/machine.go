@@ -142,6 +142,7 @@ func (r *runner) open(ctx context.Context) (campaign.Maker, error) {
 		House:        house{rt, ledger, r.note},
 		NewGenerator: newGenerator,
 		Instrument:   campaign.NewInstrument(rt.generator, rt.system),
+		Watch:        r.watch,
 		Journeys: load.K6{
 			Binary:  filepath.Join(bin, "k6"),
 			Scripts: filepath.Join(r.project, "loadtests"),

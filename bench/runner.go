@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -29,7 +30,9 @@ type runner struct {
 	project   string
 	profile   experiment.Profile
 	noGoBench bool
-	unlock    func()     // lets the folder go; nil where nothing is measured
+	unlock    func() // lets the folder go; nil where nothing is measured
+	once      bool   // is not resumed
+	watch     campaign.Watcher
 	noting    sync.Mutex // systems that start side by side note side by side
 }
 
@@ -77,6 +80,33 @@ func (r *runner) begin(o runOptions) error {
 	return r.Check()
 }
 
+// atOnce prepares a run of experiments of its own, which is not resumed: its
+// profile says what it is.
+func atOnce(profile, out, runtime string, settings any, command []string, stderr io.Writer, experiments ...experiment.Experiment) (
+	*runner, error) {
+	project, err := projectDir()
+	if err != nil {
+		return nil, err
+	}
+	started := time.Now().UTC()
+	if out == "" {
+		out = filepath.Join(project, "results", profile+"-"+started.Format("2006-01-02T150405"))
+	}
+	r := &runner{project: project, once: true}
+	r.Progress, r.Now, r.Folder = campaign.NewProgress(stderr, time.Now), time.Now, trial.Folder(out)
+	if err := r.take(false); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(settings)
+	if err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	r.Run = trial.Run{Name: filepath.Base(out), Profile: profile, Runtime: runtime, Settings: text, Seed: rand.Uint64(),
+		Started: started, Status: "running", Commit: commit, Command: command}
+	r.Ask(experiments)
+	return r, r.Check()
+}
+
 // take makes the folder of a new run ours, and sees to it that it holds none.
 func (r *runner) take(dryRun bool) (err error) {
 	if info, err := os.Stat(string(r.Folder)); err == nil && !info.IsDir() {
@@ -88,7 +118,11 @@ func (r *runner) take(dryRun bool) (err error) {
 		}
 	}
 	if _, err := os.Stat(r.Folder.Path("run.json")); err == nil {
-		return usage(fmt.Errorf("%s holds a run already: name another folder, or go on with that run by %s", r.Folder, r.goOn()))
+		or := ", or go on with that run by " + r.goOn()
+		if r.once {
+			or = ""
+		}
+		return usage(fmt.Errorf("%s holds a run already: name another folder%s", r.Folder, or))
 	}
 	if _, err := os.Stat(r.Folder.Path("trials")); err == nil {
 		return usage(fmt.Errorf("%s holds trials whose run.json is gone: name another folder", r.Folder))
@@ -114,6 +148,9 @@ func (r *runner) resume(dir string, dryRun bool) (err error) {
 	}
 	if r.Run, r.Trials, err = r.Folder.Read(); err != nil { // now that nobody adds to it
 		return err
+	}
+	if r.Run.Profile == trial.Chaos {
+		return usage(fmt.Errorf("%s is of authbench chaos, which is not resumed: %s does the same again", dir, trial.Shell(r.Run.Command...)))
 	}
 	if err := json.Unmarshal(r.Run.Settings, &r.profile); err != nil {
 		return fmt.Errorf("%s: settings in run.json: %w", dir, err)

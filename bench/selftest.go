@@ -3,17 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -166,34 +162,16 @@ func (o selfTestOptions) show(r selftest.Result, stdout io.Writer) error {
 
 // begin prepares the folder and the trials.
 func (o selfTestOptions) begin(s experiment.SelfTest, parts []string, stderr io.Writer) (*runner, error) {
-	project, err := projectDir()
-	if err != nil {
-		return nil, err
-	}
 	kind, why, err := chooseRuntime(o.runtime)
 	if err != nil {
 		return nil, err
 	}
-	started := time.Now().UTC()
-	if o.out == "" {
-		o.out = filepath.Join(project, "results", "selftest-"+started.Format("2006-01-02T150405"))
-	}
-	r := &runner{project: project}
-	r.Progress, r.Now, r.Folder = campaign.NewProgress(stderr, time.Now), time.Now, trial.Folder(o.out)
-	if err := r.take(false); err != nil {
-		return nil, err
-	}
-	if why != "" {
+	r, err := atOnce(trial.SelfTest, o.out, kind, s, o.command(), stderr,
+		slices.DeleteFunc(s.Experiments(), func(e experiment.Experiment) bool { return !slices.Contains(parts, selftest.Of(e.Name)) })...)
+	if err == nil && why != "" {
 		r.Progress.Say("%s", why)
 	}
-	settings, err := json.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("settings: %w", err)
-	}
-	r.Run = trial.Run{Name: filepath.Base(o.out), Profile: trial.SelfTest, Runtime: kind, Settings: settings, Seed: rand.Uint64(),
-		Started: started, Status: "running", Commit: commit, Command: o.command()}
-	r.Ask(slices.DeleteFunc(s.Experiments(), func(e experiment.Experiment) bool { return !slices.Contains(parts, selftest.Of(e.Name)) }))
-	return r, r.Check()
+	return r, err
 }
 
 // burning opens what makes the trials, with the burner.

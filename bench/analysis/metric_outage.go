@@ -25,17 +25,19 @@ func outageMetrics() []Metric {
 	}
 }
 
-// window are the seconds from the step's start in which its one fault was in
-// effect; ok is false for a step without faults.
+// window are the seconds from the step's start in which its fault was in effect,
+// of several from the first to the last; ok is false for a step without faults.
 func window(m *trial.Measurement) (from, to float64, ok bool, err error) {
-	if len(m.Marks) == 0 {
-		return 0, 0, false, nil
+	for i, mark := range m.Marks {
+		if mark.InEffect == nil || mark.Ended == nil {
+			return 0, 0, false, fmt.Errorf("the fault %s of %s was not in effect: %s", mark.Fault.Kind, mark.Fault.Target, mark.Why)
+		}
+		if i == 0 {
+			from = *mark.InEffect
+		}
+		from, to = min(from, *mark.InEffect), max(to, *mark.Ended)
 	}
-	mark := m.Marks[0]
-	if mark.InEffect == nil || mark.Ended == nil {
-		return 0, 0, false, fmt.Errorf("the fault %s of %s was not in effect: %s", mark.Fault.Kind, mark.Fault.Target, mark.Why)
-	}
-	return *mark.InEffect, *mark.Ended, true, nil
+	return from, to, len(m.Marks) > 0, nil
 }
 
 // during counts the valid users' requests that ended in an outcome while the

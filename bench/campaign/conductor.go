@@ -37,9 +37,17 @@ type System interface {
 
 // Breaker is a System that faults can be carried out on: at their times from the
 // step's start, beside its load. It returns when all are over, or as soon as ctx
-// is cancelled with all of them ended.
+// is cancelled with all of them ended. tell hears of each mark whenever a moment
+// is added to it, of several faults at once; it may be nil.
 type Breaker interface {
-	Break(ctx context.Context, start time.Time, faults []trial.Fault) ([]trial.Mark, error)
+	Break(ctx context.Context, start time.Time, faults []trial.Fault, tell func(trial.Mark)) ([]trial.Mark, error)
+}
+
+// Watcher hears of a step that has faults while it goes on. Its functions are
+// called from several goroutines; none holds up the load.
+type Watcher struct {
+	Second func(load.Second) // streams by cell and name: see [StreamKey]
+	Mark   func(trial.Mark)
 }
 
 // Meter reads what happens beside the load.
@@ -66,6 +74,7 @@ type Conductor struct {
 	NewGenerator func(seed uint64) (Generator, error)
 	Journeys     Journeys
 	Instrument   Instrument
+	Watch        Watcher // the zero value watches nothing
 }
 
 // Lacks implements [Maker].
@@ -172,7 +181,7 @@ func (p *performance) step(ctx context.Context, i int) error {
 			if err != nil {
 				return fmt.Errorf("%s: %s credentials: %w", first.Name, s.Present, err)
 			}
-			aims[key(cell, s.Name)] = load.Aim{Target: t, Stream: s}
+			aims[StreamKey(cell, s.Name)] = load.Aim{Target: t, Stream: s}
 		}
 	}
 	if first.Search != nil {
@@ -277,10 +286,14 @@ func (p *performance) play(ctx context.Context, i int, started time.Time, aims m
 	if len(aims) > 0 {
 		g.Go(func() error {
 			step := p.spec.Cells[0].Steps[i]
-			results, err := p.generator.Run(ctx, load.Step{Seconds: step.Seconds, Warmup: step.Warmup, Streams: aims})
+			l := load.Step{Seconds: step.Seconds, Warmup: step.Warmup, Streams: aims}
+			if len(step.Faults) > 0 {
+				l.Watch = p.conductor.Watch.Second
+			}
+			results, err := p.generator.Run(ctx, l)
 			for cell, c := range p.spec.Cells {
 				for _, s := range c.Steps[i].Streams {
-					if r := results[key(cell, s.Name)]; r != nil {
+					if r := results[StreamKey(cell, s.Name)]; r != nil {
 						if ms[cell].Streams == nil {
 							ms[cell].Streams = map[string]*trial.StreamResult{}
 						}
@@ -313,7 +326,7 @@ func (p *performance) play(ctx context.Context, i int, started time.Time, aims m
 				if !ok {
 					return fmt.Errorf("step %s has faults, which cannot be carried out on this system", step.Name)
 				}
-				ms[cell].Marks, err = b.Break(ctx, started, step.Faults)
+				ms[cell].Marks, err = b.Break(ctx, started, step.Faults, p.conductor.Watch.Mark)
 				return err
 			})
 		}
@@ -377,7 +390,7 @@ func (p *performance) target(ctx context.Context, cell int, kind trial.Present) 
 	if kind == "" {
 		kind = trial.Valid
 	}
-	id := key(cell, string(kind))
+	id := StreamKey(cell, string(kind))
 	if t, ok := p.targets[id]; ok {
 		return t, nil
 	}
@@ -416,5 +429,5 @@ func (p *performance) systemLifetime(cell int) time.Duration {
 	return p.spec.Cells[cell].System.Lifetime() + 5*time.Second
 }
 
-// key names a stream among those of all cells.
-func key(cell int, stream string) string { return fmt.Sprintf("%d/%s", cell, stream) }
+// StreamKey names a stream among those of all cells.
+func StreamKey(cell int, stream string) string { return fmt.Sprintf("%d/%s", cell, stream) }

@@ -73,8 +73,11 @@ func (s fakeSystem) Down(ctx context.Context) error {
 	s.note("down %s", s.c.Cell.Arm())
 	return errors.Join(ctx.Err(), s.died) // ends also after an interruption
 }
-func (s fakeSystem) Break(_ context.Context, _ time.Time, fs []trial.Fault) ([]trial.Mark, error) {
+func (s fakeSystem) Break(_ context.Context, _ time.Time, fs []trial.Fault, tell func(trial.Mark)) ([]trial.Mark, error) {
 	s.note("break %s", fs[0].Kind)
+	if tell != nil {
+		tell(s.marks[0])
+	}
 	return s.marks, nil
 }
 
@@ -334,6 +337,25 @@ func TestFaultsRunBesideTheLoad(t *testing.T) {
 	if err != nil || len(made.Doubts) != 1 || !strings.Contains(made.Doubts[0].Text, "it would not die") ||
 		len(made.Doubts[0].Spoils) != len(trial.Aspects()) {
 		t.Errorf("%v, %+v; want a fault that did not show to spoil the step", err, made.Doubts)
+	}
+}
+
+// Who watches hears of the steps that have faults, and of no other.
+func TestStepsWithFaultsAreWatched(t *testing.T) {
+	spec := twoSteps()
+	spec.Cells[0].Steps[1].Faults = []trial.Fault{{Kind: "kill", Target: "redis", Lasts: 0.5}}
+	now := 0.1
+	h := &fakeHouse{marks: []trial.Mark{{Fault: spec.Cells[0].Steps[1].Faults[0], InEffect: &now}}}
+	h.result = func(step load.Step) (map[string]*trial.StreamResult, error) {
+		if step.Watch != nil {
+			step.Watch(load.Second{At: step.Seconds})
+		}
+		return served(step), nil
+	}
+	c, seconds, marks := h.conductor(), 0, 0
+	c.Watch = Watcher{Second: func(load.Second) { seconds++ }, Mark: func(m trial.Mark) { marks++ }}
+	if _, err := c.Make(t.Context(), spec, []int{0, 1}, 1); err != nil || seconds != 1 || marks != 1 {
+		t.Errorf("%v, %d seconds and %d marks; want one of each", err, seconds, marks)
 	}
 }
 

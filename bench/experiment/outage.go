@@ -82,39 +82,55 @@ func Outage(p Profile) Experiment {
 			"After %g s the store is broken for %g s: killed, stopped, cut off or slowed by 100 ms. An arm without a store has nothing to break. "+
 			"Availability is the share of valid users' requests answered 2xx while the fault is in effect.",
 			proxy, outageRate, outageAt, outageLasts),
-		Blocks: p.OutageBlocks,
-		Trials: fixed(specs),
-		Rules:  finish("outage", c23),
-		Figures: []trial.Figure{{Name: "outage", Chart: trial.TimeLine, Of: trial.Selector{Step: outageStep}, Unit: "ms",
-			Title: "Who is still served while the store is gone?",
-			Caption: "What valid users were answered, second by second, as shares of the requests that ended in each tenth of a second " +
-				"(the first block). White: none ended. Full strokes: the fault is seen to begin and to be over; dashed: its end is asked for. " +
-				"In the table, availability is over all blocks.",
-			Metrics: []trial.Shown{{Metric: "outage_availability", As: "answered 2xx during the fault"},
-				{Metric: "outage_refused_share", As: "answered 401 during the fault"},
-				{Metric: "error_time_p99_us", As: "time to an error, p99"}, {Metric: "recovery_seconds", As: "recovery"},
-				{Metric: "unauthorized_success_share", As: "wrongly accepted"}}}},
-		Advice: outageAdvice,
+		Blocks:  p.OutageBlocks,
+		Trials:  fixed(specs),
+		Rules:   finish("outage", c23),
+		Figures: []trial.Figure{outageTimeLine("outage", outageStep)},
+		Advice:  outageAdvice,
 	}
 }
 
+// outageTimeLine shows a step in which something breaks.
+func outageTimeLine(name, step string) trial.Figure {
+	return trial.Figure{Name: name, Chart: trial.TimeLine, Of: trial.Selector{Step: step}, Unit: "ms",
+		Title: "Who is still served while the store is gone?",
+		Caption: "What valid users were answered, second by second, as shares of the requests that ended in each tenth of a second " +
+			"(the first block). White: none ended. Full strokes: the fault is seen to begin and to be over; dashed: its end is asked for. " +
+			"In the table, availability is over all blocks.",
+		Metrics: []trial.Shown{{Metric: "outage_availability", As: "answered 2xx during the fault"},
+			{Metric: "outage_refused_share", As: "answered 401 during the fault"},
+			{Metric: "error_time_p99_us", As: "time to an error, p99"}, {Metric: "recovery_seconds", As: "recovery"},
+			{Metric: "unauthorized_success_share", As: "wrongly accepted"}}}
+}
+
 func outageCell(p Profile, a trial.Arm, name string) trial.CellSpec {
-	k := arm.Of(a)
 	s := p.system(a, 1, trial.RoundRobin, time.Hour)
 	s.Users, s.Proxied = 1000, p.breaksLinks()
+	var faults []trial.Fault
+	if f, err := outageFault(name); err == nil && len(arm.Of(a).Stores) > 0 { // a profile's have been checked
+		faults = append(faults, f)
+	}
+	return trial.CellSpec{Cell: trial.NewCell("arm", a, "fault", name), System: s,
+		Steps: []trial.Step{brokenStep(outageStep, a, outageRate, outageSeconds, faults...)}}
+}
+
+// brokenStep loads an arm at a rate of valid credentials while something breaks,
+// and beside that shows it some that must be refused whatever breaks.
+func brokenStep(name string, a trial.Arm, rate, seconds float64, faults ...trial.Fault) trial.Step {
 	stream := func(name string, rate float64, present trial.Present) trial.Stream {
 		return trial.Stream{Name: name, Request: "GET /me", Present: present, Connections: 32, Sources: 1,
 			Pacing: trial.Pacing{Mode: trial.Open, Rate: rate}}
 	}
-	step := trial.Step{Name: outageStep, Seconds: outageSeconds, Expect: trial.Expect{Errors: true, Deaths: true, NoSuccess: true},
-		Streams: []trial.Stream{stream(trial.Main, outageRate, trial.Valid), stream("forged", outageRate/5, trial.Forged)}}
+	step := trial.Step{Name: name, Seconds: seconds, Expect: trial.Expect{Errors: true, Deaths: true, NoSuccess: true}, Faults: faults,
+		Streams: []trial.Stream{stream(trial.Main, rate, trial.Valid)}}
+	k := arm.Of(a)
+	if k.Family != arm.Control { // which lets everybody in
+		step.Streams = append(step.Streams, stream("forged", rate/5, trial.Forged))
+	}
 	if k.Ends == arm.AtOnce { // elsewhere a revoked credential works on, outage or not: see the experiment revoke
-		step.Streams = append(step.Streams, stream("revoked", outageRate/5, trial.Revoked))
+		step.Streams = append(step.Streams, stream("revoked", rate/5, trial.Revoked))
 	}
-	if f, err := outageFault(name); err == nil && len(k.Stores) > 0 { // a profile's have been checked
-		step.Faults = []trial.Fault{f}
-	}
-	return trial.CellSpec{Cell: trial.NewCell("arm", a, "fault", name), System: s, Steps: []trial.Step{step}}
+	return step
 }
 
 var outageAdvice = []trial.Advice{

@@ -180,7 +180,7 @@ func anEndedContext(t *testing.T, s *site, text string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan []trial.Mark, 1)
 	later := trial.Fault{Kind: "kill", Target: "r1", At: 1800}
-	go func() { done <- Run(ctx, s.Stack, []trial.Fault{f, later}, time.Now()) }()
+	go func() { done <- Run(ctx, s.Stack, []trial.Fault{f, later}, time.Now(), nil) }()
 	url := s.URL + me
 	if f.Target == "r1" {
 		url = s.Replicas[0].URL + me

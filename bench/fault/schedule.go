@@ -22,19 +22,24 @@ const (
 // one mark each, in their order, with moments in seconds from start. It ends what
 // it has begun, also when ctx ends; then at once, and what had not begun never
 // does. Why in a mark says what did not show: the trial does not count for what
-// it was to show.
-func Run(ctx context.Context, s *stack.Stack, faults []trial.Fault, start time.Time) []trial.Mark {
+// it was to show. tell, if it is not nil, hears of each mark whenever a moment is
+// added to it, of several faults at once.
+func Run(ctx context.Context, s *stack.Stack, faults []trial.Fault, start time.Time, tell func(trial.Mark)) []trial.Mark {
+	if tell == nil {
+		tell = func(trial.Mark) {}
+	}
 	marks := make([]trial.Mark, len(faults))
 	var all sync.WaitGroup
 	for i, f := range faults {
-		all.Go(func() { marks[i] = run(ctx, s, f, start) })
+		all.Go(func() { marks[i] = run(ctx, s, f, start, tell) })
 	}
 	all.Wait()
 	return marks
 }
 
-func run(ctx context.Context, s *stack.Stack, f trial.Fault, start time.Time) trial.Mark {
-	m := trial.Mark{Fault: f}
+func run(ctx context.Context, s *stack.Stack, f trial.Fault, start time.Time, tell func(trial.Mark)) (m trial.Mark) {
+	m.Fault = f
+	defer func() { tell(m) }()
 	since := func() *float64 { v := time.Since(start).Seconds(); return &v }
 	opened, err := Open(f)
 	if err != nil {
@@ -46,6 +51,7 @@ func run(ctx context.Context, s *stack.Stack, f trial.Fault, start time.Time) tr
 		return m
 	}
 	m.Begun = since()
+	tell(m)
 	within, cancel := context.WithTimeout(ctx, beginsWithin)
 	err = opened.Begin(within, s)
 	cancel()
@@ -53,11 +59,13 @@ func run(ctx context.Context, s *stack.Stack, f trial.Fault, start time.Time) tr
 		m.Why = fmt.Sprintf("did not begin: %v", err)
 	} else {
 		m.InEffect = since()
+		tell(m)
 		if err := sleepUntil(ctx, start, f.At+f.Lasts); err != nil {
 			m.Why = fmt.Sprintf("ended early: %v", err)
 		}
 	}
 	m.Ended = since()
+	tell(m)
 	// Ended also if it did not show, or half of it would stay; and even if ctx has ended.
 	within, cancel = context.WithTimeout(context.WithoutCancel(ctx), endsWithin)
 	defer cancel()

@@ -19,7 +19,6 @@ func TestTargetsThatAreNotThere(t *testing.T) {
 		"kill:redis":              `there is no "redis" in session/memory: there are r1, nginx`,
 		"kill:store":              `there is no "store" in session/memory`,
 		"hang:r7":                 `there is no "r7"`,
-		"slow:r1,latency=5ms":     "r1 is no store",
 		"kill:r1,data=kept":       "r1 is no store",
 		"restart:nginx,data=lost": "nginx is no store",
 	} {
@@ -27,7 +26,7 @@ func TestTargetsThatAreNotThere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := Run(t.Context(), memory.Stack, []trial.Fault{f}, time.Now())[0]
+		m := Run(t.Context(), memory.Stack, []trial.Fault{f}, time.Now(), nil)[0]
 		if !strings.Contains(m.Why, want) || m.InEffect != nil {
 			t.Errorf("%s: %+v; want none begun and a reason with %q", text, m, want)
 		}
@@ -39,12 +38,12 @@ func TestTargetsThatAreNotThere(t *testing.T) {
 	unproxied.spec.System.Proxied = false
 	unproxied.up(t)
 	f := trial.Fault{Kind: "slow", Target: "redis", With: map[string]string{"latency": "5ms"}}
-	if m := Run(t.Context(), unproxied.Stack, []trial.Fault{f}, time.Now())[0]; !strings.Contains(m.Why, "Proxied") {
+	if m := Run(t.Context(), unproxied.Stack, []trial.Fault{f}, time.Now(), nil)[0]; !strings.Contains(m.Why, "Proxied") {
 		t.Errorf("%+v; want to be told that the spec asks for no proxy", m)
 	}
 	// The Redis that stands beside a JWT arm can be killed, and its users notice nothing.
 	kill := trial.Fault{Kind: "kill", Target: "redis", Lasts: 0.2}
-	if m := Run(t.Context(), unproxied.Stack, []trial.Fault{kill}, time.Now())[0]; m.Recovered == nil || m.Why != "" {
+	if m := Run(t.Context(), unproxied.Stack, []trial.Fault{kill}, time.Now(), nil)[0]; m.Recovered == nil || m.Why != "" {
 		t.Errorf("%+v", m)
 	}
 	if err := unproxied.Down(t.Context()); err != nil {
@@ -78,7 +77,7 @@ func TestCheck(t *testing.T) {
 func TestMarksSayWhen(t *testing.T) {
 	s := newSite(t, open(t, stack.KindNative), "session/redis")
 	f := trial.Fault{Kind: "hang", Target: "store", At: 0.3, Lasts: 0.4}
-	m := Run(t.Context(), s.Stack, []trial.Fault{f}, time.Now())[0]
+	m := Run(t.Context(), s.Stack, []trial.Fault{f}, time.Now(), nil)[0]
 	if m.Why != "" || m.Begun == nil || m.InEffect == nil || m.Ended == nil || m.Recovered == nil {
 		t.Fatalf("%+v", m)
 	}

@@ -56,6 +56,9 @@ func (k Kind) takes(target string) error {
 
 // On says what the kind can break.
 func (k Kind) On() string {
+	if len(k.only) > 0 {
+		return strings.Join(k.only, ", ") + " (store, if it is that)"
+	}
 	var all []string
 	for _, s := range k.on {
 		all = append(all, string(s))

@@ -40,6 +40,7 @@ type Generator struct {
 	conns   []*conn   // of all streams, by slot
 	legs    []*leg    // of the current step
 	base    time.Time // of all int64 times, in nanoseconds since
+	watch   *watch    // nil unless somebody watches the current step
 }
 
 // Aim is a stream and what it is aimed at.
@@ -53,6 +54,7 @@ type Step struct {
 	Seconds float64
 	Warmup  bool           // ends by criterion; Seconds is its upper bound
 	Streams map[string]Aim // by a key of the caller's, such as cell and stream
+	Watch   func(Second)   // hears of each second as it is over, from one other goroutine; nil: nobody does
 }
 
 // NewGenerator makes one without connections. The seed decides the order of
@@ -101,6 +103,7 @@ func (g *Generator) Run(ctx context.Context, step Step) (map[string]*trial.Strea
 			return nil, fmt.Errorf("stream %s: %w", aim.Stream.Name, err)
 		}
 	}
+	defer g.watching(keys, step.Seconds, step.Watch)()
 	results, err := g.run(ctx, step.Seconds, step.Warmup, streams)
 	byKey := map[string]*trial.StreamResult{}
 	for i, r := range results {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -395,6 +396,39 @@ func TestNamesAndPasswordsArriveWhole(t *testing.T) {
 		r := runStep(t, generator(t), Step{Seconds: 0.01, Streams: map[string]Aim{"it": {target, open("it", request, 100, 1)}}})["it"]
 		if r.Completed != 1 || <-got != [2]string{name, password} {
 			t.Errorf("%s: %v, notes %q", request, r.Outcomes, r.Notes)
+		}
+	}
+}
+
+// Who watches a step is told of every request that ended, second by second, and
+// the step is not over before the last was seen.
+func TestAWatchedStep(t *testing.T) {
+	target := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.Header.Get("Authorization"), "7") {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		me(w, r)
+	})
+	var seen []Second
+	results := runStep(t, generator(t), Step{Seconds: 2.5, Watch: func(s Second) { seen = append(seen, s) },
+		Streams: map[string]Aim{"a": {target, open("a", "GET /me", 200, 4)}, "b": {target, open("b", "GET /me", 50, 4)}}})
+	if len(seen) < 3 {
+		t.Fatalf("%d seconds of 2.5 were seen", len(seen))
+	}
+	for key, r := range results {
+		ended, latencies := map[string]int64{}, int64(0)
+		for i, s := range seen {
+			if s.At != float64(i+1) {
+				t.Errorf("second %d ends at %v", i+1, s.At)
+			}
+			for class, n := range s.Streams[key].Outcomes {
+				ended[class] += n
+			}
+			latencies += s.Streams[key].Latency.Count()
+		}
+		if !maps.Equal(ended, r.Outcomes) || latencies != r.Completed || r.Outcomes[trial.Failed] == 0 {
+			t.Errorf("%s: seen %v and %d latencies; want %v", key, ended, latencies, r.Outcomes)
 		}
 	}
 }

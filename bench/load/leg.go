@@ -72,6 +72,7 @@ type leg struct {
 	pauses                                         pauses
 	warmth                                         *warmth // nil where it does not decide how long a warm-up lasts
 	lastError                                      error
+	ended                                          *Ended // in the current second; nil unless somebody watches
 }
 
 // newLeg prepares the stream for a step or a warm-up. An even pace begins the given share of
@@ -170,6 +171,10 @@ func (l *leg) count(c class, now, latency int64) {
 	}
 	l.latency[c].Record(time.Duration(latency))
 	l.series[l.slice(now)][c]++
+	if l.ended != nil {
+		l.ended.Outcomes[className[c]]++
+		l.ended.Latency.Record(time.Duration(latency))
+	}
 }
 
 // slice is the place of a moment in the series.

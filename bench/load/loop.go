@@ -61,6 +61,10 @@ func (g *Generator) loop(ctx context.Context) error {
 	for _, l := range g.legs {
 		l.begin(start)
 	}
+	if g.watch != nil {
+		g.watch.begin(g.legs, start)
+		defer func() { g.watch.look(g.legs, g.now(), true) }()
+	}
 	for last, nextTick := start, start; ; {
 		now := g.now()
 		if now-last > int64(standstill) {
@@ -162,6 +166,9 @@ func (s *stream) fill() {
 // look does what need not be done for every request: time-outs, connecting
 // again, the end of warm-ups and steps.
 func (g *Generator) look(ctx context.Context, now int64) {
+	if g.watch != nil {
+		g.watch.look(g.legs, now, false)
+	}
 	interrupted, warm := ctx.Err() != nil, warm(g.legs, now)
 	for _, l := range g.legs {
 		l.stream.mend(now)

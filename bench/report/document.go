@@ -113,7 +113,11 @@ func (d *data) head(name string) section {
 			Method:  "Go benchmarks of the very code that the servers run, on the system's CPU, without HTTP.",
 			Command: "go test -run '^$' -bench . -benchmem ./bench/micro"}
 	}
-	s := section{Name: name, Question: name, Command: trial.Shell(only(d.run.Command, name)...), Doubts: d.experimentDoubts(name),
+	command := only(d.run.Command, name)
+	if d.run.Profile == trial.Chaos { // which has no other
+		command = d.run.Command
+	}
+	s := section{Name: name, Question: name, Command: trial.Shell(command...), Doubts: d.experimentDoubts(name),
 		Setup: d.setup(name)}
 	for _, q := range d.run.Questions {
 		if q.Experiment == name {

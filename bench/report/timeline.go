@@ -34,7 +34,7 @@ type timelineRow struct {
 	Width  float64     // of a slice, in seconds
 	From   float64     // of the first slice
 	Marks  []float64   // begun to show, over; full strokes
-	Asked  float64     // its end asked for; 0 for none
+	Asked  []float64   // its end asked for; dashed
 }
 
 // timelineOf reads a row from a step and the stream that is shown.
@@ -78,7 +78,7 @@ func timelineOf(label string, m *trial.Measurement, r *trial.StreamResult) timel
 			}
 		}
 		if mark.Ended != nil {
-			row.Asked = *mark.Ended
+			row.Asked = append(row.Asked, *mark.Ended)
 		}
 	}
 	return row
@@ -108,6 +108,16 @@ func (t timeline) keyLines(width vg.Length) (lines [][]int) {
 	return lines
 }
 
+// tick is the distance of the marks on the axis, in seconds: few enough to be read.
+func (t timeline) tick() float64 {
+	for _, step := range []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 1800} {
+		if t.Seconds/step <= 20 {
+			return step
+		}
+	}
+	return 3600
+}
+
 func (t timeline) Draw(c draw.Canvas) {
 	style := textStyle(smallSize, ink)
 	y := c.Max.Y
@@ -131,7 +141,7 @@ func (t timeline) Draw(c draw.Canvas) {
 	}
 	axis := textStyle(smallSize, muted)
 	axis.XAlign = draw.XCenter
-	for s := 0.0; s <= math.Floor(t.Seconds); s++ {
+	for s := 0.0; s <= math.Floor(t.Seconds); s += t.tick() {
 		c.StrokeLine2(lineStyle(grid, 0.6), x(s), bottom-3, x(s), y)
 		put(c, axis, vg.Point{X: x(s), Y: bottom - 9}, number(s))
 	}
@@ -154,8 +164,8 @@ func (t timeline) Draw(c draw.Canvas) {
 		for _, at := range r.Marks {
 			c.StrokeLine2(lineStyle(ink, 1.4), x(at), low-2, x(at), high+2)
 		}
-		if r.Asked > 0 {
-			c.StrokeLine2(draw.LineStyle{Color: ink, Width: 1, Dashes: []vg.Length{2, 2}}, x(r.Asked), low-2, x(r.Asked), high+2)
+		for _, at := range r.Asked {
+			c.StrokeLine2(draw.LineStyle{Color: ink, Width: 1, Dashes: []vg.Length{2, 2}}, x(at), low-2, x(at), high+2)
 		}
 	}
 }
