@@ -44,7 +44,7 @@ func chaosCommand(stdout, stderr io.Writer) *cobra.Command {
 			"It starts the arm, offers requests at a rate that does not wait for answers, breaks what --fault says (see authbench list faults),\n" +
 			"and prints a line a second: answers by class, requests that were let in and should not have been, and latency. Without times\n" +
 			"a fault takes the middle third. In the end it says in a paragraph what happened, and leaves a run's folder with the chart.\n" +
-			"Ctrl-C ends early and shows what there was. The exit status is 0 unless nothing could be measured or an answer named\n" +
+			"Ctrl-C ends early and shows what there was. The exit status is 0 unless a fault was never in effect or an answer named\n" +
 			"another user.",
 		Example: "  bin/authbench chaos --arm session/redis --fault kill:redis --for 30s\n" +
 			"  bin/authbench chaos --arm jwt/ES256 --fault rotate:keys@5s+0s --fault kill:r2@10s+5s\n" +
@@ -192,5 +192,10 @@ func chaosReport(r *runner, stdout io.Writer) error {
 		return err
 	}
 	_, err := fmt.Fprintf(stdout, "%s\n%s\n", r.Folder.Path("charts", experiment.ChaosName+".png"), r.Folder.Path("report.html"))
+	for _, m := range r.Trials[0].Steps[0].Marks {
+		if m.InEffect == nil {
+			return fmt.Errorf("fault %s was never in effect: %s", fault.Text(m.Fault), m.Why)
+		}
+	}
 	return err
 }

@@ -34,7 +34,11 @@ func Chaos(w io.Writer, t trial.Trial, width int) error {
 	if share, ok := value("outage_availability"); ok {
 		say("%s, %s of valid users' requests were answered 2xx.", broken(m.Marks), most(share))
 	} else {
-		say("No request of a valid user ended while anything was broken.")
+		for _, mark := range m.Marks {
+			if mark.InEffect == nil {
+				say("%s:%s was never in effect: %s.", mark.Fault.Kind, mark.Fault.Target, mark.Why)
+			}
+		}
 	}
 	if p99, ok := value("error_time_p99_us"); ok {
 		say("An error took %.0f ms (p99).", p99/1000)
