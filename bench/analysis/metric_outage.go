@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"authbench/bench/trial"
@@ -16,6 +17,9 @@ func outageMetrics() []Metric {
 		counted(Metric{Name: "outage_refused_share", Title: "Share of valid users' requests answered 401 during the fault",
 			Unit: "share", Better: trial.Less, Aspect: trial.Counts, bursts: true, faulty: true},
 			during(trial.Refused)),
+		counted(Metric{Name: "refused_after_share", Title: "Share of valid users' requests answered 401 once the fault was over",
+			Unit: "share", Better: trial.Less, Aspect: trial.Counts, bursts: true, faulty: true},
+			after(trial.Refused)),
 		counted(Metric{Name: "unauthorized_success_share", Title: "Share of requests answered 2xx that should have been refused",
 			Unit: "share", Better: trial.Less, Aspect: trial.Counts}, unauthorized),
 		{Name: "error_time_p99_us", Title: "Time to an error, 99th percentile", Unit: "µs", Better: trial.Less, Aspect: trial.Tail,
@@ -42,14 +46,36 @@ func window(m *trial.Measurement) (from, to float64, ok bool, err error) {
 
 // during counts the valid users' requests that ended in an outcome while the
 // fault was in effect, and all that ended meanwhile: in slices that lie wholly
-// within. Without a fault it is all of the step.
+// within.
 func during(class string) func(Block, trial.Selector) (float64, float64, error) {
+	return within(class, "requests that ended during the fault", window)
+}
+
+// after counts likewise what ended once the fault was seen to be over.
+func after(class string) func(Block, trial.Selector) (float64, float64, error) {
+	return within(class, "requests that ended after the fault", func(m *trial.Measurement) (from, to float64, ok bool, err error) {
+		if _, _, ok, err = window(m); err != nil || !ok {
+			return 0, 0, ok, err
+		}
+		for _, mark := range m.Marks {
+			if mark.Recovered == nil {
+				return 0, 0, false, fmt.Errorf("the fault %s of %s was not over: %s", mark.Fault.Kind, mark.Fault.Target, mark.Why)
+			}
+			from = max(from, *mark.Recovered)
+		}
+		return from, math.Inf(1), true, nil
+	})
+}
+
+// within counts in a part of the step. Without a fault it is all of the step.
+func within(class, chancesAre string, part func(*trial.Measurement) (from, to float64, ok bool, err error)) func(Block, trial.Selector) (
+	float64, float64, error) {
 	return func(b Block, s trial.Selector) (events, chances float64, err error) {
 		x, err := b.sample(s)
 		if err != nil {
 			return 0, 0, err
 		}
-		from, to, faulty, err := window(x.Measurement)
+		from, to, faulty, err := part(x.Measurement)
 		if err != nil {
 			return 0, 0, fmt.Errorf("%s: %w", cellName(s), err)
 		}
@@ -69,7 +95,7 @@ func during(class string) func(Block, trial.Selector) (float64, float64, error) 
 				}
 			}
 		}
-		return chancesOf(s, events, chances, "requests that ended during the fault")
+		return chancesOf(s, events, chances, chancesAre)
 	}
 }
 

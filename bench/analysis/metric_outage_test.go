@@ -27,12 +27,14 @@ func TestOutageMetrics(t *testing.T) {
 	main.Latency[trial.Failed] = at.LogNormal(10_000, 10*time.Millisecond, 250*time.Millisecond)
 	main.Series[trial.Refused] = make([]int64, 50)
 	main.Series[trial.Refused][20] = 20
+	main.Series[trial.Refused][40] = 30 // 10 are served at 3.0 s
 	tr.Steps[0].Streams["forged"] = &trial.StreamResult{Stream: trial.Stream{Present: trial.Forged}, Completed: 40,
 		Outcomes: map[string]int64{trial.Refused: 39, trial.UnauthorizedSuccess: 1}}
 	b := block(t, tr)
 	for name, want := range map[string]float64{
 		"outage_availability":        13.0 / 150,
 		"outage_refused_share":       20.0 / 150,
+		"refused_after_share":        30.0 / 40,
 		"unauthorized_success_share": 1.0 / 40,
 		"error_time_p99_us":          250_000,
 		"recovery_seconds":           0.1,

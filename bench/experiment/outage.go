@@ -19,31 +19,60 @@ const (
 	outageAt      = 1.0
 	outageLasts   = 1.5
 	outageSeconds = 5.0
+	exhaustLasts  = 2.5 // of which it takes up to a second to have all of PostgreSQL's connections
 )
 
 // outageRate is low: what is asked is who is answered, not how many.
 const outageRate = 100 // requests/s with valid credentials
 
-// outageFaults are what can happen to a store here; a profile names them by kind.
-func outageFaults() []trial.Fault {
-	return []trial.Fault{
-		{Kind: "kill", Target: "store", At: outageAt, Lasts: outageLasts},
-		{Kind: "hang", Target: "store", At: outageAt, Lasts: outageLasts},
-		{Kind: "cut", Target: "store", At: outageAt, Lasts: outageLasts},
-		{Kind: "slow", Target: "store", At: outageAt, Lasts: outageLasts, With: map[string]string{"latency": "100ms"}},
+// breakage is something that can happen to a store here; a profile names it.
+type breakage struct {
+	name  string
+	claim string // that it is asked for
+	store string // the only one that it can befall; "" is any
+	fault trial.Fault
+}
+
+// outageFaults are all of them.
+func outageFaults() []breakage {
+	of := func(kind, target string, with map[string]string) trial.Fault {
+		return trial.Fault{Kind: kind, Target: target, At: outageAt, Lasts: outageLasts, With: with}
+	}
+	return []breakage{
+		{"kill", "C23", "", of("kill", "store", nil)},
+		{"hang", "C23", "", of("hang", "store", nil)},
+		{"cut", "C23", "", of("cut", "store", nil)},
+		{"slow", "C23", "", of("slow", "store", map[string]string{"latency": "100ms"})},
+		{"exhaust", "C23", "", trial.Fault{Kind: "exhaust", Target: "store", At: outageAt, Lasts: exhaustLasts}},
+		{"restart-empty", "C24", "", of("restart", "store", map[string]string{"data": "lost"})},
+		{"restart-kept", "C24", "", of("restart", "store", map[string]string{"data": "kept"})},
+		{"evict", "C33", "redis", of("full", "redis", map[string]string{"policy": "allkeys-lru", "left": "50%"})},
+		{"full", "C33", "redis", of("full", "redis", nil)},
 	}
 }
 
-// outageFault finds one by its kind. The error names all.
-func outageFault(kind string) (trial.Fault, error) {
+// outageFault finds one by its name. The error names all.
+func outageFault(name string) (breakage, error) {
 	var known []string
-	for _, f := range outageFaults() {
-		if f.Kind == kind {
-			return f, nil
+	for _, b := range outageFaults() {
+		if b.name == name {
+			return b, nil
 		}
-		known = append(known, f.Kind)
+		known = append(known, b.name)
 	}
-	return trial.Fault{}, fmt.Errorf("outage_faults holds %q: want %s", kind, strings.Join(known, ", "))
+	return breakage{}, fmt.Errorf("outage_faults holds %q: want %s", name, strings.Join(known, ", "))
+}
+
+// befalls says whether it is asked of an arm. What becomes of users while the
+// store is gone is asked of every arm, so that it is seen who needs none; what
+// becomes of what it holds, where it stands.
+func (b breakage) befalls(a trial.Arm) bool {
+	k := arm.Of(a)
+	if b.store != "" {
+		there, _ := k.Uses(b.store)
+		return there
+	}
+	return b.claim == "C23" || len(k.Stores) > 0
 }
 
 // LinkFaults are those that act upon the link to the store, through a proxy.
@@ -55,22 +84,34 @@ func (p Profile) breaksLinks() bool {
 	return slices.ContainsFunc(p.OutageFaults, func(f string) bool { return slices.Contains(LinkFaults, f) })
 }
 
-// Outage asks who is still served while the store is gone: it is killed, hangs
-// or is slow for a while, under a steady load of valid credentials, and of ones
-// that must be refused whatever breaks.
+// Outage asks who is still served while the store is gone, and after: it is
+// killed, hangs, is slow, restarts or runs full, under a steady load of valid
+// credentials, and of ones that must be refused whatever breaks.
 func Outage(p Profile) Experiment {
 	var specs []trial.Spec
-	c23 := trial.Rule{Claim: "C23", Statement: "A store outage is a total outage.", Metric: "outage_availability",
-		Contrast: trial.Count, Supports: trial.Same, Margin: 0.05}
+	rules := []trial.Rule{
+		{Claim: "C23", Statement: "A store outage is a total outage.", Metric: "outage_availability",
+			Contrast: trial.Count, Supports: trial.Same, Margin: 0.05},
+		{Claim: "C24", Statement: "A store that restarts logs everyone out.", Metric: "refused_after_share",
+			Contrast: trial.Count, Supports: trial.More, Margin: 0.05},
+		{Claim: "C33", Statement: "A store that runs full logs users out.", Metric: "outage_refused_share",
+			Contrast: trial.Count, Supports: trial.More, Margin: 0.05},
+	}
 	for _, a := range p.OutageArms {
 		for _, name := range p.OutageFaults {
-			c := outageCell(p, a, name)
+			b, err := outageFault(name)
+			if err != nil || !b.befalls(a) { // a profile's have been checked
+				continue
+			}
+			c := outageCell(p, a, b)
 			specs = append(specs, trial.Single("outage", c))
-			c23.Compare = append(c23.Compare,
+			i := slices.IndexFunc(rules, func(r trial.Rule) bool { return r.Claim == b.claim })
+			rules[i].Compare = append(rules[i].Compare,
 				trial.Comparison{Name: fmt.Sprintf("%s, %s", a, name), A: trial.Selector{Cell: c.Cell, Step: outageStep},
 					Factors: append(factors(a), "state="+string(arm.Of(a).State), "fault="+name)})
 		}
 	}
+	rules = slices.DeleteFunc(rules, func(r trial.Rule) bool { return len(r.Compare) == 0 })
 	proxy := ""
 	if p.breaksLinks() {
 		proxy = ", a proxy between replica and store in every arm"
@@ -79,12 +120,13 @@ func Outage(p Profile) Experiment {
 		Name:     "outage",
 		Question: "Who is still served while the store is gone?",
 		Method: fmt.Sprintf("One replica behind nginx%s; %d requests/s with valid credentials, and a few that must be refused. "+
-			"After %g s the store is broken for %g s: killed, stopped, cut off or slowed by 100 ms. An arm without a store has nothing to break. "+
+			"After %g s the store is broken for %g s: killed, stopped, cut off, slowed by 100 ms or out of connections; restarted, empty or "+
+			"with what it held; or full, refusing writes or forgetting half of what it holds. An arm without a store has nothing to break. "+
 			"Availability is the share of valid users' requests answered 2xx while the fault is in effect.",
 			proxy, outageRate, outageAt, outageLasts),
 		Blocks:  p.OutageBlocks,
 		Trials:  fixed(specs),
-		Rules:   finish("outage", c23),
+		Rules:   finish("outage", rules...),
 		Figures: []trial.Figure{outageTimeLine("outage", outageStep)},
 		Advice:  outageAdvice,
 	}
@@ -99,18 +141,19 @@ func outageTimeLine(name, step string) trial.Figure {
 			"In the table, availability is over all blocks.",
 		Metrics: []trial.Shown{{Metric: "outage_availability", As: "answered 2xx during the fault"},
 			{Metric: "outage_refused_share", As: "answered 401 during the fault"},
+			{Metric: "refused_after_share", As: "answered 401 after it"},
 			{Metric: "error_time_p99_us", As: "time to an error, p99"}, {Metric: "recovery_seconds", As: "recovery"},
 			{Metric: "unauthorized_success_share", As: "wrongly accepted"}}}
 }
 
-func outageCell(p Profile, a trial.Arm, name string) trial.CellSpec {
+func outageCell(p Profile, a trial.Arm, b breakage) trial.CellSpec {
 	s := p.system(a, 1, trial.RoundRobin, time.Hour)
 	s.Users, s.Proxied = 1000, p.breaksLinks()
 	var faults []trial.Fault
-	if f, err := outageFault(name); err == nil && len(arm.Of(a).Stores) > 0 { // a profile's have been checked
-		faults = append(faults, f)
+	if len(arm.Of(a).Stores) > 0 {
+		faults = append(faults, b.fault)
 	}
-	return trial.CellSpec{Cell: trial.NewCell("arm", a, "fault", name), System: s,
+	return trial.CellSpec{Cell: trial.NewCell("arm", a, "fault", b.name), System: s,
 		Steps: []trial.Step{brokenStep(outageStep, a, outageRate, outageSeconds, faults...)}}
 }
 
@@ -140,4 +183,16 @@ var outageAdvice = []trial.Advice{
 		Text: "an outage of the store alone does not lock users out: every arm measured went on serving some."},
 	{Claim: "C23", Answer: trial.Depends, Side: trial.ForTokens,
 		Text: "users who have logged in must be served while the store is down. Nobody was served: %s. Log-in and log-out still need it."},
+	{Claim: "C24", Answer: trial.Supported, Side: trial.ForBoth,
+		Text: "a restart of the store is a log-in storm to plan for: in every arm measured users had to log in again."},
+	{Claim: "C24", Answer: trial.Refuted, Side: trial.ForBoth,
+		Text: "a restart of the store is no event for users: nobody had to log in again in any arm measured."},
+	{Claim: "C24", Answer: trial.Depends, Side: trial.ForTokens,
+		Text: "users must stay logged in when the store restarts, and you would not have it keep its data. Users had to log in again: %s."},
+	{Claim: "C33", Answer: trial.Supported, Side: trial.ForBoth,
+		Text: "watch the store's memory: users were logged out whenever it ran full."},
+	{Claim: "C33", Answer: trial.Refuted, Side: trial.ForBoth,
+		Text: "a store that runs full logs nobody out who is in; new log-ins still fail where it refuses writes."},
+	{Claim: "C33", Answer: trial.Depends, Side: trial.ForTokens,
+		Text: "nobody watches how full the store is. Users were logged out when it was: %s. Redis with noeviction logs nobody out."},
 }

@@ -55,7 +55,7 @@ type Profile struct {
 
 	OutageBlocks int         `yaml:"outage_blocks"`
 	OutageArms   []trial.Arm `yaml:"outage_arms"`
-	OutageFaults []string    `yaml:"outage_faults"` // kinds, of those in outage.go
+	OutageFaults []string    `yaml:"outage_faults"` // of those in outage.go
 
 	BenchTime  string `yaml:"bench_time"` // of one Go micro-benchmark, as go test -benchtime takes it
 	BenchCount int    `yaml:"bench_count"`
@@ -74,7 +74,7 @@ func Profiles() []Profile {
 		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 16_000, StickyUsers: 3_000, StickyBalancers: trial.Balancers(),
 		RevokeBlocks: 3, RevokeUsers: 420, RevokeLifetimes: []string{"2s", "3s"},
 		OutageBlocks: 1, OutageArms: []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256"},
-		OutageFaults: []string{"kill", "hang", "slow"},
+		OutageFaults: []string{"kill", "hang", "slow", "restart-empty", "evict", "full"},
 		BenchTime:    "50ms", BenchCount: 6,
 	}
 	smoke := standard
@@ -94,7 +94,15 @@ func Profiles() []Profile {
 	full.ScaleBlocks, full.ScaleReplicas, full.ScaleStepSeconds, full.ScaleSearchSteps = 8, []int{1, 4, 8}, 5, 40
 	full.StickyBlocks, full.StickyRequests = 5, 20_000
 	full.RevokeBlocks, full.RevokeLifetimes = 6, []string{"2s", "5s", "15s"}
-	full.OutageBlocks, full.OutageFaults = 5, []string{"kill", "hang", "cut", "slow"}
+	full.OutageBlocks, full.OutageArms, full.OutageFaults = 5, nil, nil
+	for _, k := range arm.All() {
+		if k.Name != trial.Control { // which has no users to lock out
+			full.OutageArms = append(full.OutageArms, k.Name)
+		}
+	}
+	for _, b := range outageFaults() {
+		full.OutageFaults = append(full.OutageFaults, b.name)
+	}
 	full.BenchTime, full.BenchCount = "1s", 10
 	return []Profile{smoke, standard, full}
 }

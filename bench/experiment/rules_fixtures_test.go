@@ -45,7 +45,7 @@ func (r tested) trials(chances float64, v value) (done []trial.Trial) {
 		"store_cores_per_replica_core": setStoreShare, "store_cpu_vs_control": setStoreCPU, "cpu_vs_control": setGrowth,
 		"store_budget_used":  setBottleneck,
 		"lost_session_share": setLost, "let_in_user_share": setLetIn, "revocation_lag_share": setLagShare,
-		"outage_availability": setAvailability,
+		"outage_availability": setAvailability, "refused_after_share": setRefused, "outage_refused_share": setRefused,
 	}[r.Metric]
 	if set == nil {
 		panic("no fixture sets " + r.Metric)
@@ -181,6 +181,14 @@ func setAvailability(j experiment.Job, chances float64, v value) []at.Option {
 		chances = 130
 	}
 	return []at.Option{at.Outage("outage", int64(chances), v(j, "outage"))}
+}
+
+// setRefused refuses a share of users from the fault on.
+func setRefused(j experiment.Job, chances float64, v value) []at.Option {
+	if chances == 0 {
+		chances = 130
+	}
+	return []at.Option{at.LoggedOut("outage", int64(chances), v(j, "outage"))}
 }
 
 // turn moves blocks apart, but not their mean, for 3 blocks as for 4.

@@ -31,6 +31,7 @@ type figure struct {
 var worlds = map[string]func(trial.Rule) []world{
 	"C01": lighter, "C02": noDatabase, "C03": scales, "C05": stickiness, "C06": sharing,
 	"C04": storeLimits, "C10": atOnce, "C11": untilExpiry, "C16": publicKey, "C18": enlarge, "C22": slowPostgres, "C23": totalOutage,
+	"C24": logsOut, "C33": runsFull,
 	"C40": dearer,
 }
 
@@ -259,6 +260,35 @@ func totalOutage(r trial.Rule) []world {
 		{trial.Partly, "who asks no store is served, and hardly where the store is slow",
 			figures{{cells: "session/memory", value: 1}, {cells: "jwt", value: 1}, {cells: "slow", value: r.Margin}},
 			"Decided in 8 of 12 comparisons: holds for session/redis, kill"},
+	}
+}
+
+// C24, share of valid users' requests refused once the store is back: a store that
+// restarts logs everyone out.
+func logsOut(r trial.Rule) []world {
+	return []world{
+		{trial.Supported, "everybody logs in again", figures{{cells: "session", value: 1}, {cells: "jwt", value: 1}}, "Holds in all 3 comparisons"},
+		{trial.Refuted, "nobody notices", nil, "Does not hold in all 3 comparisons"},
+		{trial.Depends, "who is looked up logs in again", figures{{cells: "session", value: 1}},
+			"depends on state: yes with shared; no with client"},
+		{trial.Partly, "Redis forgets, and PostgreSQL about as many as the margin allows",
+			figures{{cells: "session/redis", value: 1}, {cells: "session/postgres", value: r.Margin}}, "holds for session/redis"},
+		{trial.NotDecided, "about as many as the margin allows log in again", figures{{cells: "session", value: r.Margin}}, "such as session/"},
+	}
+}
+
+// C33, share of valid users' requests refused while the store is full: a store
+// that runs full logs users out.
+func runsFull(r trial.Rule) []world {
+	return []world{
+		{trial.Supported, "everybody is forgotten", figures{{cells: "session", value: 0.5}, {cells: "jwt", value: 0.5}},
+			"Holds in all 4 comparisons"},
+		{trial.Refuted, "nobody is", nil, "Does not hold in all 4 comparisons"},
+		{trial.Depends, "who is looked up is forgotten where Redis evicts", figures{{cells: "session evict", value: 0.5}},
+			"depends on state and fault: yes with shared (evict); no with shared (full), client (evict, full)"},
+		{trial.Partly, "who is looked up is forgotten where Redis evicts, and elsewhere about as many as the margin allows",
+			figures{{cells: "session evict", value: 0.5}, {cells: "session full", value: r.Margin}}, "holds for session/redis, evict"},
+		{trial.NotDecided, "about as many as the margin allows are", figures{{cells: "session", value: r.Margin}}, "such as session/"},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -382,6 +383,12 @@ func (c *compose) nginx(ctx context.Context, p place, b trial.Balancer, replicas
 	// A name of its own each time: the container has this very file.
 	file := filepath.Join(c.ledger.Dir(), fmt.Sprintf("nginx-%d.conf", time.Now().UnixNano()))
 	up.rewrite = func(replicas []Replica, generation int) error {
+		replicas = slices.Clone(replicas)
+		for i, r := range replicas {
+			if _, port, err := net.SplitHostPort(r.upstream); r.out && err == nil { // a container that has ended has no name
+				replicas[i].upstream = "127.0.0.1:" + port
+			}
+		}
 		conf := newNginxConfig("0.0.0.0:"+strconv.Itoa(nginxPort), "0.0.0.0:"+strconv.Itoa(statusPort), b, replicas)
 		conf.Files, conf.Connections = 16384, 8192 // engines commonly allow as many; our own limit says nothing about theirs
 		conf.Generation = generation

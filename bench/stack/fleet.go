@@ -114,20 +114,40 @@ func (s *Stack) replica(name string) (Replica, error) {
 	return Replica{}, fmt.Errorf("there is no replica %q: there are %d", name, len(s.Replicas))
 }
 
-// tell has nginx send nothing new to a replica, or send to it again: its
-// configuration is written anew, with down beside that server, and it is told to
-// read it. It returns when nginx serves by the new one.
+// tell has nginx send nothing new to a replica, or send to it again. What nginx
+// knows it is not told.
 func (s *Stack) tell(ctx context.Context, name string, out bool) error {
 	s.telling.Lock()
 	defer s.telling.Unlock()
+	was, replicas := s.mark(name, out)
+	if was == out {
+		return nil
+	}
+	err := s.reload(ctx, replicas)
+	if err != nil {
+		s.mark(name, was)
+		err = fmt.Errorf("tell nginx of %s: %w", name, err)
+	}
+	return err
+}
+
+// mark notes whether nginx sends nothing to a replica, and returns what was noted
+// before, and all replicas as they are now.
+func (s *Stack) mark(name string, out bool) (was bool, all []Replica) {
 	s.fleet.Lock()
+	defer s.fleet.Unlock()
+	was = out
 	for i := range s.Replicas {
-		if s.Replicas[i].Name == name {
-			s.Replicas[i].out = out
+		if r := &s.Replicas[i]; r.Name == name {
+			was, r.out = r.out, out
 		}
 	}
-	replicas := slices.Clone(s.Replicas)
-	s.fleet.Unlock()
+	return was, slices.Clone(s.Replicas)
+}
+
+// reload writes nginx's configuration anew, with down beside each server that gets
+// nothing, tells nginx to read it, and returns when nginx serves by it.
+func (s *Stack) reload(ctx context.Context, replicas []Replica) error {
 	s.generation++
 	if err := s.balancer.rewrite(replicas, s.generation); err != nil {
 		return err
@@ -137,16 +157,16 @@ func (s *Stack) tell(ctx context.Context, name string, out bool) error {
 		err = nginx.unit.Signal(syscall.SIGHUP)
 	}
 	if err != nil {
-		return fmt.Errorf("tell nginx of %s: %w", name, err)
+		return err
 	}
 	want := strconv.Itoa(s.generation)
 	return comes(ctx, func() error {
 		resp, err := get(ctx, s.balancer.statusURL+"/generation", nil)
 		if err != nil {
-			return fmt.Errorf("tell nginx of %s: %w", name, err)
+			return err
 		}
 		if b, _ := io.ReadAll(resp.Body); string(b) != want {
-			return fmt.Errorf("tell nginx of %s: it serves by configuration %q, want %s", name, b, want)
+			return fmt.Errorf("it serves by configuration %q, want %s", b, want)
 		}
 		return nil
 	})

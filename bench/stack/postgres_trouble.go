@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,9 +76,11 @@ func (p *postgresStore) crowd(ctx context.Context) error {
 	database := pgx.Identifier{u.Path[1:]}.Sanitize()
 	u.Path = "/template1"
 	if len(p.crowded) == 0 {
-		if err := p.takeOne(ctx, u.String()); err != nil {
+		conn, err := pgx.Connect(ctx, u.String())
+		if err != nil {
 			return err
 		}
+		p.crowded = append(p.crowded, conn)
 	}
 	first := p.crowded[0]
 	if _, err := first.Exec(ctx, "ALTER DATABASE "+database+" WITH ALLOW_CONNECTIONS false"); err != nil {
@@ -108,7 +111,7 @@ func (p *postgresStore) takeAll(ctx context.Context, to string) error {
 		if err := p.crowded[0].QueryRow(ctx, end).Scan(&ended); err != nil {
 			return err
 		}
-		err := p.takeOne(ctx, to)
+		err := p.takeSome(ctx, to)
 		switch {
 		case err == nil:
 		case !isTooMany(err):
@@ -119,12 +122,20 @@ func (p *postgresStore) takeAll(ctx context.Context, to string) error {
 	}
 }
 
-func (p *postgresStore) takeOne(ctx context.Context, to string) error {
-	conn, err := pgx.Connect(ctx, to)
-	if err == nil {
-		p.crowded = append(p.crowded, conn)
+// takeSome takes some connections at once: one waits for PostgreSQL, another for us.
+func (p *postgresStore) takeSome(ctx context.Context, to string) error {
+	conns, errs := make([]*pgx.Conn, 16), make([]error, 16)
+	var all sync.WaitGroup
+	for i := range conns {
+		all.Go(func() { conns[i], errs[i] = pgx.Connect(ctx, to) })
 	}
-	return err
+	all.Wait()
+	for i, conn := range conns {
+		if errs[i] == nil {
+			p.crowded = append(p.crowded, conn)
+		}
+	}
+	return cmp.Or(errs...)
 }
 
 // disperse gives all connections back.

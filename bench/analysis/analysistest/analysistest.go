@@ -204,6 +204,26 @@ func Outage(step string, requests int64, available float64) Option {
 	}
 }
 
+// LoggedOut makes of a step with a fault one from which on this share of the main
+// stream's requests is refused: of so many during the fault, and of as many after it.
+func LoggedOut(step string, requests int64, refused float64) Option {
+	return func(t *trial.Trial) {
+		Outage(step, 2*requests, 1)(t)
+		in(step, func(_ *trial.Measurement, r *trial.StreamResult) {
+			out := int64(math.Round(refused * float64(requests)))
+			r.Outcomes = map[string]int64{trial.Success: 2 * (requests - out), trial.Refused: 2 * out}
+			if r.Series == nil {
+				return
+			}
+			r.Series[trial.Refused] = make([]int64, len(r.Series[trial.Success]))
+			for _, slice := range []int{11, 40} {
+				r.Series[trial.Success][slice], r.Series[trial.Refused][slice] = requests-out, out
+			}
+			r.Series[trial.Success][30], r.Series[trial.Failed][25] = 0, 0
+		})(t)
+	}
+}
+
 // Rate sets the rate with which a step was carried out: for a search, the one it found.
 func Rate(step string, perSecond float64) Option {
 	return in(step, func(_ *trial.Measurement, r *trial.StreamResult) { r.Stream.Pacing.Rate = perSecond })

@@ -120,6 +120,14 @@ func breakDown(t *trial.Trial) {
 	if arm.Of(c.System.Arm).Store() != "" && c.Cell.Get("fault") != "slow" {
 		available = 0
 	}
+	switch fault := c.Cell.Get("fault"); {
+	case fault == "restart-empty" && available == 0:
+		LoggedOut("outage", 130, 1)(t)
+		return
+	case fault == "evict" && available == 0:
+		LoggedOut("outage", 130, 0.5)(t)
+		return
+	}
 	Outage("outage", 130, available)(t)
 	if m, _ := t.Step(0, "outage"); available == 0 {
 		r := m.Streams[trial.Main]
