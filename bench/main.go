@@ -107,7 +107,8 @@ func commands(stdout, stderr io.Writer) *cobra.Command {
 	root.Version = fmt.Sprintf("%s (%s)", commit, runtime.Version())
 	root.SetVersionTemplate("authbench {{.Version}}\n")
 	root.AddCommand(doctorCommand(stdout), listCommand(stdout), upCommand(stdout), runCommand(stdout, stderr), reportCommand(stdout),
-		compareCommand(stdout), planCommand(stdout), chaosCommand(stdout, stderr), loadCommand(stdout), capacityCommand(stdout, stderr), benchLoadCommand(stdout),
+		compareCommand(stdout), planCommand(stdout), chaosCommand(stdout, stderr), loadCommand(stdout),
+		capacityCommand(stdout, stderr), benchLoadCommand(stdout),
 		selfTestCommand(stdout, stderr), burnCommand())
 	for _, c := range root.Commands() {
 		if c.Args != nil {

@@ -267,7 +267,8 @@ func totalOutage(r trial.Rule) []world {
 // restarts logs everyone out.
 func logsOut(r trial.Rule) []world {
 	return []world{
-		{trial.Supported, "everybody logs in again", figures{{cells: "session", value: 1}, {cells: "jwt", value: 1}}, "Holds in all 3 comparisons"},
+		{trial.Supported, "everybody logs in again", figures{{cells: "session", value: 1}, {cells: "jwt", value: 1}},
+			"Holds in all 3 comparisons"},
 		{trial.Refuted, "nobody notices", nil, "Does not hold in all 3 comparisons"},
 		{trial.Depends, "who is looked up logs in again", figures{{cells: "session", value: 1}},
 			"depends on state: yes with shared; no with client"},

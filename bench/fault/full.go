@@ -13,7 +13,7 @@ func fullKind() Kind {
 	return Kind{Name: "full", on: []thing{stores}, only: []string{"redis"},
 		Does: "lowers Redis' bound on memory until it is reached",
 		Settings: []Setting{
-			{"policy", "what Redis does then: noeviction (it refuses writes; the default), or allkeys-lru (it forgets what was used least recently)"},
+			{"policy", "what Redis does then: noeviction (it refuses writes; the default), or allkeys-lru (it forgets what was long not used)"},
 			{"left", "with allkeys-lru, how much of what it holds is left as the fault begins: 0% to 99% of its keys; without it 50%"},
 		}, open: openFull}
 }

@@ -12,7 +12,8 @@ var dataSetting = Setting{"data", "what a store holds when it is back: kept, or 
 	"Without it, as the store is run here: Redis has lost all, PostgreSQL kept all. Redis keeps by a snapshot (RDB) as the fault begins"}
 
 func killKind() Kind {
-	return Kind{Name: "kill", on: []thing{stores, replicas, balancer}, Does: "ends a component as a crash would (SIGKILL) and starts it again at the end",
+	return Kind{Name: "kill", on: []thing{stores, replicas, balancer},
+		Does:     "ends a component as a crash would (SIGKILL) and starts it again at the end",
 		Settings: []Setting{dataSetting}, open: func(target string, with settings) (Fault, error) { return openHalt(target, false, with) }}
 }
 
