@@ -50,7 +50,7 @@ func (n *Runtime) launch(s *Stack, number int) launch {
 func (l launch) settings() map[string]string {
 	all := map[string]string{
 		"replica": l.name, "idle-timeout": "0s", "touch": "never", "leeway": "0s",
-		"accounts": "memory", "seed-users": strconv.Itoa(l.spec.System.Users),
+		trial.SettingAccounts: "memory", "seed-users": strconv.Itoa(l.spec.System.Users),
 		"insecure-cookies": "true", "mint": "true", // plain HTTP on loopback
 	}
 	maps.Copy(all, l.kind.Server)

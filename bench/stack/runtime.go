@@ -86,6 +86,7 @@ func (n *Runtime) Up(ctx context.Context, spec trial.CellSpec) (s *Stack, err er
 	}()
 	steps := []func() error{
 		func() error { return n.startStore(ctx, s, spec) },
+		func() error { return n.clear(ctx, spec) },
 		func() error { return n.startReplicas(ctx, s, spec) },
 		func() error { return n.startNginx(ctx, s, spec) },
 		func() error { return n.credentials(ctx, s, spec) },
@@ -117,7 +118,8 @@ func (n *Runtime) check(spec trial.CellSpec) error {
 		return fmt.Errorf("%d users: want at least 1", spec.System.Users)
 	case spec.System.Resident != 0 && spec.System.Resident < spec.System.Users:
 		return fmt.Errorf("%d resident sessions for %d users: want at least one each", spec.System.Resident, spec.System.Users)
-	case arm.Of(spec.System.Arm).Store() == "postgres" && spec.System.Pool()*spec.System.Replicas > postgresConnections-10:
+	case slices.ContainsFunc(storesOf(spec.System), func(u arm.StoreUse) bool { return u.Store == "postgres" }) &&
+		spec.System.Pool()*spec.System.Replicas > postgresConnections-10:
 		return fmt.Errorf("%d replicas with %d connections each: PostgreSQL is started for %d", spec.System.Replicas, spec.System.Pool(),
 			postgresConnections)
 	}
@@ -141,10 +143,12 @@ func (n *Runtime) take(s *Stack) (place, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, other := range n.up {
-		for _, store := range arm.Of(s.spec.System.Arm).Stores {
-			if there, asked := arm.Of(other.spec.System.Arm).Uses(store.Store); there && (asked || store.Asked) {
-				return "", fmt.Errorf("%s beside %s: what %s does for one of them cannot be told from what it does for the other",
-					s.spec.System.Arm, other.spec.System.Arm, store.Store)
+		for _, store := range storesOf(s.spec.System) {
+			for _, beside := range storesOf(other.spec.System) {
+				if beside.Store == store.Store && (beside.Asked || store.Asked) {
+					return "", fmt.Errorf("%s beside %s: what %s does for one of them cannot be told from what it does for the other",
+						s.spec.System.Arm, other.spec.System.Arm, store.Store)
+				}
 			}
 		}
 	}

@@ -34,6 +34,7 @@ var contract = []struct {
 	{"shared credentials are minted once", checkSharedCredentialsAreMintedOnce},
 	{"minting waits for a slow store", checkMintingWaitsForASlowStore},
 	{"what is left broken is mended", checkWhatIsLeftBrokenIsMended},
+	{"accounts in PostgreSQL are shared", checkAccountsInPostgresAreShared},
 	{"two stand side by side", checkTwoStandSideBySide},
 	{"specs that cannot be started", checkSpecsThatCannotBeStarted},
 }

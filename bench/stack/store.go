@@ -2,18 +2,29 @@ package stack
 
 import (
 	"context"
+	"slices"
 
 	"authbench/bench/arm"
 	"authbench/bench/trial"
 )
 
-// startStore starts the arm's stores that do not run yet. One that only stands
+// storesOf are those that stand beside a system: its arm's, and PostgreSQL where
+// its accounts live there.
+func storesOf(s trial.System) []arm.StoreUse {
+	kind := arm.Of(s.Arm)
+	if there, _ := kind.Uses("postgres"); !there && s.Server[trial.SettingAccounts] == "postgres" {
+		return append(slices.Clone(kind.Stores), arm.StoreUse{Store: "postgres"})
+	}
+	return kind.Stores
+}
+
+// startStore starts the system's stores that do not run yet. One that only stands
 // there (see arm.StoreUse) is no component that is accounted for, so none of its
 // idling is charged to the arm; but its counters are read, and faults find it.
 func (n *Runtime) startStore(ctx context.Context, s *Stack, spec trial.CellSpec) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, use := range arm.Of(spec.System.Arm).Stores {
+	for _, use := range storesOf(spec.System) {
 		var component *Component
 		var err error
 		switch use.Store {
@@ -76,14 +87,23 @@ func (n *Runtime) empty(ctx context.Context, spec trial.CellSpec) error {
 	return nil
 }
 
-// settle brings the arm's store to the state that every trial starts from. A
-// k6 script starts with no session at all.
-func (n *Runtime) settle(ctx context.Context, spec trial.CellSpec) error {
-	if spec.Scripted() {
-		if err := n.empty(ctx, spec); err != nil {
-			return err
-		}
+// clear has a k6 script start with no session at all, and with accounts as its
+// replicas are about to make them.
+func (n *Runtime) clear(ctx context.Context, spec trial.CellSpec) error {
+	if !spec.Scripted() {
+		return nil
 	}
+	if err := n.empty(ctx, spec); err != nil {
+		return err
+	}
+	if spec.System.Server[trial.SettingAccounts] == "postgres" {
+		return n.postgres.empty(ctx)
+	}
+	return nil
+}
+
+// settle brings the arm's store to rest before a trial.
+func (n *Runtime) settle(ctx context.Context, spec trial.CellSpec) error {
 	if arm.Of(spec.System.Arm).Store() == "postgres" {
 		return n.postgres.do(ctx, "VACUUM (ANALYZE)", "CHECKPOINT")
 	}

@@ -55,6 +55,7 @@ const (
 	SettingPool         = "pool"          // store connections of one replica
 	SettingStoreTimeout = "store-timeout" // of one store call, a duration; under a budget well above the longest freeze
 	SettingArgon2       = "argon2"        // password hash parameters
+	SettingAccounts     = "accounts"      // memory, each replica's own and the same at its start; or postgres, shared by all
 	SettingExtraWork    = "extra-work"    // CPU time that every request burns besides, a duration: a known difference
 )
 
