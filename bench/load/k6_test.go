@@ -313,26 +313,33 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// TestAgainstTheServer runs the journeys against real replicas without a
-// balancer between.
-func TestAgainstTheServer(t *testing.T) {
-	k := k6(t)
+// realServers builds the server, and starts a replica of an arm at each call.
+func realServers(t *testing.T, k K6) func(a trial.Arm, more ...string) (url string) {
+	t.Helper()
 	binary := filepath.Join(t.TempDir(), "server")
 	if out, err := exec.Command("go", "build", "-o", binary, "authbench/servers").CombinedOutput(); err != nil {
 		t.Fatalf("build the server: %v\n%s", err, out)
 	}
-	keys := t.TempDir()
-	serve := func(a trial.Arm, more ...string) string {
+	started := 0
+	return func(a trial.Arm, more ...string) string {
+		started++ // each has a log of its own
 		args := append([]string{"-listen", "127.0.0.1:0", "-seed-users", "4", "-argon2", "m=64,t=1,p=1", "-insecure-cookies"}, more...)
 		for flag, value := range arm.Of(a).Server {
 			args = append(args, "-"+flag, value)
 		}
-		p, err := k.Ledger.Start(process.Command{Name: "server-" + strings.ReplaceAll(string(a), "/", "-"), Path: binary, Args: args})
+		p, err := k.Ledger.Start(process.Command{Name: fmt.Sprintf("server-%d", started), Path: binary, Args: args})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return "http://" + listening(t, p)
 	}
+}
+
+// TestAgainstTheServer runs the journeys against real replicas without a
+// balancer between.
+func TestAgainstTheServer(t *testing.T) {
+	k := k6(t)
+	keys, serve := t.TempDir(), realServers(t, k)
 	for _, c := range []struct {
 		arm  trial.Arm
 		args []string
@@ -367,6 +374,72 @@ func TestAgainstTheServer(t *testing.T) {
 				t.Errorf("%s, %s: %+v, %v", c.arm, script, j, err)
 			}
 		}
+	}
+}
+
+// What should end a credential does, or leaves it to its own end: each change on
+// users who have made none before.
+func TestChangesOfAnAccount(t *testing.T) {
+	k := k6(t)
+	keys, serve := t.TempDir(), realServers(t, k)
+	for _, c := range []struct {
+		script, change string
+		arm            trial.Arm
+		outlived       float64 // of 4 users
+		accepted       string  // counts the answers
+	}{
+		{"theft.js", "log-out", "session/memory", 0, "unauthorized_successes"},
+		{"theft.js", "password", "session/memory", 4, "unauthorized_successes"},
+		{"theft.js", "password-anew", "session/memory", 0, "unauthorized_successes"},
+		{"theft.js", "admin-log-out", "session/memory", 0, "unauthorized_successes"},
+		{"theft.js", "disabled", "session/memory", 0, "unauthorized_successes"},
+		{"theft.js", "password-anew", "jwt/HS256", 4, "unauthorized_successes"},
+		{"theft.js", "disabled", "session/cookie", 4, "unauthorized_successes"},
+		{"role-change.js", "lowered", "session/memory", 0, "unauthorized_successes"},
+		{"role-change.js", "raised", "session/memory", 0, "stale_refusals"},
+		{"role-change.js", "lowered", "jwt/HS256", 4, "unauthorized_successes"},
+		{"role-change.js", "raised", "session/cookie", 4, "stale_refusals"},
+	} {
+		t.Run(fmt.Sprintf("%s/%s/%s", c.script, c.change, strings.ReplaceAll(string(c.arm), "/", "-")), func(t *testing.T) {
+			ends := arm.Of(c.arm).Ends == arm.AtExpiry
+			args := []string{"-lifetime", "1h"}
+			if ends {
+				args = []string{"-keys", keys, "-lifetime", "3s"}
+			}
+			url := serve(c.arm, args...)
+			j, err := scriptSpec(c.arm, c.script, 4, map[string]string{"CHANGE": c.change, "WATCH": "5", "QUIET": "0.5", "POLL": "50"}).
+				runs(t.Context(), k, url, []string{url})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := j.Counters
+			if n["users_changed"] != 4 || n["users_let_in"] != c.outlived || (n[c.accepted] > 0) != (c.outlived > 0) {
+				t.Errorf("%v; want 4 users, of whom the credentials of %v outlive the change", n, c.outlived)
+			}
+			if c.script == "role-change.js" && n["new_role_at_log_in"] != 4 {
+				t.Errorf("%v have the new role at their next log-in, want all 4", n["new_role_at_log_in"])
+			}
+			lags, lives := j.Samples["revocation_lag_seconds"], j.Samples["remaining_life_seconds"]
+			if len(lags) != 4 || len(lives) != 4 {
+				t.Fatalf("%d lags, %d lives: want those of four users", len(lags), len(lives))
+			}
+			for i := range lags {
+				if ends && (lags[i] > lives[i] || lags[i] < lives[i]-1) {
+					t.Errorf("lag %v s, rest of life %v s", lags[i], lives[i])
+				}
+			}
+		})
+	}
+}
+
+// A credential that is about to end by itself says nothing of the change.
+func TestUsersWhoAreTooLateAreLeftOut(t *testing.T) {
+	s := newSite(t, 1)
+	s.jwtLife = 3 * time.Second
+	j, err := scriptSpec("jwt/HS256", "revoke.js", 2, map[string]string{"WATCH": "6", "POLL": "2000"}).runs(t.Context(), k6(t), s.URL, s.Replicas)
+	if n := j.Counters; !errors.Is(err, ErrThreshold) || n["users_too_late"] != 2 || n["users_logged_out"] != 0 ||
+		len(j.Samples["revocation_lag_seconds"]) != 0 {
+		t.Errorf("%v, %v; want two users left out", n, err)
 	}
 }
 

@@ -5,6 +5,7 @@
 //                    (or its cookies, where the body has none)
 //   USERNAME_PREFIX  user 7 is called <prefix>000007 (user-)
 //   PASSWORD         of every user
+//   ADMIN            the administrator's name (admin)
 
 import http from 'k6/http';
 import encoding from 'k6/encoding';
@@ -16,6 +17,7 @@ export const BASE_URL = url('BASE_URL');
 export const AUTH = choice('AUTH', undefined, ['session', 'jwt', 'none']);
 const PREFIX = text('USERNAME_PREFIX', 'user-');
 const PASSWORD = text('PASSWORD', 'correct horse battery staple');
+const ADMIN = text('ADMIN', 'admin');
 const TRIES = 20;
 
 export function userName(index) {
@@ -84,20 +86,52 @@ export function visitor(name) {
   return { name, headers: {}, jar: new Cookies(), given: '', expires: -1 };
 }
 
+// request asks through the balancer for something that the user may do, with the cookies as they are now.
+export function request(user, method, path, body = null) {
+  return ask(method, BASE_URL, path, user, body);
+}
+
 // me asks who the user is.
 export function me(user) {
-  return ask('GET', BASE_URL, '/me', user);
+  return request(user, 'GET', '/me');
 }
 
-// meAt asks another address with what the log-in gave, and nothing else: neither what the user has learnt since, such
-// as the log-out's empty cookie, nor an end that a browser would keep to.
-export function meAt(base, user) {
-  return ask('GET', base, '/me', user, null, user.given);
+// offer asks another address with what the log-in gave, and nothing else, as whoever has copied it would: neither what
+// the user has learnt since, such as the log-out's empty cookie, nor an end that a browser would keep to.
+export function offer(base, user, method = 'GET', path = '/me', body = null) {
+  return ask(method, base, path, user, body, user.given);
 }
 
-// logOut asks a busy server again, as logIn does: a log-out that was turned away has ended nothing, and twice is fine.
+// Changes that are to end a credential. Each asks a busy server again, as logIn does: one that was turned away has
+// changed nothing, and twice is fine.
+
 export function logOut(user, tries = TRIES) {
-  return patiently(tries, () => ask('POST', BASE_URL, '/logout', user));
+  return patiently(tries, () => request(user, 'POST', '/logout'));
+}
+
+export function changePassword(user) {
+  const body = JSON.stringify({ current_password: PASSWORD, new_password: `new ${PASSWORD}` });
+  return patiently(TRIES, () => request(user, 'POST', '/password', body));
+}
+
+let administrator; // logged in, once a VU: modules live once for each
+
+// callAdministrator has one logged in, so that a change which is wanted soon need not wait for that.
+export function callAdministrator() {
+  administrator = administrator || logIn(ADMIN);
+}
+
+// administer asks for a change of a user's account, such as PUT disabled {disabled: true}, in an administrator's name. One
+// whose own credential has ended logs in again.
+export function administer(name, method, what, change) {
+  const body = change === undefined ? null : JSON.stringify(change);
+  const path = `/admin/users/${encodeURIComponent(name)}/${what}`;
+  for (let tries = 3; ; tries--) {
+    callAdministrator();
+    const answer = patiently(TRIES, () => request(administrator, method, path, body));
+    if (answer.status !== 401 || tries === 0) return answer;
+    administrator = undefined;
+  }
 }
 
 // judge says what an answer to /me means: 'accepted', and it names its user; 'wrong_user', and it names another; 'refused'
