@@ -16,6 +16,8 @@ func journeyMetrics() []Metric {
 		counted(Metric{Name: "let_in_user_share", Title: "Share of users let in after their log-out", Unit: "share", Better: trial.Less,
 			Aspect: trial.Counts}, // on any replica, in a request that began after the answer to their log-out
 			scripted("users_let_in", "users_logged_out", "users who logged out")),
+		counted(Metric{Name: "outlived_change_share", Title: "Share of users whose credential outlived a change", Unit: "share",
+			Better: trial.Less, Aspect: trial.Counts}, scripted("users_let_in", "users_changed", "users whose change was answered")),
 		{Name: "revocation_lag_max_seconds", Title: "Revocation lag, longest", Unit: "s", Better: trial.Less, Aspect: trial.WallClock,
 			value: ofLags(slices.Max[[]float64]), resolution: poll, censored: anyAlive},
 		{Name: "revocation_lag_median_seconds", Title: "Revocation lag, median", Unit: "s", Better: trial.Less, Aspect: trial.WallClock,

@@ -15,6 +15,10 @@ func Choose(all []Experiment, names []string) ([]Experiment, error) {
 	}
 	for _, n := range names {
 		if !slices.ContainsFunc(all, func(e Experiment) bool { return e.Name == n }) {
+			if slices.Contains(everyName(), n) {
+				return nil, fmt.Errorf("this profile has no arms for the experiment %s: name them in %s_arms of a --config file", n,
+					strings.ReplaceAll(n, "-", "_"))
+			}
 			return nil, fmt.Errorf("unknown experiment %q: want one of %s", n, Names())
 		}
 	}

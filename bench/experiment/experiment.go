@@ -7,6 +7,7 @@ package experiment
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,18 +40,26 @@ type Experiment struct {
 	Advice  []trial.Advice // for the answers that have any
 }
 
-// All lists the experiments of a profile in the order in which they run.
+// All lists the experiments of a profile in the order in which they run. One that
+// the profile gives no arms has no rule, and is left out.
 func All(p Profile) []Experiment {
-	return []Experiment{Cost(p), Scale(p), Sticky(p), Revoke(p), Outage(p)}
+	all := []Experiment{Cost(p), Scale(p), Sticky(p), Revoke(p), Theft(p), RoleChange(p), Outage(p)}
+	return slices.DeleteFunc(all, func(e Experiment) bool { return len(e.Rules) == 0 })
 }
 
 // Names lists all experiments for a person to read.
-func Names() string {
-	var names []string
-	for _, e := range All(Profiles()[0]) {
-		names = append(names, e.Name)
+func Names() string { return strings.Join(everyName(), ", ") }
+
+// everyName is that of each experiment that any profile has; the last has all, in their order.
+func everyName() (all []string) {
+	for _, p := range slices.Backward(Profiles()) {
+		for _, e := range All(p) {
+			if !slices.Contains(all, e.Name) {
+				all = append(all, e.Name)
+			}
+		}
 	}
-	return strings.Join(names, ", ")
+	return all
 }
 
 // Entry is what a run's manifest says of the experiment.
@@ -156,8 +165,12 @@ func (j Job) Seconds() float64 {
 			number := func(key string) float64 { v, _ := strconv.ParseFloat(env[key], 64); return v }
 			users := float64(j.Spec.Cells[0].System.Users)
 			s += 1.5 + (users+number("REQUESTS"))/3_000
-			if watch := number("WATCH"); watch > 0 { // of the first round; in further ones a credential that ends at once is watched for a second
-				s += watch + 1.2*(math.Ceil(users/max(1, number("SEATS")))-1)
+			if watch := number("WATCH"); watch > 0 { // of the first round; in further ones a credential that ends at once is soon quiet
+				quiet := 1.0
+				if q := number("QUIET"); q > 0 {
+					quiet = q
+				}
+				s += watch + number("STAGGER")*min(users, number("SEATS"))/1000 + (quiet+0.2)*(math.Ceil(users/max(1, number("SEATS")))-1)
 			}
 		case step.Warmup:
 			s += 0.5 // by criterion, commonly far below its bound

@@ -53,6 +53,13 @@ type Profile struct {
 	RevokeUsers     int      `yaml:"revoke_users"`     // who log out of a session arm, in all blocks together
 	RevokeLifetimes []string `yaml:"revoke_lifetimes"` // of JWTs, such as 2s
 
+	TheftBlocks      int         `yaml:"theft_blocks"`
+	TheftUsers       int         `yaml:"theft_users"` // of an arm whose credentials end at once, for each change, in all blocks together
+	TheftArms        []trial.Arm `yaml:"theft_arms"`  // none leaves the experiment out
+	RoleChangeBlocks int         `yaml:"role_change_blocks"`
+	RoleChangeUsers  int         `yaml:"role_change_users"` // as in theft
+	RoleChangeArms   []trial.Arm `yaml:"role_change_arms"`  // none leaves the experiment out
+
 	OutageBlocks int         `yaml:"outage_blocks"`
 	OutageArms   []trial.Arm `yaml:"outage_arms"`
 	OutageFaults []string    `yaml:"outage_faults"` // of those in outage.go
@@ -73,6 +80,8 @@ func Profiles() []Profile {
 		ScaleReplicaCPU: 0.05, ScaleStoreCPU: 0.05, ScaleP99Milliseconds: 250,
 		StickyBlocks: 1, StickyReplicas: []int{2, 3, 4}, StickyRequests: 16_000, StickyUsers: 3_000, StickyBalancers: trial.Balancers(),
 		RevokeBlocks: 3, RevokeUsers: 420, RevokeLifetimes: []string{"2s", "3s"},
+		TheftBlocks: 1, TheftUsers: 450, TheftArms: []trial.Arm{"session/memory", "session/redis", "session/cookie", "jwt/HS256"},
+		RoleChangeBlocks: 1, RoleChangeUsers: 380, RoleChangeArms: []trial.Arm{"session/memory", "session/redis", "jwt/HS256"},
 		OutageBlocks: 1, OutageArms: []trial.Arm{"session/memory", "session/redis", "session/postgres", "jwt/HS256"},
 		OutageFaults: []string{"kill", "hang", "slow", "restart-empty", "evict", "full"},
 		BenchTime:    "50ms", BenchCount: 6,
@@ -85,6 +94,7 @@ func Profiles() []Profile {
 	smoke.ScaleArms = []trial.Arm{inRedis}
 	smoke.StickyReplicas, smoke.StickyRequests, smoke.StickyUsers = []int{2}, 10_000, 400
 	smoke.RevokeBlocks, smoke.RevokeUsers, smoke.RevokeLifetimes = 2, 320, []string{"2s"}
+	smoke.TheftArms, smoke.RoleChangeArms = nil, nil // there is no room for them in two minutes
 	smoke.OutageArms, smoke.OutageFaults = []trial.Arm{"session/redis", "jwt/HS256"}, []string{"kill"}
 	smoke.BenchTime, smoke.BenchCount = "5ms", 2
 	full := standard
@@ -94,6 +104,9 @@ func Profiles() []Profile {
 	full.ScaleBlocks, full.ScaleReplicas, full.ScaleStepSeconds, full.ScaleSearchSteps = 8, []int{1, 4, 8}, 5, 40
 	full.StickyBlocks, full.StickyRequests = 5, 20_000
 	full.RevokeBlocks, full.RevokeLifetimes = 6, []string{"2s", "5s", "15s"}
+	full.TheftBlocks, full.TheftUsers, full.RoleChangeBlocks = 3, 600, 3
+	full.TheftArms = append(slices.Clone(standard.TheftArms), "session/postgres", "jwt/ES256", "jwt/HS256+denylist")
+	full.RoleChangeArms = full.TheftArms
 	full.OutageBlocks, full.OutageArms, full.OutageFaults = 5, nil, nil
 	for _, k := range arm.All() {
 		if k.Name != trial.Control { // which has no users to lock out
@@ -165,6 +178,10 @@ func (p *Profile) Check() error {
 	atLeast("sticky_users", float64(p.StickyUsers), 1)
 	atLeast("revoke_blocks", float64(p.RevokeBlocks), 1)
 	atLeast("revoke_users", float64(p.RevokeUsers), 1)
+	atLeast("theft_blocks", float64(p.TheftBlocks), 1)
+	atLeast("theft_users", float64(p.TheftUsers), 1)
+	atLeast("role_change_blocks", float64(p.RoleChangeBlocks), 1)
+	atLeast("role_change_users", float64(p.RoleChangeUsers), 1)
 	atLeast("outage_blocks", float64(p.OutageBlocks), 1)
 	atLeast("the length of outage_arms", float64(len(p.OutageArms)), 1)
 	atLeast("the length of outage_faults", float64(len(p.OutageFaults)), 1)
@@ -220,11 +237,16 @@ func (p *Profile) Check() error {
 			errs = append(errs, fmt.Errorf("cost_loads holds %d: want 1 to %d percent, below the common rate's %d", l, commonLoad-1, commonLoad))
 		}
 	}
-	for _, name := range p.OutageArms {
-		if _, err := arm.Lookup(name); err != nil {
-			errs = append(errs, err)
-		} else if name == trial.Control {
-			errs = append(errs, errors.New("outage_arms holds none: the control has no users to lock out"))
+	for key, list := range map[string][]trial.Arm{"outage_arms": p.OutageArms, "theft_arms": p.TheftArms,
+		"role_change_arms": p.RoleChangeArms} {
+		for i, name := range list {
+			if _, err := arm.Lookup(name); err != nil {
+				errs = append(errs, err)
+			} else if name == trial.Control {
+				errs = append(errs, fmt.Errorf("%s holds none: the control has no users to lock out", key))
+			} else if slices.Contains(list[:i], name) {
+				errs = append(errs, fmt.Errorf("%s is %v: each value once", key, list))
+			}
 		}
 	}
 	for _, name := range slices.Concat(p.CostArms, p.ScaleArms) {

@@ -44,7 +44,8 @@ func (r tested) trials(chances float64, v value) (done []trial.Trial) {
 		"auth_cpu_us": setCPU, "store_operations_per_request": setOperations, "request_bytes": setBytes,
 		"store_cores_per_replica_core": setStoreShare, "store_cpu_vs_control": setStoreCPU, "cpu_vs_control": setGrowth,
 		"store_budget_used":  setBottleneck,
-		"lost_session_share": setLost, "let_in_user_share": setLetIn, "revocation_lag_share": setLagShare,
+		"lost_session_share": setLost, "let_in_user_share": setLetIn("users_logged_out"),
+		"outlived_change_share": setLetIn("users_changed"), "revocation_lag_share": setLagShare,
 		"outage_availability": setAvailability, "refused_after_share": setRefused, "outage_refused_share": setRefused,
 	}[r.Metric]
 	if set == nil {
@@ -162,11 +163,14 @@ func setLost(j experiment.Job, chances float64, v value) []at.Option {
 	return []at.Option{at.Lost(users, chances, math.Round(v(j, "journey")*chances))}
 }
 
-func setLetIn(j experiment.Job, chances float64, v value) []at.Option {
-	if chances == 0 {
-		chances = float64(cell(j.Spec).System.Users)
+// setLetIn counts users let in, of those that a counter counts.
+func setLetIn(users string) func(j experiment.Job, chances float64, v value) []at.Option {
+	return func(j experiment.Job, chances float64, v value) []at.Option {
+		if chances == 0 {
+			chances = float64(cell(j.Spec).System.Users)
+		}
+		return []at.Option{at.JourneyCounter(users, chances), at.JourneyCounter("users_let_in", math.Round(v(j, "journey")*chances))}
 	}
-	return []at.Option{at.JourneyCounter("users_logged_out", chances), at.JourneyCounter("users_let_in", math.Round(v(j, "journey")*chances))}
 }
 
 // setLagShare has one user whose credential died early and one whose lived on: the median must mind neither.
@@ -194,11 +198,11 @@ func setRefused(j experiment.Job, chances float64, v value) []at.Option {
 // turn moves blocks apart, but not their mean, for 3 blocks as for 4.
 func turn(block int) float64 { return []float64{0, 1, -1, 0}[block%4] }
 
-// words are what a figure may call a cell: its kind, arm, balancer, replicas, lifetime and step.
+// words are what a figure may call a cell: its kind, arm, balancer, replicas, lifetime, step, fault and change.
 func words(spec trial.Spec, step string) []string {
 	s := cell(spec).System
 	return []string{string(arm.Of(s.Arm).Family), s.Arm.String(), string(s.Balancer), fmt.Sprintf("N=%d", s.Replicas), s.Lifetime().String(),
-		step, cell(spec).Cell.Get("fault"), "store_cpu=" + cell(spec).Cell.Get("store_cpu")}
+		step, cell(spec).Cell.Get("fault"), cell(spec).Cell.Get("change"), "store_cpu=" + cell(spec).Cell.Get("store_cpu")}
 }
 
 func (f figure) fits(words []string) bool {

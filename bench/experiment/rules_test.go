@@ -164,7 +164,10 @@ func TestTheMarginsEdgeFlipsTheAnswer(t *testing.T) {
 		sides := map[trial.Direction][]float64{trial.More: {1}, trial.Less: {-1}, trial.Same: {1}}[of.Supports]
 		if of.Supports == trial.Same {
 			inside, outside = outside, inside
-			if r.Compare[0].Reference > of.Margin { // else a figure below it would be negative
+			switch ref := r.Compare[0].Reference; {
+			case r.Contrast == trial.Count && ref+of.Margin > 1: // no share is above it
+				sides = []float64{-1}
+			case ref > of.Margin: // else a figure below it would be negative
 				sides = []float64{1, -1}
 			}
 		}

@@ -30,6 +30,7 @@ type figure struct {
 // worlds hold, for each claim, every way in which its rule can come out.
 var worlds = map[string]func(trial.Rule) []world{
 	"C01": lighter, "C02": noDatabase, "C03": scales, "C05": stickiness, "C06": sharing,
+	"C14": shutOut, "C15": newRole,
 	"C04": storeLimits, "C10": atOnce, "C11": untilExpiry, "C16": publicKey, "C18": enlarge, "C22": slowPostgres, "C23": totalOutage,
 	"C24": logsOut, "C33": runsFull,
 	"C40": dearer,
@@ -326,5 +327,45 @@ func untilExpiry(r trial.Rule) []world {
 		{trial.NotDecided, "ES256 ends too early in every other block",
 			figures{{cells: "jwt", value: 1}, {cells: "jwt/ES256", value: 1 - r.Margin, spread: r.Margin}},
 			"(2 clearly for the claim), such as jwt/ES256, lifetime 2s: "},
+	}
+}
+
+// C14, share of users whose thief was let in after a change: the thief is shut out of a session at once, and not of a JWT.
+func shutOut(r trial.Rule) []world {
+	jwt := figure{cells: "jwt", value: 1}
+	return []world{
+		{trial.Supported, "only what servers do not keep outlives its end", figures{jwt},
+			"Supported for sessions in a shared store: holds in all 5 comparisons"},
+		{trial.Refuted, "sessions are never looked up, and tokens are", figures{{cells: "session", value: 1}},
+			"Refuted for JWT: does not hold in all 5 comparisons"},
+		{trial.Partly, "all outlive it", figures{jwt, {cells: "session", value: 1}},
+			"Refuted for sessions in a replica's memory: does not hold in all 5 comparisons"},
+		{trial.Partly, "replicas do not tell each other, and a log-in outlives the password that it changes",
+			figures{jwt, {cells: "session/cookie", value: 1}, {cells: "session/memory", value: 0.67}, {cells: "session/memory log-out"},
+				{cells: "session/redis password", value: 1}},
+			"Depends for sessions in a shared store: holds in 4 of 5 comparisons and does not in 1; depends on change: yes with log-out, " +
+				"password-anew, admin-log-out, disabled; no with password"},
+		{trial.Partly, "a denylist knows log-outs alone", figures{jwt, {cells: "jwt log-out"}},
+			"Depends for JWT: holds in 4 of 5 comparisons and does not in 1; depends on change: yes with password, "},
+		{trial.NotDecided, "all outlive it about as often as a margin allows",
+			figures{{cells: "jwt", value: 0.95}, {cells: "session", value: r.Margin}, {cells: "session/cookie", value: 0.05}},
+			"Not decided for sessions in a replica's memory: unclear in 5 of 5 comparisons"},
+	}
+}
+
+// C15, share of users who went by their old role after a change: a new role is in force at once in a session, and not in a JWT.
+func newRole(r trial.Rule) []world {
+	jwt := figure{cells: "jwt", value: 1}
+	return []world{
+		{trial.Supported, "only what servers do not keep is as it was", figures{jwt}, "Supported for JWT: holds in both comparisons"},
+		{trial.Refuted, "roles are read from the account, but not in a session", figures{{cells: "session", value: 1}},
+			"Refuted for sessions in a shared store: does not hold in both comparisons"},
+		{trial.Partly, "nothing but Redis is changed", figures{jwt, {cells: "session", value: 1}, {cells: "session/redis"}},
+			"Refuted for sessions in a replica's memory: does not hold in both comparisons"},
+		{trial.Partly, "a token that is refused as a user's is made anew", figures{jwt, {cells: "jwt raised"}},
+			"Depends for JWT: holds in 1 of 2 comparisons and does not in 1; depends on change: yes with lowered; no with raised"},
+		{trial.NotDecided, "all are as they were about as often as a margin allows",
+			figures{{cells: "jwt", value: 0.95}, {cells: "session", value: r.Margin}},
+			"Not decided for JWT: unclear in 2 of 2 comparisons"},
 	}
 }

@@ -26,7 +26,7 @@ func Profile() experiment.Profile {
 }
 
 // Run is a whole plausible run of all experiments: cost with every plain arm
-// and the control twice, scale, sticky and revoke. One cost trial came out
+// and the control twice, and the others as the profile has them. One cost trial came out
 // in doubt and was repeated.
 func Run() (trial.Run, []trial.Trial) {
 	p := Profile()
@@ -107,6 +107,8 @@ func pretend(s trial.Spec, block int) trial.Trial {
 			stick(&t, step.Script, n)
 		case step.Script.File == "revoke.js":
 			revoke(&t, n)
+		case step.Script.Env["CHANGE"] != "":
+			outlive(&t, step.Script.Env["CHANGE"], n)
 		}
 	}
 	t.Seconds = 2.6
@@ -157,8 +159,27 @@ func stick(t *trial.Trial, script *trial.Script, n noise) {
 	}
 }
 
+// outlive counts what theft.js and role-change.js count: of credentials that end
+// by themselves all outlive a change, and of sessions in a replica's memory those
+// that it did not come to.
+func outlive(t *trial.Trial, change string, n noise) {
+	s := t.Spec.Cells[0].System
+	users := float64(s.Users)
+	letIn := 0.0
+	switch k := arm.Of(s.Arm); {
+	case k.Ends == arm.AtExpiry, change == "password":
+		letIn = users
+	case k.State == arm.Replica && change != "log-out":
+		letIn = math.Round(users * n.near(1-1/float64(s.Replicas), 0.02))
+	}
+	revoke(t, n)
+	for name, v := range map[string]float64{"users_changed": users, "users_let_in": letIn} {
+		JourneyCounter(name, v)(t)
+	}
+}
+
 // revoke samples what revoke.js samples, one value a user: a session is dead at
-// once, a bare JWT lives to its end.
+// once, what the server cannot end lives to its own end.
 func revoke(t *trial.Trial, n noise) {
 	s := t.Spec.Cells[0].System
 	life := s.Lifetime().Seconds()
