@@ -227,7 +227,8 @@ func logOutsByNoClock(s *site) {
 	for _, issues := range s.r {
 		for _, ends := range s.r {
 			before, admin := issues.mustLogin(ada), ends.mustLogin("admin")
-			wantStatus(s.T, "log-out by an administrator", ends.do("POST", ends.Listen+"/admin/users/"+ada+"/logout", "", admin), http.StatusNoContent)
+			out := ends.do("POST", ends.Listen+"/admin/users/"+ada+"/logout", "", admin)
+			wantStatus(s.T, "log-out by an administrator", out, http.StatusNoContent)
 			after := issues.mustLogin(ada)
 			for _, r := range s.r {
 				wantStatus(s.T, "from before", r.me(before), http.StatusUnauthorized)

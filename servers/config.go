@@ -150,7 +150,8 @@ func (c *Config) define(fs *flag.FlagSet) {
 			"to 5s after the last at the earliest")
 	fs.DurationVar(&c.JWKSStale, "jwks-stale", time.Hour,
 		"`time` for which the last keys verify while -jwks cannot be read; after it the answer is 503")
-	fs.StringVar(&c.Denylist, "denylist", "", "where it stands which tokens have ended before their expiry: "+strings.Join(levels("denylist"), ", ")+
+	fs.StringVar(&c.Denylist, "denylist", "",
+		"where it stands which tokens have ended before their expiry: "+strings.Join(levels("denylist"), ", ")+
 		" (with -auth jwt; default: nowhere, a log-out ends no token)")
 	fs.StringVar(&c.DenylistFail, "denylist-fail", failClosed,
 		"what becomes of tokens while the denylist does not answer: closed (503) or open (accepted, also those that were revoked)")

@@ -48,7 +48,8 @@ func TestDenylistDeclaresItsBound(t *testing.T) {
 	}{"closed": {"0s", http.StatusServiceUnavailable}, "open": {"15m0s", http.StatusOK}} {
 		t.Run(fail, func(t *testing.T) {
 			server := storetest.Redis(t)
-			r := start(t, "-auth", "jwt", "-denylist", "redis", "-denylist-fail", fail, "-redis", server.URL, "-keys", t.TempDir(), "-lifetime", "15m")
+			r := start(t, "-auth", "jwt", "-denylist", "redis", "-denylist-fail", fail, "-redis", server.URL, "-keys", t.TempDir(),
+				"-lifetime", "15m")
 			c := r.config()
 			if c.RevocationBound != want.bound || c.RevocationScope != "all" || c.Denylist != "redis" || c.DenylistFail != fail {
 				t.Errorf("/config: bound %q, scope %q, denylist %q, fail %q; want bound %s", c.RevocationBound, c.RevocationScope, c.Denylist,

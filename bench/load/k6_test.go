@@ -436,7 +436,8 @@ func TestChangesOfAnAccount(t *testing.T) {
 func TestUsersWhoAreTooLateAreLeftOut(t *testing.T) {
 	s := newSite(t, 1)
 	s.jwtLife = 3 * time.Second
-	j, err := scriptSpec("jwt/HS256", "revoke.js", 2, map[string]string{"WATCH": "6", "POLL": "2000"}).runs(t.Context(), k6(t), s.URL, s.Replicas)
+	late := scriptSpec("jwt/HS256", "revoke.js", 2, map[string]string{"WATCH": "6", "POLL": "2000"})
+	j, err := late.runs(t.Context(), k6(t), s.URL, s.Replicas)
 	if n := j.Counters; !errors.Is(err, ErrThreshold) || n["users_too_late"] != 2 || n["users_logged_out"] != 0 ||
 		len(j.Samples["revocation_lag_seconds"]) != 0 {
 		t.Errorf("%v, %v; want two users left out", n, err)

@@ -192,7 +192,8 @@ func (l *leg) result(base time.Time) *trial.StreamResult {
 		Stream: l.stream.aim.Stream, Started: base.Add(time.Duration(l.start)).UTC(), Seconds: time.Duration(end - l.start).Seconds(),
 		Offered: l.offered, Completed: l.completed, Dropped: l.dropped, Reconnects: l.reconnects, Users: l.users,
 		Outcomes: map[string]int64{}, Replicas: l.replicas.byName(), Series: map[string][]int64{}, Latency: map[string]*trial.Histogram{},
-		PacerLag: l.pacerLag, QueueWait: l.queueWait, StoodStill: time.Duration(l.pauses.all).Seconds(), SentBytes: l.sentBytes, ReceivedBytes: l.receivedBytes,
+		PacerLag: l.pacerLag, QueueWait: l.queueWait, StoodStill: time.Duration(l.pauses.all).Seconds(), SentBytes: l.sentBytes,
+		ReceivedBytes: l.receivedBytes,
 	}
 	for c, n := range l.outcomes {
 		if n > 0 {

@@ -112,8 +112,9 @@ func microArm(m micro) trial.Arm {
 func microFigure(d *data) figure {
 	f := figure{ID: trial.MicroFigure,
 		Question: "What do sign, verify, look-up and log-in cost by themselves?",
-		Caption: "Go micro-benchmarks of the servers' own code, without HTTP: time per operation, logarithmic. A look-up's time, and that with a denylist, " +
-			"holds the wait for the store; another verification's is all CPU of the replica. Whiskers: 95 % interval over repeats. Small dots: one repeat each.",
+		Caption: "Go micro-benchmarks of the servers' own code, without HTTP: time per operation, logarithmic. A look-up's time, and that " +
+			"with a denylist, holds the wait for the store; another verification's is all CPU of the replica. Whiskers: 95 % interval over " +
+			"repeats. Small dots: one repeat each.",
 		Table: table{Head: []string{"operation", "case", "time", "95 % interval (µs)", "B/op", "allocs/op", "repeats"}}}
 	chart := rowChart{XLabel: "time per operation (µs, logarithmic)", Log: true}
 	for _, base := range microBases(d.micro) {

@@ -15,7 +15,8 @@ var (
 	errType      = refusal("is not of type at+jwt")
 	errKey       = refusal("names no known key")
 	errAlgorithm = refusal("names another algorithm than its key's")
-	errClaims    = refusal("has claims that are not iss, aud, sub, role, iat, exp and jti alone (and gen, where they are counted), each of its type and once")
+	errClaims    = refusal("has claims that are not iss, aud, sub, role, iat, exp and jti alone (and gen, where they are counted), " +
+		"each of its type and once")
 	errIssuer    = refusal("is from another issuer")
 	errAudience  = refusal("is for another audience")
 	errExpired   = refusal("is expired")

@@ -350,7 +350,8 @@ func TestRevocableAndBareAreKeptApart(t *testing.T) {
 	payload := fmt.Sprintf(`{"iss":%q,"aud":%q,"sub":"alice","role":"user","iat":%d,"exp":%d,"jti":"1","gen":0}`,
 		testIssuer, testAudience, honest.iat, honest.exp)
 	wantEnd(t, "forged by our own key", r, forge(t, k, goodHeader(k), payload), false)
-	for _, wrong := range []string{`,"gen":"0"`, `,"gen":-1`, `,"gen":null`, `,"gen":0,"gen":0`, `,"Gen":0`, `,"gen":1.0`, ``, `,"gen":0,"x":1`} {
+	for _, wrong := range []string{`,"gen":"0"`, `,"gen":-1`, `,"gen":null`, `,"gen":0,"gen":0`, `,"Gen":0`, `,"gen":1.0`, ``,
+		`,"gen":0,"x":1`} {
 		c := forge(t, k, goodHeader(k), strings.Replace(payload, `,"gen":0`, wrong, 1))
 		if _, err := r.Authenticate(t.Context(), c); !errors.Is(err, errClaims) {
 			t.Errorf("%q: %v", wrong, err)
