@@ -17,7 +17,7 @@ COMMIT := $(shell unset $$(env | sed -n 's/^\(GIT_[A-Z_]*\)=.*/\1/p'); [ "$$(git
 	git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-X main.commit=$(COMMIT)'
 
-# Those whose tests take longest come first, so that none is left for the end. Three at a time, on two CPUs: most tests mostly wait.
+# Those whose tests take longest come first, so that none is left for the end. Two at a time, each of which runs some of its tests side by side.
 LONGEST := authbench/bench authbench/servers authbench/bench/stack authbench/bench/e2e authbench/bench/fault
 GOTEST := CGO_ENABLED=1 gotestsum --format standard-quiet
 GOTESTFLAGS := -race -count=1 -timeout 25m -exec 'testlimit 10m'
@@ -36,7 +36,7 @@ bench: profile setup ## measure and report into results/: PROFILE=smoke|standard
 .PHONY: test
 test: tools-test build vet ## every test, with the race detector, against real nginx, Redis and PostgreSQL
 	@status=0; \
-	$(GOTEST) --jsonfile bin/.tests.json -- $(GOTESTFLAGS) -p 3 $(LONGEST) ./... || status=1; \
+	$(GOTEST) --jsonfile bin/.tests.json -- $(GOTESTFLAGS) -p 2 $(LONGEST) ./... || status=1; \
 	awk '/"Action":"skip"/ && /"Test":/ {n++} END {print n + 0, "tests were skipped" (n ? ", for the reasons given above" : "")}' bin/.tests.json; \
 	exit $$status
 

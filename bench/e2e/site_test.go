@@ -84,6 +84,9 @@ type replica struct {
 // Pattern matches the address, as the template wants it.
 func (r *replica) Pattern() string { return regexp.QuoteMeta(r.Address) }
 
+// Down says that nginx sends it nothing new: here it finds out by itself.
+func (r *replica) Down() bool { return false }
+
 const replicas = 3
 
 // stores are databases that sites share.

@@ -3,6 +3,7 @@ package report
 import (
 	"image/color"
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -43,8 +44,18 @@ func (g gridChart) Draw(c draw.Canvas) {
 	width := (c.Max.X - c.Min.X - left) / vg.Length(len(g.Columns))
 	head := boldStyle(smallSize, muted)
 	head.XAlign = draw.XCenter
+	y := c.Max.Y - gridHead/2
+	crowded := slices.ContainsFunc(g.Columns, func(name string) bool { return head.Width(name) > width-4 })
 	for j, name := range g.Columns {
-		put(c, head, vg.Point{X: c.Min.X + left + (vg.Length(j)+0.5)*width, Y: c.Max.Y - gridHead/2}, name)
+		if factor, level, ok := strings.Cut(name, " = "); ok && crowded { // the factor once, and a level over two lines
+			if j == 0 {
+				lines(c, textStyle(smallSize, muted), c.Min.X, y, factor)
+			}
+			if name = level; head.Width(name) > width-4 {
+				name = strings.Replace(name, "-", "-\n", 1)
+			}
+		}
+		lines(c, head, c.Min.X+left+(vg.Length(j)+0.5)*width, y, name)
 	}
 	for i, name := range g.Rows {
 		middle := c.Max.Y - gridHead - (vg.Length(i)+0.5)*gridRow
