@@ -152,7 +152,7 @@ func (c *Config) define(fs *flag.FlagSet) {
 		"`time` for which the last keys verify while -jwks cannot be read; after it the answer is 503")
 	fs.StringVar(&c.Denylist, "denylist", "",
 		"where it stands which tokens have ended before their expiry: "+strings.Join(levels("denylist"), ", ")+
-		" (with -auth jwt; default: nowhere, a log-out ends no token)")
+			" (with -auth jwt; default: nowhere, a log-out ends no token)")
 	fs.StringVar(&c.DenylistFail, "denylist-fail", failClosed,
 		"what becomes of tokens while the denylist does not answer: closed (503) or open (accepted, also those that were revoked)")
 	fs.StringVar(&c.Credential, "credential", "", "what carries the credential: header or cookie (default cookie for session, header for jwt)")

@@ -353,7 +353,7 @@ func TestStepsWithFaultsAreWatched(t *testing.T) {
 		return served(step), nil
 	}
 	c, seconds, marks := h.conductor(), 0, 0
-	c.Watch = Watcher{Second: func(load.Second) { seconds++ }, Mark: func(m trial.Mark) { marks++ }}
+	c.Watch = Watcher{Second: func(load.Second) { seconds++ }, Mark: func(trial.Mark) { marks++ }}
 	if _, err := c.Make(t.Context(), spec, []int{0, 1}, 1); err != nil || seconds != 1 || marks != 1 {
 		t.Errorf("%v, %d seconds and %d marks; want one of each", err, seconds, marks)
 	}

@@ -17,11 +17,11 @@ var (
 	errAlgorithm = refusal("names another algorithm than its key's")
 	errClaims    = refusal("has claims that are not iss, aud, sub, role, iat, exp and jti alone (and gen, where they are counted), " +
 		"each of its type and once")
-	errIssuer    = refusal("is from another issuer")
-	errAudience  = refusal("is for another audience")
-	errExpired   = refusal("is expired")
-	errFuture    = refusal("is issued in the future")
-	errLifetime  = refusal("lives longer than tokens may, or not at all")
+	errIssuer   = refusal("is from another issuer")
+	errAudience = refusal("is for another audience")
+	errExpired  = refusal("is expired")
+	errFuture   = refusal("is issued in the future")
+	errLifetime = refusal("lives longer than tokens may, or not at all")
 )
 
 // header is a token's header: exactly these three members. The closed set is
